@@ -6,7 +6,8 @@
 // The output is a function of the input file alone. README.md states the rules.
 import { readFileSync } from "node:fs";
 
-const MAX_CHROMA = 220; // OKLCH chroma x 1000: what is brighter than this is light, not paint
+const MAX_CHROMA = 220; // OKLCH chroma x 1000: what is stronger than this is light, not paint
+const NEON = { lightness: 870, chroma: 140 }; // and so is what is both this light and this strong
 const MAX_NAME = 26; // characters; longer names do not fit on the lid of a tin
 
 // Names that belong to somebody, or that nobody should have to read out in a shop.
@@ -56,7 +57,7 @@ const EXCLUDED = new RegExp(
 const plain = (s) => s.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/ø/g, "o").replace(/[’‘`]/g, "'").toLowerCase();
 const slugOf = (s) => plain(s).replace(/'/g, "").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "");
 
-function chroma(hex) {
+function lightnessAndChroma(hex) {
   const [r, g, b] = [1, 3, 5].map((i) => {
     const v = parseInt(hex.slice(i, i + 2), 16) / 255;
     return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -64,9 +65,10 @@ function chroma(hex) {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  const L = 0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s;
   const a = 1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s;
   const bb = 0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s;
-  return Math.floor(Math.hypot(a, bb) * 1000 + 0.5);
+  return [L, Math.hypot(a, bb)].map((x) => Math.floor(x * 1000 + 0.5));
 }
 
 const rows = new Map();
@@ -76,7 +78,8 @@ for (const line of readFileSync(process.argv[2], "utf8").trim().split("\n").slic
   const hex = line.slice(comma + 1).trim().toLowerCase();
   if (!/^#[0-9a-f]{6}$/.test(hex) || /["\n,]/.test(name)) continue;
   if ([...name].length > MAX_NAME || !/^\p{Lu}/u.test(name) || EXCLUDED.test(plain(name))) continue;
-  if (chroma(hex) > MAX_CHROMA) continue;
+  const [L, C] = lightnessAndChroma(hex);
+  if (C > MAX_CHROMA || (L >= NEON.lightness && C >= NEON.chroma)) continue;
   const slug = slugOf(name);
   if (slug && !rows.has(slug)) rows.set(slug, `${slug},${name},${hex}`);
 }
