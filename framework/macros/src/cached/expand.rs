@@ -1,0 +1,141 @@
+//! The code that a cached function becomes.
+
+use super::{args::Declaration, check::Argument};
+use crate::{
+    function::{Function, plain},
+    template::{Part, Template},
+};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{FnArg, Ident, Pat, ReturnType, Signature, spanned::Spanned};
+use tropos_core::{Ages, Revalidate};
+
+/// The function with its body inside, called where no result is kept.
+pub(crate) fn function(
+    declaration: &Declaration,
+    function: &Function,
+    arguments: &[Argument<'_>],
+) -> TokenStream {
+    let Function {
+        attrs,
+        vis,
+        sig,
+        block,
+    } = function;
+    let outer = outer(sig);
+    let inner = Signature {
+        ident: Ident::new("__uncached", sig.ident.span()),
+        ..sig.clone()
+    };
+    let body = &inner.ident;
+    let name = plain(&sig.ident);
+    // A name of our own, which cannot be an argument's.
+    let key = Ident::new("key", Span::mixed_site());
+    let tags = Ident::new("tags", Span::mixed_site());
+    let keys = arguments.iter().map(
+        |Argument {
+             name,
+             ty,
+             by_reference,
+         }| {
+            let reference = if *by_reference {
+                quote!(#name)
+            } else {
+                quote!(&#name)
+            };
+            // At the argument's type, so that an error about what can be a part of a key points there.
+            quote_spanned!(ty.span()=> <#ty as ::tropos::CacheArg>::add_to_key(#reference, &mut #key);)
+        },
+    );
+    let owned = arguments.iter().filter(|argument| argument.by_reference).map(|Argument { name, ty, .. }| {
+        quote_spanned!(ty.span()=> let #name = <#ty as ::std::borrow::ToOwned>::to_owned(#name);)
+    });
+    let passed = arguments.iter().map(
+        |Argument {
+             name, by_reference, ..
+         }| match by_reference {
+            true => quote!(&#name),
+            false => quote!(#name),
+        },
+    );
+    let ages = ages(declaration);
+    let declared = declaration.tags.iter().map(|template| tag(template, arguments));
+    let returned = match &sig.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => sig.ident.span(),
+    };
+    let call = quote_spanned! {returned=>
+        ::tropos::__private::cached(
+            ::core::concat!(::core::module_path!(), "::", #name),
+            #key.finish(),
+            #ages,
+            #tags,
+            move || async move { #body(#(#passed),*).await },
+        )
+        .await
+    };
+    quote! {
+        #(#attrs)*
+        #vis #outer {
+            #inner #block
+
+            let mut #key = <::tropos::KeyArgs as ::core::default::Default>::default();
+            #(#keys)*
+            let #tags: ::tropos::Tags =
+                <::tropos::Tags as ::core::iter::FromIterator<::tropos::Tag>>::from_iter([#(#declared),*]);
+            #(#owned)*
+            #call
+        }
+    }
+}
+
+/// The signature without `mut`, which only the body needs.
+fn outer(sig: &Signature) -> Signature {
+    let mut sig = sig.clone();
+    for argument in &mut sig.inputs {
+        if let FnArg::Typed(argument) = argument
+            && let Pat::Ident(pat) = &mut *argument.pat
+        {
+            pat.mutability = None;
+        }
+    }
+    sig
+}
+
+/// The ages, with the default for `expire` worked out. They were checked.
+fn ages(Declaration { ttl, expire, .. }: &Declaration) -> TokenStream {
+    let revalidate = ttl
+        .as_ref()
+        .and_then(|age| age.after)
+        .map_or(Revalidate::Never, Revalidate::After);
+    let expire = expire.as_ref().and_then(|(_, age)| age.after);
+    let ages = Ages::new(revalidate, expire).unwrap_or(Ages::NEVER);
+    let millis =
+        |age: Option<std::time::Duration>| match age.and_then(|age| u64::try_from(age.as_millis()).ok()) {
+            Some(millis) => quote!(::core::option::Option::Some(#millis)),
+            None => quote!(::core::option::Option::None),
+        };
+    let revalidate = millis(match ages.revalidate() {
+        Revalidate::Never => None,
+        Revalidate::After(age) => Some(age),
+    });
+    let expire = millis(ages.expire());
+    quote!(::tropos::Ages::from_millis(#revalidate, #expire))
+}
+
+/// One tag, with what comes from arguments encoded.
+fn tag(template: &Template, arguments: &[Argument<'_>]) -> TokenStream {
+    let span = template.literal.span();
+    let parts = template.parts.iter().map(|part| match part {
+        Part::Text(text) => quote_spanned!(span=> ::std::string::String::from(#text)),
+        Part::Place(place) => {
+            let mut names = place.split('.');
+            let first = names.next().unwrap_or(place);
+            let argument = arguments.iter().find(|argument| plain(argument.name) == first);
+            let argument = argument.map(|argument| argument.name);
+            let fields = names.map(|field| Ident::new(field, span));
+            quote_spanned!(span=> ::tropos::tag::encode_part(&#argument #(.#fields)*))
+        }
+    });
+    quote_spanned!(span=> <::tropos::Tag as ::core::convert::From<::std::string::String>>::from([#(#parts),*].concat()))
+}

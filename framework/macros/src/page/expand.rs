@@ -1,0 +1,212 @@
+//! The code that a page becomes.
+
+use super::{args::Declaration, href::Parameter};
+use crate::function::{Function, plain};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, FnArg, Ident, LitStr, ReturnType, Type, spanned::Spanned};
+use tropos_core::Mode;
+
+/// The page as a type: its address and its route.
+pub(crate) fn page(declaration: &Declaration, function: &Function, addresses: &[Parameter]) -> TokenStream {
+    let Function { vis, sig, .. } = function;
+    let name = &sig.ident;
+    let cfgs = function.cfgs();
+    let structure = structure(function);
+    let path = &declaration.path;
+    let mode = mode(declaration.mode);
+    let arguments = addresses
+        .iter()
+        .map(|Parameter { name, ty, .. }| quote!(#name: #ty));
+    let values = addresses.iter().map(|parameter| &parameter.value);
+    let spec = spec(declaration, function);
+    quote! {
+        #structure
+
+        #(#cfgs)*
+        #[allow(dead_code)]
+        impl #name {
+            /// The address of this page.
+            #[must_use]
+            #vis fn href(#(#arguments),*) -> ::tropos::Href {
+                ::tropos::Href::fill(#path, &[#(::std::string::ToString::to_string(&#values)),*])
+            }
+        }
+
+        #(#cfgs)*
+        impl ::tropos::Page for #name {
+            const PATTERN: &'static str = #path;
+            const MODE: ::tropos::Mode = #mode;
+            fn route() -> ::tropos::Route {
+                ::tropos::Route::new(#spec)
+            }
+        }
+    }
+}
+
+/// A page that is enough for other code to name it; only ever compiled beside an error.
+pub(crate) fn placeholder(function: &Function, path: Option<&LitStr>) -> TokenStream {
+    let name = &function.sig.ident;
+    let cfgs = function.cfgs();
+    let structure = structure(function);
+    // Two pages with broken paths must not be told that their paths are the same.
+    let path = path.map_or_else(|| format!("/{}", plain(name)), LitStr::value);
+    quote! {
+        #structure
+
+        #(#cfgs)*
+        impl ::tropos::Page for #name {
+            const PATTERN: &'static str = #path;
+            const MODE: ::tropos::Mode = ::tropos::Mode::Server;
+            fn route() -> ::tropos::Route {
+                loop {}
+            }
+        }
+    }
+}
+
+fn structure(function: &Function) -> TokenStream {
+    let Function { attrs, vis, sig, .. } = function;
+    let name = &sig.ident;
+    let attrs = attrs.iter().filter(|attr| is_about_the_item(attr));
+    quote! {
+        #(#attrs)*
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #vis struct #name;
+    }
+}
+
+/// Whether an attribute describes the page to others, rather than the code within.
+fn is_about_the_item(attr: &Attribute) -> bool {
+    const NAMES: [&str; 7] = ["doc", "cfg", "deprecated", "allow", "expect", "warn", "deny"];
+    NAMES.iter().any(|name| attr.path().is_ident(name))
+}
+
+fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
+    let options = &declaration.options;
+    let name = plain(&function.sig.ident);
+    let revalidate = optional(options.revalidate.as_ref().and_then(|age| age.millis()));
+    let expire = optional(options.expire.as_ref().and_then(|(_, age)| age.millis()));
+    // What is not there is asked for again soon, since it may have been made in the meantime.
+    let negative = options
+        .negative
+        .as_ref()
+        .and_then(|age| age.millis())
+        .unwrap_or(10_000);
+    let closed = options.closed.is_some();
+    let tags = options.tags.iter().map(|tag| &tag.literal);
+    let prerender = some(
+        options
+            .prerender
+            .as_ref()
+            .map(|listing| quote_spanned!(listing.span()=> ::tropos::__private::listing(#listing))),
+    );
+    let query = some(
+        options
+            .query
+            .as_ref()
+            .map(|query| quote_spanned!(query.span()=> ::tropos::__private::declared_query::<#query>())),
+    );
+    let handler = handler(declaration, function);
+    quote! {
+        ::tropos::__private::RouteSpec {
+            name: #name,
+            module: ::core::module_path!(),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            pattern: <Self as ::tropos::Page>::PATTERN,
+            mode: <Self as ::tropos::Page>::MODE,
+            revalidate_ms: #revalidate,
+            expire_ms: #expire,
+            negative_ms: #negative,
+            closed: #closed,
+            tags: &[#(#tags),*],
+            prerender: #prerender,
+            query: #query,
+            handler: #handler,
+        }
+    }
+}
+
+/// A closure that takes each argument from the request's context and runs the body, which stays as it was written.
+fn handler(declaration: &Declaration, function: &Function) -> TokenStream {
+    let Function {
+        attrs, sig, block, ..
+    } = function;
+    let name = &sig.ident;
+    let attrs = attrs
+        .iter()
+        .filter(|attr| !is_about_the_item(attr) && !attr.path().is_ident("must_use"));
+    let marker = marker(declaration);
+    // Names of our own, which the page cannot see.
+    let [cx, answer] = ["cx", "answer"].map(|name| Ident::new(name, Span::mixed_site()));
+    let types: Vec<&Type> = sig.inputs.iter().filter_map(argument_type).collect();
+    let values: Vec<Ident> = (0..types.len())
+        .map(|at| format_ident!("a{at}", span = Span::mixed_site()))
+        .collect();
+    let extracted = types.iter().zip(&values).map(|(ty, value)| {
+        // At the argument's type, so that an error about what a page of this mode may read points there.
+        quote_spanned! {ty.span()=>
+            let #value = <#ty as ::tropos::FromPage<#marker>>::from_page(&#cx).await?;
+        }
+    });
+    let returned = match &sig.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => name.span(),
+    };
+    let run = quote_spanned! {returned=>
+        let #answer: ::core::result::Result<::tropos::PageView, ::tropos::PageError> = #name(#(#values),*).await;
+    };
+    quote! {
+        {
+            #(#attrs)*
+            #[allow(non_snake_case)]
+            #sig #block
+
+            |#cx| ::std::boxed::Box::pin(async move {
+                #(#extracted)*
+                #run
+                #answer
+            })
+        }
+    }
+}
+
+fn argument_type(argument: &FnArg) -> Option<&Type> {
+    match argument {
+        FnArg::Typed(argument) => Some(&argument.ty),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+/// The mode as a value.
+fn mode(mode: Mode) -> TokenStream {
+    match mode {
+        Mode::Ssg => quote!(::tropos::Mode::Ssg),
+        Mode::Isr => quote!(::tropos::Mode::Isr),
+        Mode::Server => quote!(::tropos::Mode::Server),
+        Mode::Live => quote!(::tropos::Mode::Live),
+    }
+}
+
+/// The mode as a type.
+fn marker(declaration: &Declaration) -> TokenStream {
+    match (declaration.mode, &declaration.options.query) {
+        (Mode::Ssg, _) => quote!(::tropos::mode::Ssg),
+        (Mode::Isr, None) => quote!(::tropos::mode::Isr),
+        (Mode::Isr, Some(query)) => quote!(::tropos::mode::Isr<#query>),
+        (Mode::Server, _) => quote!(::tropos::mode::Server),
+        (Mode::Live, _) => quote!(::tropos::mode::Live),
+    }
+}
+
+fn optional(millis: Option<u64>) -> TokenStream {
+    some(millis.map(|millis| quote!(#millis)))
+}
+
+fn some(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
