@@ -1,0 +1,205 @@
+//! A rendered page as it is stored: every encoding ready to be sent.
+
+mod compress;
+mod format;
+
+use crate::{
+    entry::Value,
+    http::{Coding, Codings, Lifetime, is_kept},
+};
+use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use std::sync::OnceLock;
+use xxhash_rust::xxh3::Xxh3;
+
+/// One stored answer: status, headers, and the body in each encoding that is worth having.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{HeaderValue, StatusCode, header};
+/// use tropos_cache::{http::Coding, page::StoredPage};
+/// let html = HeaderValue::from_static("text/html; charset=utf-8");
+/// let page = StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, html)], Bytes::from("<p>a</p>".repeat(99)));
+/// let page = page.compress();
+/// assert!(page.body(Coding::Brotli).bytes.len() < page.body(Coding::Identity).bytes.len());
+/// ```
+#[derive(Debug, Clone)]
+pub struct StoredPage {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    identity: Body,
+    encoded: [Option<Body>; 3],
+    etag: u128,
+    /// Those of the lifetime that was asked for first. It is the same each time while the page is stored.
+    lifetime: OnceLock<(Lifetime, LifetimeHeaders)>,
+}
+
+type LifetimeHeaders = (HeaderValue, Option<HeaderValue>);
+
+/// The body in one encoding, with the header values that belong to it.
+#[derive(Debug, Clone)]
+pub struct Body {
+    /// The bytes that go out.
+    pub bytes: Bytes,
+    /// The value of `Content-Length`.
+    pub length: HeaderValue,
+    /// The value of `ETag`: strong, so another for each encoding (RFC 9110 §8.8.3.3).
+    pub etag: HeaderValue,
+}
+
+/// The encodings that [`StoredPage::encoded`] holds, in its order.
+const ENCODED: [Coding; 3] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+
+impl StoredPage {
+    /// A page with a plain body.
+    ///
+    /// Headers that belong to one visitor (`Set-Cookie`), to one connection, or to one answer (`Age`, `Date`,
+    /// `Content-Length`, `ETag`…) are left out. A page that sets a cookie should not be stored at all; that is for the
+    /// caller to see to, and this the last line of defence.
+    pub fn new(status: StatusCode, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
+        headers.retain(|(name, _)| is_kept(name));
+        let etag = digest(status, &headers, &body);
+        Self::assemble(status, headers, etag, body, [None, None, None])
+    }
+
+    /// Adds those encodings that make the body smaller: brotli at level 5, zstd at 3, gzip at 6. Beyond these levels,
+    /// time grows faster than bytes shrink, and a page is compressed while somebody waits.
+    ///
+    /// Left as it is: a body under 256 bytes, of a type that is compressed already, or that the page encoded itself.
+    /// Takes some 50 ms for each megabyte of text; large bodies belong on a thread that may block.
+    #[must_use]
+    pub fn compress(self) -> Self {
+        compress::compress(self)
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The page's own headers.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The value of one of the page's own headers.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The encodings that exist.
+    pub fn codings(&self) -> Codings {
+        let encoded = ENCODED
+            .into_iter()
+            .zip(&self.encoded)
+            .filter_map(|(coding, body)| body.as_ref().and(Some(coding)));
+        encoded.chain([Coding::Identity]).collect()
+    }
+
+    /// The body in this encoding, or the plain one where it does not exist.
+    pub fn body(&self, coding: Coding) -> &Body {
+        let at = ENCODED.iter().position(|encoded| *encoded == coding);
+        at.and_then(|at| self.encoded.get(at))
+            .and_then(Option::as_ref)
+            .unwrap_or(&self.identity)
+    }
+
+    /// What the entity tags are made of: a hash over status, headers and plain body.
+    pub fn etag(&self) -> u128 {
+        self.etag
+    }
+
+    pub(crate) fn last_modified(&self) -> Option<&HeaderValue> {
+        self.header(&header::LAST_MODIFIED)
+    }
+
+    pub(crate) fn lifetime_headers(&self, lifetime: Lifetime) -> LifetimeHeaders {
+        let made = || (lifetime.cache_control(), lifetime.cdn_cache_control());
+        let (kept, headers) = self.lifetime.get_or_init(|| (lifetime, made()));
+        if *kept == lifetime {
+            headers.clone()
+        } else {
+            made()
+        }
+    }
+
+    fn assemble(
+        status: StatusCode,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        etag: u128,
+        identity: Bytes,
+        encoded: [Option<Bytes>; 3],
+    ) -> Self {
+        let [br, zstd, gzip] = encoded;
+        let with = |coding, body: Option<Bytes>| body.map(|bytes| Body::new(bytes, coding, etag));
+        Self {
+            status,
+            headers,
+            identity: Body::new(identity, Coding::Identity, etag),
+            encoded: [
+                with(Coding::Brotli, br),
+                with(Coding::Zstd, zstd),
+                with(Coding::Gzip, gzip),
+            ],
+            etag,
+            lifetime: OnceLock::new(),
+        }
+    }
+}
+
+impl Body {
+    fn new(bytes: Bytes, coding: Coding, etag: u128) -> Self {
+        let text = match coding {
+            Coding::Identity => format!("\"{etag:032x}\""),
+            coding => format!("\"{etag:032x}-{}\"", coding.as_str()),
+        };
+        let length = HeaderValue::from(bytes.len());
+        // Hexadecimal digits and letters: always a header value.
+        let etag = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""));
+        Self { bytes, length, etag }
+    }
+}
+
+impl Value for StoredPage {
+    fn encode(&self, out: &mut Vec<u8>) {
+        format::encode(self, out);
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        format::decode(bytes)
+    }
+
+    fn weight(&self) -> usize {
+        // A header value is a handle of 40 bytes and its text.
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 72)
+            .sum();
+        let bodies = self.encoded.iter().flatten().chain([&self.identity]);
+        size_of::<Self>() + headers + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
+    }
+}
+
+/// Each part is preceded by its length, so that no two pages run together to the same bytes.
+fn digest(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: &[u8]) -> u128 {
+    let mut hash = Xxh3::new();
+    let mut add = |part: &[u8]| {
+        hash.update(&part.len().to_le_bytes());
+        hash.update(part);
+    };
+    add(&status.as_u16().to_le_bytes());
+    for (name, value) in headers {
+        add(name.as_str().as_bytes());
+        add(value.as_bytes());
+    }
+    add(b"");
+    add(body);
+    hash.digest128()
+}
+
+#[cfg(test)]
+mod tests;
