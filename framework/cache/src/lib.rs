@@ -1,1 +1,45 @@
-//! Stub.
+//! Entries and tags: the engine under pages, fetches, cached functions and live pages.
+//!
+//! > An **entry** is the stored result of a render. A **tag** names data. A render takes the current number of the
+//! > [sequence](tags) *before its first read*; an invalidation takes the next number and writes it on its tags. An
+//! > entry is usable while no tag on it carries a higher number than its own.
+//!
+//! So nothing is ever scanned or deleted to invalidate, and no schedule of renders and writes lets old data pass for
+//! new: `tests/tag_sequence_model.rs` runs them all.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`engine`] | one cache for pages, one for data, the tags, the clock |
+//! | [`cache`] | look up, decide, render once, store |
+//! | [`decide`] | the decisions, as pure functions |
+//! | [`tags`] | the sequence, its journal on disk, the handle that everybody shares |
+//! | [`entry`] | what is stored, and its one binary format |
+//! | [`scope`] | what one render has read |
+//! | [`revalidate`] | invalidation as an application writes it |
+//! | [`function`] | what `#[cached]` expands to |
+//! | [`store`] | memory and disk, both bounded in bytes |
+//! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
+
+pub mod cache;
+pub mod decide;
+pub mod engine;
+pub mod entry;
+pub mod error;
+mod flight;
+pub mod function;
+pub mod http;
+pub mod page;
+pub mod revalidate;
+pub mod scope;
+pub mod store;
+pub mod tags;
+
+pub use cache::{Cache, Produced, Reason, Request, Served};
+pub use decide::{Decision, Miss, Stale};
+pub use engine::{Data, DiskConfig, Engine, EngineConfig};
+pub use entry::{Backoff, Entry, Meta, Value};
+pub use error::Error;
+pub use page::StoredPage;
+pub use scope::{Purpose, Reads, Scope};
+pub use store::Seed;
+pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Validity};

@@ -1,0 +1,296 @@
+//! Look up, decide, render once, store.
+
+mod inner;
+mod render;
+
+pub(crate) use inner::Inner;
+
+use crate::{
+    Decision, Engine, Entry, Miss, Scope, Stale, Validity, Value, decide,
+    flight::{Boarding, Landed},
+};
+use render::launch;
+use std::{future::Future, sync::Arc, time::Duration};
+use tropos_core::{Ages, Failure, Key, Tags};
+
+/// How long "there is no such thing" is fresh unless something else is declared: short, since it is asked for again
+/// as soon as it exists, and long enough to take the load of a dead link.
+pub const DEFAULT_NEGATIVE: Duration = Duration::from_secs(10);
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The entry's name.
+    pub key: &'a Key,
+    /// Its ages, as declared.
+    pub ages: Ages,
+    /// The age after which a negative result is stale.
+    pub negative: Duration,
+    /// The tags that are known before the render: declared ones, and those of the path.
+    pub tags: Tags,
+    /// Take no stale entry: wait for the render, and fall back on the stale entry only if that fails.
+    pub fresh: bool,
+}
+
+/// What a render made.
+#[derive(Debug, Clone)]
+pub struct Produced<V> {
+    /// The result.
+    pub value: V,
+    /// Whether it says that there is no such thing.
+    pub negative: bool,
+    /// Whether it may be stored. It is shared with those who wait for the same render in any case, so what depends on
+    /// who asks must not be made here.
+    pub store: bool,
+}
+
+/// Where an answer came from; becomes `Cache-Status`, and a field of the trace span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// A fresh entry.
+    Hit {
+        /// Seconds for which it stays fresh.
+        ttl: i64,
+    },
+    /// An entry that is not fresh.
+    Stale {
+        /// Seconds for which it stays fresh: zero or less.
+        ttl: i64,
+        /// Why it is not fresh.
+        why: Stale,
+    },
+    /// A render.
+    Miss {
+        /// Why no entry could be served.
+        why: Miss,
+        /// Whether the result was stored.
+        stored: bool,
+        /// Whether somebody else's render was waited for.
+        collapsed: bool,
+    },
+    /// The cache was not asked.
+    Bypass,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Served<V> {
+    /// The entry, or why there is none.
+    pub result: Result<Arc<Entry<V>>, Failure>,
+    /// Where it came from.
+    pub reason: Reason,
+}
+
+/// What a flight has to know of the request that started it.
+struct Plan {
+    key: Key,
+    ages: Ages,
+    negative: Duration,
+    tags: Tags,
+}
+
+/// Entries of one kind. Cloning gives another handle on the same.
+pub struct Cache<V>(Arc<Inner<V>>);
+
+impl<V> Clone for Cache<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<V: Value> Cache<V> {
+    pub(crate) fn over(inner: Inner<V>) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The entry in memory, and what to do with it. The path of a hit: no waiting, no allocation, and one number
+    /// compared for all its tags while nothing is invalidated.
+    pub fn peek(&self, key: &Key) -> Option<(Arc<Entry<V>>, Decision)> {
+        self.0.at_hand(key)
+    }
+
+    /// The entry that the build made, from memory or from the build, whatever its age and tags.
+    pub async fn from_build(&self, key: &Key) -> Option<Arc<Entry<V>>> {
+        self.0.of_build(key).await
+    }
+
+    /// Answers from the best entry there is, or from a render.
+    ///
+    /// A stale entry is served at once, while one render in the background replaces it. Where none can be served, one
+    /// render runs for all who ask meanwhile. It runs in a task of its own, inside a [`Scope`], at most as long as the
+    /// engine's `render_timeout`; nobody's leaving cancels it, and a panic is a failure.
+    pub async fn serve<F, Fut>(&self, request: Request<'_>, produce: F) -> Served<V>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
+    {
+        let arrived = self.0.tags.current().sequence;
+        let (key, fresh) = (request.key, request.fresh);
+        let (Some(engine), parent) = (self.0.engine.upgrade().map(Engine::from_inner), Scope::current())
+        else {
+            return Served::failed(Failure::new("the cache is gone"), Miss::Absent);
+        };
+        let plan = Plan {
+            key: key.clone(),
+            ages: request.ages,
+            negative: request.negative,
+            tags: request.tags,
+        };
+        let mut start = Some((plan, produce));
+        let mut waited_for = None;
+        loop {
+            let found = self.0.find(key).await;
+            let why = match found {
+                Some((entry, Decision::Hit { ttl_seconds: ttl })) => {
+                    let reason = match waited_for {
+                        Some(why) => Reason::Miss {
+                            why,
+                            stored: true,
+                            collapsed: true,
+                        },
+                        None => Reason::Hit { ttl },
+                    };
+                    return Served {
+                        result: Ok(entry),
+                        reason,
+                    };
+                }
+                Some((
+                    entry,
+                    Decision::Stale {
+                        ttl_seconds: ttl,
+                        why,
+                        regenerate,
+                    },
+                )) if !fresh || !regenerate => {
+                    if let (true, Some((plan, produce))) = (regenerate, start) {
+                        self.regenerate(engine, plan, produce);
+                    }
+                    return Served {
+                        result: Ok(entry),
+                        reason: Reason::Stale { ttl, why },
+                    };
+                }
+                Some((_, Decision::Stale { .. })) => Miss::Stale,
+                Some((_, Decision::Miss { why })) => why,
+                None => Miss::Absent,
+            };
+            let why = *waited_for.get_or_insert(why);
+            if parent.as_ref().is_some_and(|scope| scope.is_within(key)) {
+                let text = format!("`{key}` reads itself: it would wait for its own render for ever");
+                return Served::failed(Failure::new(text), why);
+            }
+            let (waiter, collapsed) = match self.0.flights.board(key) {
+                Boarding::Join(waiter) => (waiter, true),
+                // A flight may have landed between the look-up and the boarding.
+                Boarding::Lead(_) if self.has_usable(key, fresh) => continue,
+                Boarding::Lead(permit) => {
+                    let waiter = permit.waiter();
+                    let Some((plan, produce)) = start.take() else {
+                        return Served::failed(Failure::new("a render was outdated twice"), why);
+                    };
+                    launch(
+                        self.0.clone(),
+                        engine.clone(),
+                        permit,
+                        plan,
+                        parent.clone(),
+                        produce,
+                    );
+                    (waiter, false)
+                }
+            };
+            match waiter.wait().await {
+                Err(failure) => return self.fall_back(key, failure, why, collapsed),
+                Ok(Landed {
+                    entry,
+                    stored,
+                    all_tags,
+                }) => {
+                    let validity = if all_tags {
+                        entry.validity(&self.0.tags)
+                    } else {
+                        Validity::Hard
+                    };
+                    if decide::may_join(validity, entry.meta.stamp.sequence, arrived, fresh) {
+                        return Served {
+                            result: Ok(entry),
+                            reason: Reason::Miss {
+                                why,
+                                stored,
+                                collapsed,
+                            },
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether there is an entry in memory that makes a render needless.
+    fn has_usable(&self, key: &Key, fresh: bool) -> bool {
+        match self.0.at_hand(key) {
+            Some((_, Decision::Hit { .. })) => true,
+            Some((_, Decision::Stale { regenerate, .. })) => !fresh || !regenerate,
+            Some((_, Decision::Miss { .. })) | None => false,
+        }
+    }
+
+    /// Renders in the background, unless somebody does already.
+    fn regenerate<F, Fut>(&self, engine: Engine, plan: Plan, produce: F)
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
+    {
+        let Boarding::Lead(permit) = self.0.flights.board(&plan.key) else {
+            return;
+        };
+        match self.0.at_hand(&plan.key) {
+            // Somebody has just done so, or has just failed.
+            Some((
+                _,
+                Decision::Hit { .. }
+                | Decision::Stale {
+                    regenerate: false, ..
+                },
+            )) => {}
+            _ => launch(self.0.clone(), engine, permit, plan, None, produce),
+        }
+    }
+
+    /// The last good entry, where it may still be served, else the failure.
+    fn fall_back(&self, key: &Key, failure: Failure, why: Miss, collapsed: bool) -> Served<V> {
+        match self.0.at_hand(key) {
+            Some((entry, Decision::Hit { ttl_seconds: ttl } | Decision::Stale { ttl_seconds: ttl, .. })) => {
+                Served {
+                    result: Ok(entry),
+                    reason: Reason::Stale {
+                        ttl: ttl.min(0),
+                        why: Stale::Error,
+                    },
+                }
+            }
+            _ => Served {
+                result: Err(failure),
+                reason: Reason::Miss {
+                    why,
+                    stored: false,
+                    collapsed,
+                },
+            },
+        }
+    }
+}
+
+impl<V> Served<V> {
+    fn failed(failure: Failure, why: Miss) -> Self {
+        Self {
+            result: Err(failure),
+            reason: Reason::Miss {
+                why,
+                stored: false,
+                collapsed: false,
+            },
+        }
+    }
+}

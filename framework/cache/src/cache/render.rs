@@ -1,0 +1,83 @@
+//! A render, watched: whatever becomes of it, its key is free in the end.
+
+use super::{
+    Plan, Produced,
+    inner::{Inner, Start},
+};
+use crate::{Engine, Scope, Value, flight::Permit};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::task::{JoinError, JoinHandle};
+use tracing::Instrument;
+use tropos_core::Failure;
+
+/// Renders in a task of its own, so that a client who leaves cancels nothing, and ends the flight.
+pub(super) fn launch<V, F, Fut>(
+    cache: Arc<Inner<V>>,
+    engine: Engine,
+    permit: Permit<V>,
+    plan: Plan,
+    parent: Option<Scope>,
+    produce: F,
+) where
+    V: Value,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
+{
+    let flight = async move {
+        let start = Start {
+            tick: cache.clock.now(),
+            wall: cache.clock.wall(),
+        };
+        // Takes its place in the tag sequence here: before the first read.
+        let scope = Scope::of_flight(&engine, plan.key.clone(), parent);
+        let landing = match watched(&scope, cache.render_timeout, produce).await {
+            Ok(produced) => Ok(cache.keep(plan, &scope, start, produced)),
+            Err(failure) => {
+                cache.note_failure(&plan.key, &failure);
+                Err(failure)
+            }
+        };
+        permit.land(landing);
+    };
+    tokio::spawn(flight.in_current_span());
+}
+
+/// What `produce` gives, or a failure if it panics or takes too long. It runs in a task of its own, apart from the one
+/// that watches, so that even a render that never yields holds nobody but its own thread.
+async fn watched<T, F, Fut>(scope: &Scope, timeout: Duration, produce: F) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, Failure>> + Send + 'static,
+{
+    let render = scope.wrap(async move { produce().await });
+    let mut task = AbortOnDrop(tokio::spawn(render.in_current_span()));
+    match tokio::time::timeout(timeout, &mut task.0).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(end)) => Err(abnormal(end)),
+        Err(_) => Err(Failure::new(format!(
+            "the render took longer than {timeout:?} and was given up"
+        ))),
+    }
+}
+
+/// The failure that readers are told of; what the panic said is for the log alone.
+fn abnormal(end: JoinError) -> Failure {
+    let Ok(panic) = end.try_into_panic() else {
+        return Failure::new("the render was cancelled");
+    };
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("(not a text)"), "a render panicked");
+    Failure::new("the render panicked; the log says where")
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

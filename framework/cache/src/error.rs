@@ -1,0 +1,47 @@
+//! What can go wrong in the cache itself.
+
+use std::{io, path::PathBuf};
+use tropos_core::path::PathError;
+
+/// A cache that cannot be opened, or an invalidation that did not take place.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process uses the folder.
+    #[error("the cache folder {} is in use by another process: stop that one, or set TROPOS_CACHE_DIR to a folder of its own for each", dir.display())]
+    Locked {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The disk store could not be read or written.
+    #[error("could not {what} {}: check that the folder exists, has room and may be written, or set TROPOS_CACHE_DIR to another", path.display())]
+    Io {
+        /// What was tried: "write", "create".
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The engine was shut down.
+    #[error("the cache is shut down: nothing was invalidated")]
+    Closed,
+    /// An invalidation where no engine is known.
+    #[error(
+        "there is no cache to invalidate here: call `revalidate` inside a request, a server function or a task that Tropos started, or keep the `Engine` and call `engine.invalidate`"
+    )]
+    NoScope,
+    /// An invalidation by the render of a page.
+    #[error(
+        "a render cannot invalidate: what it reads could never be stored, since each render would outdate itself; invalidate where the data is written, in a server function or an API handler"
+    )]
+    DuringRender,
+    /// A path to invalidate that has no single meaning.
+    #[error("cannot invalidate the path `{path}`: it {problem}")]
+    Path {
+        /// What was given.
+        path: String,
+        /// What is wrong with it.
+        problem: PathError,
+    },
+}

@@ -1,0 +1,227 @@
+//! What one render has read, and which engine it reads through.
+//!
+//! A scope is local to a task. What a render spawns must be [wrapped](Scope::wrap), or it reads outside.
+
+use crate::{Engine, Entry, Stamp};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::OnceCell;
+use tropos_core::{Key, Tag, Tags, Tick};
+
+/// What the code in a scope is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Renders what is stored: a page, a cached function.
+    Stored,
+    /// Renders a page for one request.
+    Once,
+    /// Renders a page that is open and changes.
+    Live,
+    /// Is no render: a server function, an API handler, background work. May invalidate.
+    Action,
+}
+
+/// A scope takes at most so many tags: each is looked up again on a first hit after an invalidation, and goes into
+/// headers. A page that reads more had better carry a tag for the whole list.
+pub const MOST_TAGS: usize = 1_000;
+
+/// A scope remembers at most so many results of [`Scope::once`].
+const MOST_MEMOS: usize = 10_000;
+
+/// What a scope has read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reads {
+    /// The tags of all that was read.
+    pub tags: Tags,
+    /// When the first of it becomes stale.
+    pub stale_at: Option<Tick>,
+    /// Whether there were more than [`MOST_TAGS`] tags, so that some are missing: the result must not be stored.
+    pub too_many_tags: bool,
+}
+
+/// The engine, the start and the reads of one render or action. Cloning gives another handle on the same.
+#[derive(Clone)]
+pub struct Scope(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    purpose: Purpose,
+    stamp: Stamp,
+    /// The entry that the render is for, and what waits for it.
+    flight: Option<(Key, Option<Scope>)>,
+    reads: Mutex<Reads>,
+    memos: Mutex<HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>>,
+}
+
+tokio::task_local! {
+    static CURRENT: Scope;
+}
+
+impl Scope {
+    /// A scope that starts now: it takes its place in the tag sequence, so make it before the first read.
+    pub fn new(engine: &Engine, purpose: Purpose) -> Self {
+        Self::build(engine, purpose, None)
+    }
+
+    /// The scope of a render whose result is stored under `key`, and for which `parent` waits.
+    pub(crate) fn of_flight(engine: &Engine, key: Key, parent: Option<Scope>) -> Self {
+        Self::build(engine, Purpose::Stored, Some((key, parent)))
+    }
+
+    fn build(engine: &Engine, purpose: Purpose, flight: Option<(Key, Option<Scope>)>) -> Self {
+        Self(Arc::new(Inner {
+            engine: engine.clone(),
+            purpose,
+            stamp: engine.tags().current(),
+            flight,
+            reads: Mutex::default(),
+            memos: Mutex::default(),
+        }))
+    }
+
+    /// The scope that this task runs in.
+    pub fn current() -> Option<Scope> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Runs `future` in this scope.
+    pub async fn run<F: Future>(&self, future: F) -> F::Output {
+        CURRENT.scope(self.clone(), future).await
+    }
+
+    /// `future`, to run in this scope wherever it is spawned.
+    pub fn wrap<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.clone(), future)
+    }
+
+    /// What the code in it is there for.
+    pub fn purpose(&self) -> Purpose {
+        self.0.purpose
+    }
+
+    /// Where the tag sequence stood when the scope was made.
+    pub fn stamp(&self) -> Stamp {
+        self.0.stamp
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Adds what a nested read depends on: its tags, and when it becomes stale.
+    pub fn note(&self, tags: &Tags, stale_at: Option<Tick>) {
+        let mut reads = lock(&self.0.reads);
+        tags.iter().for_each(|tag| reads.add(tag));
+        reads.stale_at = match (reads.stale_at, stale_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Adds what an entry depends on that was read.
+    pub fn note_entry<V>(&self, entry: &Entry<V>) {
+        self.note(&entry.meta.tags, entry.stale_at());
+    }
+
+    /// Adds a tag.
+    pub fn add_tag(&self, tag: Tag) {
+        lock(&self.0.reads).add(&tag);
+    }
+
+    /// All that was read until now.
+    pub fn reads(&self) -> Reads {
+        lock(&self.0.reads).clone()
+    }
+
+    /// Whether nested reads wait for fresh data: where the result is kept, or shown because something changed.
+    pub fn wants_fresh(&self) -> bool {
+        matches!(self.0.purpose, Purpose::Stored | Purpose::Live)
+    }
+
+    /// Runs `produce` once for each `key` in this scope; who calls meanwhile waits for the first, and who calls later
+    /// gets the same, also when it failed. So the same read twice in one render is one call.
+    ///
+    /// In an [action](Purpose::Action) it runs every time: what an action reads again may be what it has just written.
+    /// So it does beyond 10,000 keys.
+    pub async fn once<T, F, Fut>(&self, key: &str, produce: F) -> T
+    where
+        T: Clone + Send + Sync + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T>,
+    {
+        match self.memo::<T>(key) {
+            Some(cell) => cell.get_or_init(produce).await.clone(),
+            None => produce().await,
+        }
+    }
+
+    fn memo<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<OnceCell<T>>> {
+        if self.0.purpose == Purpose::Action {
+            return None;
+        }
+        let mut memos = lock(&self.0.memos);
+        let full = memos.len() >= MOST_MEMOS;
+        let name = (TypeId::of::<T>(), key.to_owned());
+        let cell = match memos.get(&name) {
+            Some(cell) => cell.clone(),
+            None if full => return None,
+            None => memos
+                .entry(name)
+                .or_insert_with(|| Arc::new(OnceCell::<T>::new()))
+                .clone(),
+        };
+        cell.downcast().ok()
+    }
+
+    /// Whether a render in this scope is, in the end, awaited by the render of `key` itself.
+    pub(crate) fn is_within(&self, key: &Key) -> bool {
+        let mut scope = Some(self);
+        while let Some(Inner {
+            flight: Some((flight, parent)),
+            ..
+        }) = scope.map(|scope| &*scope.0)
+        {
+            if flight == key {
+                return true;
+            }
+            scope = parent.as_ref();
+        }
+        false
+    }
+}
+
+impl Reads {
+    fn add(&mut self, tag: &Tag) {
+        match self.tags.as_slice().binary_search(tag) {
+            Ok(_) => {}
+            Err(_) if self.tags.as_slice().len() >= MOST_TAGS => self.too_many_tags = true,
+            Err(_) => self.tags.add(tag.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            purpose,
+            stamp,
+            reads,
+            ..
+        } = &*self.0;
+        f.debug_struct("Scope")
+            .field("purpose", purpose)
+            .field("stamp", stamp)
+            .field("reads", &lock(reads))
+            .finish()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

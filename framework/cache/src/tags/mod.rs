@@ -1,0 +1,13 @@
+//! The tag sequence.
+//!
+//! One sequence of numbers. An invalidation takes the next number and writes it on its tags; a render takes the
+//! current number before its first read. An entry is usable while every tag on it carries a number no greater than its
+//! own start, and while the sequence is the one it was made under. Wall clocks are never compared, entries are never
+//! scanned: an invalidation costs the number of its tags.
+
+mod journal;
+mod numbers;
+mod registry;
+
+pub use numbers::{Stamp, Strength, TagNumbers, Validity};
+pub use registry::TagRegistry;
