@@ -1,0 +1,173 @@
+//! What can be written after `cargo tropos`.
+
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf};
+
+/// Builds, starts and inspects Tropos applications.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo-tropos",
+    bin_name = "cargo tropos",
+    version,
+    arg_required_else_help = true
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build the application into dist/: the server, the islands, hashed assets and prerendered pages
+    Build(Build),
+    /// Run the server that `build` left in dist/
+    Start(Start),
+    /// Print the route table
+    Routes(Routes),
+    /// Invalidate tags, paths or prefixes at a running server
+    Revalidate(Revalidate),
+}
+
+/// Which application.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Project {
+    /// The application's Cargo.toml [default: the one of the current directory or above]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// The application's package, where the workspace has several
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) package: Option<String>,
+    /// Where the build lies [default: dist/ in the package's directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// Compile with the dev profile: faster to build, larger and slower to run
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// The wasm-opt to use, 120 or newer [default: the one on PATH or in node_modules/.bin]
+    #[arg(long, value_name = "PATH", env = "TROPOS_WASM_OPT")]
+    pub(crate) wasm_opt: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// Passed on to the server
+    #[arg(last = true)]
+    pub(crate) rest: Vec<OsString>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Routes {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// Print JSON: an array of routes
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["tags", "paths", "prefixes"]))]
+pub(crate) struct Revalidate {
+    /// A tag; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// A path, with all its query keys and variants; may be given several times
+    #[arg(long = "path", value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// All paths below and including this one, by whole segments; may be given several times
+    #[arg(long = "prefix", value_name = "PATH")]
+    pub(crate) prefixes: Vec<String>,
+    /// Make entries stale instead of unusable: they are served while being rendered anew
+    #[arg(long)]
+    pub(crate) soft: bool,
+    /// Where the server listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub(crate) url: String,
+    /// The token that the server was started with
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "TROPOS_REVALIDATE_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+}
+
+/// The arguments without the `tropos` that cargo puts first when it runs `cargo-tropos` for `cargo tropos`.
+pub(crate) fn without_subcommand(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> impl Iterator<Item = OsString> {
+    arguments
+        .into_iter()
+        .enumerate()
+        .filter(|(at, text)| !(*at == 1 && text == "tropos"))
+        .map(|(_, text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(without_subcommand(line.split_whitespace().map(OsString::from)))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn works_as_a_subcommand_of_cargo_and_on_its_own() {
+        for line in [
+            "cargo-tropos tropos build -p shop --out /x",
+            "cargo-tropos build -p shop --out /x",
+        ] {
+            let Command::Build(build) = parse(line).unwrap().command else {
+                panic!("{line}")
+            };
+            assert_eq!(build.project.package.as_deref(), Some("shop"), "{line}");
+            assert_eq!(build.project.out, Some(PathBuf::from("/x")), "{line}");
+            assert!(!build.debug);
+        }
+    }
+
+    #[test]
+    fn only_the_first_word_is_taken_away_so_that_a_package_may_be_called_tropos() {
+        let Command::Build(build) = parse("cargo-tropos tropos build -p tropos").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(build.project.package.as_deref(), Some("tropos"));
+    }
+
+    #[test]
+    fn revalidate_takes_many_names_and_insists_on_one() {
+        let line = "cargo-tropos revalidate --tag a --tag b --path /p --prefix /q --soft --token t";
+        let Command::Revalidate(it) = parse(line).unwrap().command else {
+            panic!()
+        };
+        assert_eq!(
+            (it.tags, it.paths, it.prefixes),
+            (vec!["a".into(), "b".into()], vec!["/p".into()], vec!["/q".into()])
+        );
+        assert!(it.soft);
+        assert_eq!(it.url, "http://127.0.0.1:3000");
+        assert!(parse("cargo-tropos revalidate --soft").is_err());
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_the_servers() {
+        let Command::Start(start) = parse("cargo-tropos start -- --verbose").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(start.rest, ["--verbose"]);
+    }
+}

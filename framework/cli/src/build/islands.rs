@@ -1,0 +1,265 @@
+//! The islands: compiled to wasm, bound to JavaScript, made small.
+
+use super::{
+    assets::Hashed,
+    glue, names,
+    target::{self, WASM},
+    wasm_opt::{self, Found},
+};
+use crate::{Error, args, cargo, project::Project, terminal::Terminal};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// The version of wasm-bindgen whose format this command reads, which must be the application's too.
+pub(crate) const WASM_BINDGEN: &str = "0.2.130";
+
+/// The names under which the manifest lists the islands' files.
+pub(crate) const SCRIPT: &str = "app.js";
+/// See [`SCRIPT`].
+pub(crate) const MODULE: &str = "app_bg.wasm";
+
+/// Scripts that the glue imports lie here.
+const SNIPPETS: &str = "snippets";
+
+/// What makes the module small, whatever the application's own release profile says.
+const PROFILE: &str = "wasm-release";
+const PROFILE_SETTINGS: &[&str] = &[
+    "inherits=\"release\"",
+    "opt-level=\"z\"",
+    "lto=true",
+    "codegen-units=1",
+    "panic=\"abort\"",
+    "strip=true",
+];
+
+/// Refuses an application whose wasm-bindgen writes another format than this command reads.
+///
+/// # Errors
+/// [`Error::WasmBindgenVersion`].
+pub(crate) fn check_version(locked: Option<&str>) -> Result<(), Error> {
+    match locked {
+        Some(locked) if locked != WASM_BINDGEN => Err(Error::WasmBindgenVersion {
+            locked: locked.to_owned(),
+            own: WASM_BINDGEN,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Compiles the library for the browser; returns where the module is.
+///
+/// # Errors
+/// Where the target is missing, or the code does not compile.
+pub(crate) fn compile(project: &Project, debug: bool, terminal: &Terminal) -> Result<PathBuf, Error> {
+    let target = target::ensure(terminal)?;
+    let mut command = cargo::command();
+    command
+        .arg("rustc")
+        .arg("--manifest-path")
+        .arg(&project.manifest)
+        .args(arguments(&project.name, debug));
+    target.apply(&mut command);
+    let files = cargo::compile(command, &project.library)?;
+    files
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+        .ok_or_else(|| {
+            Error::Project(format!(
+                "cargo compiled `{}` for {WASM} and reported no .wasm file",
+                project.name
+            ))
+        })
+}
+
+/// `--crate-type` makes a module of any library, so that the manifest need not say it, and the server's build does not
+/// link one for nothing.
+fn arguments(package: &str, debug: bool) -> Vec<String> {
+    let mut words = vec![
+        "--package",
+        package,
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--target",
+        WASM,
+    ];
+    words.extend(["--no-default-features", "--features", "hydrate"]);
+    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    if !debug {
+        words.extend(["--profile".to_owned(), PROFILE.to_owned()]);
+        for setting in PROFILE_SETTINGS {
+            words.extend(["--config".to_owned(), format!("profile.{PROFILE}.{setting}")]);
+        }
+    }
+    words
+}
+
+/// Binds the module to JavaScript, in `folder`; `false` where the application exports no island.
+///
+/// # Errors
+/// [`Error::WasmBindgen`].
+pub(crate) fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Error> {
+    let refused = |error| Error::WasmBindgen(format!("{error:#}"));
+    let mut bindgen = Bindgen::new();
+    let stem = SCRIPT.trim_end_matches(".js");
+    bindgen
+        .input_path(module)
+        .web(true)
+        .map_err(refused)?
+        .typescript(false)
+        .out_name(stem);
+    if !debug {
+        bindgen.remove_name_section(true).remove_producers_section(true);
+    }
+    let mut output = bindgen.generate_output().map_err(refused)?;
+    if !output.wasm().exports.iter().any(|export| is_island(&export.name)) {
+        return Ok(false);
+    }
+    output.emit(folder).map_err(refused)?;
+    Ok(true)
+}
+
+/// Leptos exports an island as its component's name and a hash in decimal digits: `Counter_7023469843210`.
+fn is_island(export: &str) -> bool {
+    let Some((component, hash)) = export.rsplit_once('_') else {
+        return false;
+    };
+    let starts_a_name = component.starts_with(|c: char| c.is_alphabetic());
+    starts_a_name && hash.len() >= 5 && hash.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Makes the module smaller where a `wasm-opt` is at hand.
+///
+/// # Errors
+/// Where the one that was asked for cannot be used, or fails.
+pub(crate) fn optimise(
+    options: &args::Build,
+    project: &Project,
+    folder: &Path,
+    terminal: &Terminal,
+) -> Result<(), Error> {
+    if options.debug {
+        return Ok(());
+    }
+    match wasm_opt::find(options.wasm_opt.as_deref(), &project.directory)? {
+        Found::Usable(tool) => wasm_opt::run(&tool, &folder.join(MODULE)),
+        Found::None(note) => {
+            terminal.note(note);
+            Ok(())
+        }
+    }
+}
+
+/// The files that wasm-bindgen wrote, with hashed names.
+///
+/// Snippets keep their names in a folder that is named after all of them, so that they find each other.
+///
+/// # Errors
+/// Where something cannot be read, or the glue is not JavaScript.
+pub(crate) fn files(folder: &Path, debug: bool) -> Result<Vec<Hashed>, Error> {
+    let read = |name: &str| fs::read(folder.join(name)).map_err(Error::file("reading", folder.join(name)));
+    let mut hashed = Vec::new();
+    let mut script = String::from_utf8_lossy(&read(SCRIPT)?).into_owned();
+    let snippets = super::assets::collect(&folder.join(SNIPPETS))?;
+    if !snippets.is_empty() {
+        let mut hash = blake3::Hasher::new();
+        for snippet in &snippets {
+            hash.update(snippet.name.as_bytes()).update(&snippet.bytes);
+        }
+        let place = format!("{SNIPPETS}.{}", names::short(&hash.finalize()));
+        script = script.replace(&format!("'./{SNIPPETS}/"), &format!("'./{place}/"));
+        script = script.replace(&format!("\"./{SNIPPETS}/"), &format!("\"./{place}/"));
+        hashed.extend(snippets.into_iter().map(|snippet| Hashed {
+            file: format!("{place}/{}", snippet.name),
+            name: format!("{SNIPPETS}/{}", snippet.name),
+            bytes: snippet.bytes,
+        }));
+    }
+    if !debug {
+        script = glue::minify(&script)?;
+    }
+    for (name, bytes) in [(SCRIPT, script.into_bytes()), (MODULE, read(MODULE)?)] {
+        hashed.push(Hashed {
+            name: name.to_owned(),
+            file: names::hashed(name, &names::content(&bytes)),
+            bytes,
+        });
+    }
+    Ok(hashed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_wasm_bindgen_is_refused_with_the_way_out() {
+        assert!(check_version(None).is_ok());
+        assert!(check_version(Some(WASM_BINDGEN)).is_ok());
+        let error = check_version(Some("0.2.100")).unwrap_err().to_string();
+        assert!(
+            error.contains("cargo update -p wasm-bindgen --precise 0.2.130"),
+            "{error}"
+        );
+        assert!(error.contains("locked to wasm-bindgen 0.2.100"), "{error}");
+    }
+
+    #[test]
+    fn the_workspace_pins_the_version_that_this_command_names() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+        let text = fs::read_to_string(manifest).unwrap();
+        assert!(text.contains(&format!("wasm-bindgen-cli-support = \"={WASM_BINDGEN}\"")));
+    }
+
+    #[test]
+    fn islands_are_told_from_what_every_module_exports() {
+        for (export, expected) in [
+            ("Counter_7023469843210", true),
+            ("Add_To_Basket_18446744073709551615", true),
+            ("hydrate", false),
+            ("memory", false),
+            ("__wbindgen_malloc", false),
+            ("__wbg_intounderlyingsource_free", false),
+            ("intounderlyingsink_write", false),
+            ("__wasm_bindgen_func_elem_12345", false),
+            ("page_2", false),
+        ] {
+            assert_eq!(is_island(export), expected, "{export}");
+        }
+    }
+
+    #[test]
+    fn a_debug_build_uses_the_dev_profile() {
+        let debug = arguments("shop", true);
+        assert!(!debug.iter().any(|word| word.contains("profile")));
+        let release = arguments("shop", false).join(" ");
+        assert!(
+            release.contains("--profile wasm-release")
+                && release.contains("profile.wasm-release.opt-level=\"z\"")
+        );
+    }
+
+    #[test]
+    fn snippets_move_together_with_what_the_glue_says_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let snippets = folder.path().join("snippets/shop-1234");
+        fs::create_dir_all(&snippets).unwrap();
+        fs::write(snippets.join("inline0.js"), "export const one = 1;").unwrap();
+        fs::write(folder.path().join(MODULE), "\0asm").unwrap();
+        let script = "import { one } from './snippets/shop-1234/inline0.js';\nexport default one;\n";
+        fs::write(folder.path().join(SCRIPT), script).unwrap();
+        let files = files(folder.path(), true).unwrap();
+        let [snippet, script, module] = files.as_slice() else {
+            panic!("{files:?}")
+        };
+        assert!(
+            snippet.file.starts_with("snippets.") && snippet.file.ends_with("/shop-1234/inline0.js"),
+            "{snippet:?}"
+        );
+        assert!(String::from_utf8_lossy(&script.bytes).contains(&format!("'./{}'", snippet.file)));
+        assert!(module.file.starts_with("app_bg.") && module.file.ends_with(".wasm"));
+    }
+}

@@ -1,0 +1,164 @@
+//! The folder that a build fills, and how it takes the place of the one before.
+
+use crate::Error;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use tropos_core::manifest;
+
+/// A folder beside `dist/`, swapped in by renaming once it is complete: a build that fails leaves `dist/` as it was, and
+/// nobody sees a half of one.
+pub(crate) struct Output {
+    staging: TempDir,
+    place: PathBuf,
+}
+
+impl Output {
+    /// A new, empty folder beside `place`.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made, or `place` holds something that no build made.
+    pub(crate) fn beside(place: &Path) -> Result<Self, Error> {
+        if is_foreign(place) {
+            return Err(Error::ForeignOutput(place.to_owned()));
+        }
+        let parent = place.parent().unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(parent).map_err(Error::file("making", parent))?;
+        let mut prefix = place.file_name().unwrap_or_default().to_owned();
+        prefix.push(".tmp-");
+        let staging = tempfile::Builder::new()
+            .prefix(&prefix)
+            .tempdir_in(parent)
+            .map_err(Error::file("making", parent))?;
+        readable_by_all(staging.path())?;
+        Ok(Self {
+            staging,
+            place: place.to_owned(),
+        })
+    }
+
+    /// The folder to fill.
+    pub(crate) fn path(&self) -> &Path {
+        self.staging.path()
+    }
+
+    /// Puts the folder in place of the one before.
+    ///
+    /// # Errors
+    /// Where something cannot be renamed; the folder before is then in place again.
+    pub(crate) fn publish(self) -> Result<(), Error> {
+        let place = &self.place;
+        let mut before = self.staging.path().as_os_str().to_owned();
+        before.push(".old");
+        let before = PathBuf::from(before);
+        let replaces = place.exists();
+        if replaces {
+            fs::rename(place, &before).map_err(Error::file("moving away", place))?;
+        }
+        if let Err(error) = fs::rename(self.staging.path(), place) {
+            if replaces {
+                // Nothing better to do with a second failure than to report the first.
+                let _ = fs::rename(&before, place);
+            }
+            return Err(Error::file("moving the build to", place)(error));
+        }
+        // The folder is no longer where its guard would delete it.
+        let _ = self.staging.keep();
+        if replaces {
+            fs::remove_dir_all(&before).map_err(Error::file("removing", before))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a folder holds something that is not a build: `--out ~` must not end in an empty home.
+fn is_foreign(place: &Path) -> bool {
+    let holds_something = || {
+        place
+            .read_dir()
+            .map_or(true, |mut entries| entries.next().is_some())
+    };
+    place.exists() && !place.join(manifest::FILE).is_file() && holds_something()
+}
+
+#[cfg(unix)]
+fn readable_by_all(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    // Temporary folders are their owner's alone, and a server often runs as another user.
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).map_err(Error::file("opening up", folder))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = folder
+            .read_dir()
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_finished_build_takes_the_place_of_the_one_before_and_leaves_nothing_beside_it() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("dist");
+        for content in ["one", "two"] {
+            let output = Output::beside(&place).unwrap();
+            fs::write(output.path().join(manifest::FILE), content).unwrap();
+            fs::write(output.path().join(content), "").unwrap();
+            output.publish().unwrap();
+            assert_eq!(fs::read_to_string(place.join(manifest::FILE)).unwrap(), content);
+        }
+        assert_eq!(names(root.path()), ["dist"]);
+        assert_eq!(names(&place), ["manifest.json", "two"]);
+    }
+
+    #[test]
+    fn a_build_that_fails_leaves_the_one_before() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("dist");
+        fs::create_dir(&place).unwrap();
+        fs::write(place.join(manifest::FILE), "old").unwrap();
+        let output = Output::beside(&place).unwrap();
+        fs::write(output.path().join("half"), "").unwrap();
+        drop(output);
+        assert_eq!(fs::read_to_string(place.join(manifest::FILE)).unwrap(), "old");
+        assert_eq!(names(root.path()), ["dist"]);
+    }
+
+    #[test]
+    fn a_folder_that_no_build_made_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("letter.txt"), "").unwrap();
+        assert!(matches!(
+            Output::beside(root.path()),
+            Err(Error::ForeignOutput(_))
+        ));
+        let empty = root.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        assert!(Output::beside(&empty).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_user_may_read_the_build() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let output = Output::beside(&root.path().join("dist")).unwrap();
+        assert_eq!(
+            fs::metadata(output.path()).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+    }
+}

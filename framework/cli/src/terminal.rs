@@ -1,0 +1,191 @@
+//! Colours, phases, and numbers for people.
+
+use crate::Error;
+use std::{
+    fmt::Display,
+    io::{IsTerminal as _, Write as _},
+    time::Duration,
+};
+use tropos_core::{Clock as _, SystemClock};
+
+/// How a piece of text looks, where colours are shown at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Look {
+    #[default]
+    Plain,
+    Bold,
+    Dim,
+    Red,
+    Green,
+    Yellow,
+    Magenta,
+    Cyan,
+}
+
+impl Look {
+    /// The text with the codes that make it look so.
+    pub(crate) fn paint(self, text: &str, color: bool) -> String {
+        let code = match self {
+            Look::Plain => return text.to_owned(),
+            Look::Bold => 1,
+            Look::Dim => 2,
+            Look::Red => 31,
+            Look::Green => 32,
+            Look::Yellow => 33,
+            Look::Magenta => 35,
+            Look::Cyan => 36,
+        };
+        if color {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Where messages go: progress to standard error, results to standard output.
+pub(crate) struct Terminal {
+    clock: SystemClock,
+    /// Whether standard error shows colours.
+    color: bool,
+    /// Whether standard output shows colours.
+    pub(crate) color_out: bool,
+    /// The phases that are over, with the time each took.
+    pub(crate) phases: Vec<(&'static str, Duration)>,
+}
+
+impl Terminal {
+    /// Colours where a person looks at it and `NO_COLOR` is not set (<https://no-color.org>: to anything but nothing).
+    pub(crate) fn detect() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            clock: SystemClock::new(),
+            color: wanted && std::io::stderr().is_terminal(),
+            color_out: wanted && std::io::stdout().is_terminal(),
+            phases: Vec::new(),
+        }
+    }
+
+    /// Runs a part of the work and notes how long it took.
+    pub(crate) fn phase<T>(
+        &mut self,
+        name: &'static str,
+        what: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.line(&format!(
+            "{} {}",
+            Look::Bold.paint(&format!("{name:>12}"), self.color),
+            what
+        ));
+        let start = self.clock.now();
+        let result = work(self)?;
+        self.phases.push((name, self.clock.now().since(start)));
+        Ok(result)
+    }
+
+    /// Something that a person should know and that does not stop the work.
+    pub(crate) fn note(&self, text: impl Display) {
+        self.line(&format!(
+            "{} {text}",
+            Look::Yellow.paint(&format!("{:>12}", "note"), self.color)
+        ));
+    }
+
+    /// The last line of a command that failed.
+    pub(crate) fn error(&self, error: &Error) {
+        self.line(&format!("{} {error}", Look::Red.paint("error:", self.color)));
+    }
+
+    fn line(&self, text: &str) {
+        // A closed pipe is no reason to stop building.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// The time since the command started.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or(0))
+    }
+}
+
+/// Prints a result.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// `812 B`, `12.3 kB`, `4.0 MB`: decimal units, as browsers' tools show them.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..999_950 => format!("{}.{} kB", (count + 50) / 1_000, (count + 50) / 100 % 10),
+        _ => format!(
+            "{}.{} MB",
+            (count + 50_000) / 1_000_000,
+            (count + 50_000) / 100_000 % 10
+        ),
+    }
+}
+
+/// `0.4 s`, `59.9 s`, `3 min 14 s`.
+pub(crate) fn seconds(span: Duration) -> String {
+    let tenths = (span.as_millis() + 50) / 100;
+    if tenths < 600 {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else {
+        let whole = (tenths + 5) / 10;
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
+}
+
+/// `5,012`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        for (number, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (1_949, "1.9 kB"),
+            (1_950, "2.0 kB"),
+            (63_240, "63.2 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (12_340_000, "12.3 MB"),
+        ] {
+            assert_eq!(bytes(number), text, "{number}");
+        }
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), text);
+        }
+        for (ms, text) in [
+            (0, "0.0 s"),
+            (449, "0.4 s"),
+            (59_949, "59.9 s"),
+            (59_950, "1 min 0 s"),
+            (194_000, "3 min 14 s"),
+        ] {
+            assert_eq!(seconds(Duration::from_millis(ms)), text, "{ms}");
+        }
+    }
+
+    #[test]
+    fn without_colour_nothing_but_the_text_is_printed() {
+        assert_eq!(Look::Red.paint("x", false), "x");
+        assert_eq!(Look::Red.paint("x", true), "\u{1b}[31mx\u{1b}[0m");
+    }
+}
