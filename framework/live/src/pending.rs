@@ -1,0 +1,256 @@
+//! First renders, kept until their page connects.
+//!
+//! A live page is rendered for its request, and connects a moment later. Without this store it would render a second time
+//! only to find out that nothing has changed. What is missing here, because it was too old or too much, or because the
+//! page connects to another instance, costs that one render and nothing else.
+
+use crate::Version;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tropos_core::{Clock, Tick};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Renders. 10,000 by default, as many as there may be watchers.
+    pub renders: usize,
+    /// Bytes of HTML. 32 MiB by default: 10,000 renders could be large ones.
+    pub bytes: usize,
+    /// How long. 60 s by default: a page connects as soon as its script has run, or never.
+    pub age: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            renders: 10_000,
+            bytes: 32 << 20,
+            age: Duration::from_secs(60),
+        }
+    }
+}
+
+/// First renders with their marks, by the key of their page and their version. Clones share them.
+///
+/// The key is part of the name, so that nobody can have the HTML of one page taken for that of another.
+pub struct Pending<M> {
+    clock: Arc<dyn Clock>,
+    bounds: Bounds,
+    kept: Arc<Mutex<Kept<M>>>,
+}
+
+type Name = (String, Version);
+
+struct Kept<M> {
+    renders: HashMap<Name, Render<M>>,
+    /// From the oldest to the newest.
+    order: BTreeMap<u64, Name>,
+    made: u64,
+    bytes: usize,
+}
+
+struct Render<M> {
+    html: Arc<str>,
+    mark: M,
+    at: Tick,
+    order: u64,
+}
+
+impl<M> Pending<M> {
+    /// An empty store with the default bounds.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_bounds(clock, Bounds::default())
+    }
+
+    /// An empty store.
+    pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+        let kept = Kept {
+            renders: HashMap::new(),
+            order: BTreeMap::new(),
+            made: 0,
+            bytes: 0,
+        };
+        Self {
+            clock,
+            bounds,
+            kept: Arc::new(Mutex::new(kept)),
+        }
+    }
+
+    /// Keeps a render of the page under `key`. The version goes into the URL of the page's stream, as `since`.
+    pub fn put(&self, key: &str, html: Arc<str>, mark: M) -> Version {
+        let version = Version::of(&html);
+        let now = self.clock.now();
+        let mut kept = self.kept();
+        kept.remove(&(key.to_owned(), version));
+        kept.drop_older_than(now.minus(self.bounds.age));
+        if html.len() <= self.bounds.bytes && self.bounds.renders > 0 {
+            while kept.renders.len() >= self.bounds.renders || kept.bytes + html.len() > self.bounds.bytes {
+                kept.drop_oldest();
+            }
+            kept.insert((key.to_owned(), version), html, mark, now);
+        }
+        version
+    }
+
+    /// Takes the render of the page under `key` that has this version, where it is kept.
+    pub fn take(&self, key: &str, version: Version) -> Option<(Arc<str>, M)> {
+        let mut kept = self.kept();
+        kept.drop_older_than(self.clock.now().minus(self.bounds.age));
+        kept.remove(&(key.to_owned(), version))
+            .map(|render| (render.html, render.mark))
+    }
+
+    /// How many are kept, counting those that are too old and not yet dropped.
+    pub fn len(&self) -> usize {
+        self.kept().renders.len()
+    }
+
+    /// Whether none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<M>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M> Kept<M> {
+    fn insert(&mut self, name: Name, html: Arc<str>, mark: M, at: Tick) {
+        self.made += 1;
+        self.bytes += html.len();
+        self.order.insert(self.made, name.clone());
+        self.renders.insert(
+            name,
+            Render {
+                html,
+                mark,
+                at,
+                order: self.made,
+            },
+        );
+    }
+
+    fn remove(&mut self, name: &Name) -> Option<Render<M>> {
+        let render = self.renders.remove(name)?;
+        self.order.remove(&render.order);
+        self.bytes -= render.html.len();
+        Some(render)
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, name)) = self.order.pop_first() {
+            self.remove(&name);
+        }
+    }
+
+    fn drop_older_than(&mut self, limit: Tick) {
+        while let Some((_, name)) = self.order.first_key_value() {
+            if self.renders.get(name).is_some_and(|render| render.at > limit) {
+                return;
+            }
+            self.drop_oldest();
+        }
+    }
+}
+
+impl<M> Clone for Pending<M> {
+    fn clone(&self) -> Self {
+        Self {
+            clock: self.clock.clone(),
+            bounds: self.bounds,
+            kept: self.kept.clone(),
+        }
+    }
+}
+
+impl<M> std::fmt::Debug for Pending<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending")
+            .field("bounds", &self.bounds)
+            .field("kept", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tropos_core::ManualClock;
+
+    fn store(renders: usize, bytes: usize) -> (ManualClock, Pending<u8>) {
+        let clock = ManualClock::new();
+        let bounds = Bounds {
+            renders,
+            bytes,
+            age: Duration::from_secs(60),
+        };
+        (clock.clone(), Pending::with_bounds(Arc::new(clock), bounds))
+    }
+
+    #[test]
+    fn what_is_put_is_taken_once() {
+        let (_, store) = store(10, 1000);
+        let version = store.put("a", "<p>1</p>".into(), 7);
+        assert_eq!(version, Version::of("<p>1</p>"));
+        assert_eq!(store.take("a", version), Some(("<p>1</p>".into(), 7)));
+        assert_eq!(store.take("a", version), None);
+        assert!(store.is_empty());
+    }
+
+    #[test]
+    fn the_html_of_one_page_is_not_taken_for_another() {
+        let (_, store) = store(10, 1000);
+        let version = store.put("mine", "<p>1</p>".into(), 7);
+        assert_eq!(store.take("shared", version), None);
+        assert!(store.take("mine", version).is_some());
+    }
+
+    #[test]
+    fn what_nobody_takes_is_gone_after_its_age() {
+        let (clock, store) = store(10, 1000);
+        let one = store.put("a", "1".into(), 1);
+        clock.advance(Duration::from_secs(59));
+        let two = store.put("a", "2".into(), 2);
+        assert!(store.take("a", one).is_some());
+        let one = store.put("b", "1".into(), 1);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!((store.take("b", one), store.take("a", two)), (None, None));
+        assert!(store.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        for (renders, bytes) in [(2, 1000), (1000, 2)] {
+            let (_, store) = store(renders, bytes);
+            let versions = ["1", "2", "3"].map(|html| store.put("a", html.into(), 0));
+            let kept = versions.map(|version| store.take("a", version).is_some());
+            assert_eq!(kept, [false, true, true], "{renders} renders, {bytes} bytes");
+            assert_eq!(store.kept().bytes, 0);
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_the_store_drives_nothing_out() {
+        let (_, store) = store(10, 4);
+        let small = store.put("a", "1".into(), 0);
+        let large = store.put("a", "12345".into(), 0);
+        assert_eq!(store.take("a", large), None);
+        assert!(store.take("a", small).is_some());
+    }
+
+    #[test]
+    fn the_same_render_put_again_counts_once() {
+        let (clock, store) = store(10, 1000);
+        store.put("a", "1".into(), 1);
+        clock.advance(Duration::from_secs(30));
+        let version = store.put("a", "1".into(), 2);
+        clock.advance(Duration::from_secs(40));
+        assert_eq!((store.len(), store.kept().bytes), (1, 1));
+        assert_eq!(store.take("a", version), Some(("1".into(), 2)));
+    }
+}
