@@ -45,3 +45,27 @@ pub enum Error {
         problem: PathError,
     },
 }
+
+impl Error {
+    /// The same error for another who waited for it.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Locked { dir } => Self::Locked { dir: dir.clone() },
+            Self::Io { what, path, source } => {
+                let source = io::Error::new(source.kind(), source.to_string());
+                Self::Io {
+                    what,
+                    path: path.clone(),
+                    source,
+                }
+            }
+            Self::Closed => Self::Closed,
+            Self::NoScope => Self::NoScope,
+            Self::DuringRender => Self::DuringRender,
+            Self::Path { path, problem } => Self::Path {
+                path: path.clone(),
+                problem: *problem,
+            },
+        }
+    }
+}

@@ -43,13 +43,14 @@ impl<V: Value> Inner<V> {
             Some(entry) => entry,
             None => self.seed.as_ref()?.load(key).await?,
         };
-        let decision = entry.decide(&self.tags, self.clock.now());
+        let (decision, entry) = (entry.decide(&self.tags, self.clock.now()), Arc::new(entry));
         if matches!(decision, Decision::Miss { .. }) {
-            return Some((Arc::new(entry), decision));
+            return Some((entry, decision));
         }
-        self.take_up(key, entry);
-        // Not necessarily the same: a render may have ended meanwhile.
-        self.at_hand(key)
+        self.take_up(key, entry.clone());
+        // What is in memory now is not necessarily the same, if a render has ended meanwhile; and nothing is there if
+        // it is too large.
+        self.at_hand(key).or(Some((entry, decision)))
     }
 
     /// The entry of the build, whatever its age and tags.
@@ -106,7 +107,7 @@ impl<V: Value> Inner<V> {
     pub(super) fn note_failure(&self, key: &Key, failure: &Failure) {
         let now = self.clock.now();
         match self.at_hand(key) {
-            Some((entry, Decision::Hit { .. } | Decision::Stale { .. })) => {
+            Some((entry, Decision::Stale { .. })) => {
                 let next_try = entry.record_failure(now).next_try.since(now);
                 tracing::warn!(%key, %failure, ?next_try, "a render failed; the last good entry is served meanwhile");
             }
@@ -137,8 +138,8 @@ impl<V: Value> Inner<V> {
     }
 
     /// Takes an entry into memory that was found elsewhere. A render may have stored a newer one meanwhile: it stays.
-    fn take_up(&self, key: &Key, entry: Entry<V>) {
-        self.memory.insert(key, Arc::new(entry));
+    fn take_up(&self, key: &Key, entry: Arc<Entry<V>>) {
+        self.memory.insert(key, entry);
         if self.negative.get(key).is_some() {
             self.memory.remove(key);
         }

@@ -178,10 +178,6 @@ impl TagNumbers {
     pub(crate) fn raise_floor(&mut self, strength: Strength, number: u64) {
         self.sequence = number.max(self.sequence);
         self.floor.raise(strength, number);
-        for marks in self.marks.values_mut() {
-            marks.hard = marks.hard.max(self.floor.hard);
-            marks.soft = marks.soft.max(self.floor.soft);
-        }
     }
 
     pub(crate) fn floor(&self) -> Marks {
@@ -204,7 +200,5 @@ impl TagNumbers {
             }
             keep
         });
-        let floor = self.floor;
-        self.raise_floor(Strength::Hard, floor.hard);
     }
 }
