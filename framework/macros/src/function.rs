@@ -1,8 +1,8 @@
 //! The function that an attribute stands on.
 
 use crate::subject::{Errors, Subject};
-use proc_macro2::TokenStream;
-use quote::ToTokens;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use syn::{
     Attribute, Ident, Signature, Type, Visibility,
     parse::{Parse, ParseStream},
@@ -61,6 +61,25 @@ impl Function {
             .filter(|attr| attr.path().is_ident("cfg"))
             .collect()
     }
+}
+
+/// The spans of the first token and of the last. On stable Rust a span cannot be made of two; but the compiler does
+/// so itself, where code begins with one and ends with the other.
+pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.into_token_stream().into_iter();
+    let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
+    (first, tokens.last().map_or(first, |token| token.span()))
+}
+
+/// `<ty as implemented>::method`, in such spans that what is wrong with `ty` is said once, and at `ty`.
+pub(crate) fn call(
+    ty: impl ToTokens,
+    implemented: impl FnOnce(Span) -> TokenStream,
+    method: impl FnOnce(Span) -> TokenStream,
+) -> TokenStream {
+    let (first, last) = ends(&ty);
+    let (implemented, method) = (implemented(first), method(last));
+    quote_spanned!(first=> <#ty as #implemented>::#method)
 }
 
 /// The function's name, as people write it.

@@ -112,5 +112,7 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// their parameters are called, do not compile.
 #[proc_macro]
 pub fn routes(pages: TokenStream) -> TokenStream {
-    routes::expand(pages.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    routes::expand(pages.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

@@ -1,8 +1,9 @@
 //! `routes!`.
 
+use crate::function::{call, ends};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, Token, parse::Parser, punctuated::Punctuated, spanned::Spanned};
+use syn::{Path, Token, parse::Parser, punctuated::Punctuated};
 
 /// What `routes![input]` becomes: the list of routes, and one check a page that none before it has the same path.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
@@ -11,9 +12,13 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         .into_iter()
         .collect();
     let count = pages.len();
-    let patterns = pages
-        .iter()
-        .map(|page| quote_spanned!(page.span()=> <#page as ::tropos::Page>::PATTERN));
+    let patterns = pages.iter().map(|page| {
+        call(
+            page,
+            |span| quote_spanned!(span=> ::tropos::Page),
+            |span| quote_spanned!(span=> PATTERN),
+        )
+    });
     // A panic at compile time takes one ready-made text, so there is one for each page that others can collide with;
     // the other page of the two is where the error points.
     let messages = pages.iter().map(|page| {
@@ -21,21 +26,29 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         format!("two routes with one path: `{name}`, further up in `routes!`, answers the same paths as this page; give one of them another path")
     });
     let checks = pages.iter().enumerate().skip(1).map(|(at, page)| {
-        quote_spanned! {page.span()=>
+        let (first, last) = ends(page);
+        // The panic begins and ends with the page's name, so that the error points there.
+        let message = quote_spanned!(last=> ("{}", MESSAGES[other]));
+        let panic = quote_spanned!(first=> ::core::panic! #message);
+        quote! {
             const _: () = {
                 let mut other = 0;
                 while other < #at {
                     if ::tropos::__private::same_paths(PATTERNS[other], PATTERNS[#at]) {
-                        ::core::panic!("{}", MESSAGES[other]);
+                        #panic;
                     }
                     other += 1;
                 }
             };
         }
     });
-    let routes = pages
-        .iter()
-        .map(|page| quote_spanned!(page.span()=> <#page as ::tropos::Page>::route()));
+    let routes = pages.iter().map(|page| {
+        call(
+            page,
+            |span| quote_spanned!(span=> ::tropos::Page),
+            |span| quote_spanned!(span=> route()),
+        )
+    });
     Ok(quote! {{
         #[allow(dead_code)]
         const PATTERNS: [&str; #count] = [#(#patterns),*];

@@ -35,6 +35,12 @@ impl Errors {
         }
     }
 
+    pub(crate) fn append(&mut self, other: Errors) {
+        if let Some(error) = other.0 {
+            self.add(error);
+        }
+    }
+
     /// The value, or nothing and a note of what was wrong.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.add(error)).ok()

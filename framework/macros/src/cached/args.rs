@@ -15,8 +15,6 @@ pub(crate) struct Declaration {
     pub(crate) ttl: Option<Age>,
     pub(crate) expire: Option<(Span, Age)>,
     pub(crate) tags: Vec<Template>,
-    /// Whether `ttl` is given, be its value right or wrong.
-    pub(crate) has_ttl: bool,
 }
 
 impl Declaration {
@@ -26,7 +24,6 @@ impl Declaration {
             let name = key.to_string();
             match name.as_str() {
                 "ttl" => {
-                    given.has_ttl = true;
                     options::equals(subject, key, "\"10m\"", input)?;
                     given.ttl = Some(duration::read(subject, &name, true, input)?);
                 }
@@ -37,7 +34,6 @@ impl Declaration {
                 "tags" => given.tags = options::tags(subject, key, input, errors)?,
                 // Pages say it so; the age of a function's result has another name, since nobody waits for its page.
                 "revalidate" => {
-                    given.has_ttl = true;
                     return Err(subject.error(key, "`#[cached]` has no option `revalidate`: write `ttl`"));
                 }
                 _ => {

@@ -88,17 +88,19 @@ pub(crate) fn check(
     arguments: &[Argument<'_>],
     errors: &mut Errors,
 ) {
-    function.check(subject, "a cached function", errors);
-    if let ReturnType::Default = function.sig.output {
-        let how = "a cached function returns `Result<T>`, with a `T` that serializes";
-        errors.add(subject.error(&function.sig.ident, how));
-    }
-    if !declaration.has_ttl {
+    // Where an option was refused, it may be this one, written otherwise.
+    if errors.is_empty() && declaration.ttl.is_none() {
         let how =
             "write `#[cached(ttl = \"10m\")]`, or `\"never\"` where only an invalidation makes it stale";
         let message = format!("`#[cached]` needs `ttl`, the age after which a result is stale: {how}");
         errors.add(subject.error_at(Span::call_site(), message));
     }
+    function.check(subject, "a cached function", errors);
+    if let ReturnType::Default = function.sig.output {
+        let how = "a cached function returns `Result<T>`, with a `T` that serializes";
+        errors.add(subject.error(&function.sig.ident, how));
+    }
+
     if let (Some(ttl), Some((span, expire))) = (&declaration.ttl, &declaration.expire)
         && let (Some(stale), Some(gone)) = (ttl.after, expire.after)
         && gone < stale

@@ -2,12 +2,12 @@
 
 use super::{args::Declaration, check::Argument};
 use crate::{
-    function::{Function, plain},
+    function::{Function, call, ends, plain},
     template::{Part, Template},
 };
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{FnArg, Ident, Pat, ReturnType, Signature, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{FnArg, Ident, Pat, ReturnType, Signature};
 use tropos_core::{Ages, Revalidate};
 
 /// The function with its body inside, called where no result is kept.
@@ -27,11 +27,9 @@ pub(crate) fn function(
         ident: Ident::new("__uncached", sig.ident.span()),
         ..sig.clone()
     };
-    let body = &inner.ident;
     let name = plain(&sig.ident);
-    // A name of our own, which cannot be an argument's.
-    let key = Ident::new("key", Span::mixed_site());
-    let tags = Ident::new("tags", Span::mixed_site());
+    // Names of our own, which cannot be an argument's.
+    let [key, tags, answer] = ["key", "tags", "answer"].map(|name| Ident::new(name, Span::mixed_site()));
     let keys = arguments.iter().map(
         |Argument {
              name,
@@ -43,13 +41,26 @@ pub(crate) fn function(
             } else {
                 quote!(&#name)
             };
-            // At the argument's type, so that an error about what can be a part of a key points there.
-            quote_spanned!(ty.span()=> <#ty as ::tropos::CacheArg>::add_to_key(#reference, &mut #key);)
+            let add = call(
+                ty,
+                |span| quote_spanned!(span=> ::tropos::CacheArg),
+                |span| quote_spanned!(span=> add_to_key(#reference, &mut #key)),
+            );
+            quote!(#add;)
         },
     );
-    let owned = arguments.iter().filter(|argument| argument.by_reference).map(|Argument { name, ty, .. }| {
-        quote_spanned!(ty.span()=> let #name = <#ty as ::std::borrow::ToOwned>::to_owned(#name);)
-    });
+    let owned =
+        arguments
+            .iter()
+            .filter(|argument| argument.by_reference)
+            .map(|Argument { name, ty, .. }| {
+                let owned = call(
+                    ty,
+                    |span| quote_spanned!(span=> ::std::borrow::ToOwned),
+                    |span| quote_spanned!(span=> to_owned(#name)),
+                );
+                quote!(let #name = #owned;)
+            });
     let passed = arguments.iter().map(
         |Argument {
              name, by_reference, ..
@@ -60,17 +71,25 @@ pub(crate) fn function(
     );
     let ages = ages(declaration);
     let declared = declaration.tags.iter().map(|template| tag(template, arguments));
-    let returned = match &sig.output {
-        ReturnType::Type(_, ty) => ty.span(),
-        ReturnType::Default => sig.ident.span(),
+    let returned: &dyn ToTokens = match &sig.output {
+        ReturnType::Type(_, ty) => ty,
+        ReturnType::Default => &sig.ident,
     };
-    let call = quote_spanned! {returned=>
+    let (first, last) = ends(returned);
+    // The result's type is checked within the function, so that an error about it points at the type.
+    let uncached = Ident::new("__uncached", first);
+    let run = quote_spanned!(last=> #uncached(#(#passed),*).await);
+    let run = quote_spanned!(first=> let #answer: ::core::result::Result<_, ::tropos::Failure> = #run;);
+    let call = quote! {
         ::tropos::__private::cached(
             ::core::concat!(::core::module_path!(), "::", #name),
             #key.finish(),
             #ages,
             #tags,
-            move || async move { #body(#(#passed),*).await },
+            move || async move {
+                #run
+                #answer
+            },
         )
         .await
     };
@@ -81,6 +100,7 @@ pub(crate) fn function(
 
             let mut #key = <::tropos::KeyArgs as ::core::default::Default>::default();
             #(#keys)*
+            #[allow(clippy::needless_borrows_for_generic_args, clippy::borrow_deref_ref)]
             let #tags: ::tropos::Tags =
                 <::tropos::Tags as ::core::iter::FromIterator<::tropos::Tag>>::from_iter([#(#declared),*]);
             #(#owned)*

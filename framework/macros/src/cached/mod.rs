@@ -18,10 +18,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
-            let mut all = syn::Error::new(error.span(), "`#[cached]` stands on an async function");
-            all.combine(error);
-            let all = all.into_compile_error();
-            return quote!(#all #item);
+            let refusal =
+                syn::Error::new(error.span(), "`#[cached]` stands on an async function").into_compile_error();
+            return quote!(#refusal #item);
         }
     };
     let subject = Subject::new(plain(&function.sig.ident));

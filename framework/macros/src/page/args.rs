@@ -161,7 +161,7 @@ fn refusal(key: &str, mode: Mode) -> Option<String> {
                 _ => "its pages are not stored",
             };
             Some(format!(
-                "`{key}` is an option of {}, and `{mode}` has none: {why}",
+                "`{key}` is an option of {}; `{mode}` does not have it, since {why}",
                 modes.join(" and ")
             ))
         }

@@ -8,14 +8,13 @@ use crate::{
 use syn::{FnArg, ReturnType, Type};
 use tropos_core::{Mode, Pattern};
 
-/// Reports all that is wrong with a route.
-pub(crate) fn check(declaration: &Declaration, function: &Function, errors: &mut Errors) {
+/// Reports what is wrong with the options of a route.
+pub(crate) fn declaration(declaration: &Declaration, errors: &mut Errors) {
     ages(declaration, errors);
     if let Some(pattern) = &declaration.pattern {
         listing(declaration, pattern, errors);
         tags(declaration, pattern, errors);
     }
-    signature(&declaration.subject, function, errors);
 }
 
 fn ages(
@@ -28,8 +27,8 @@ fn ages(
     }: &Declaration,
     errors: &mut Errors,
 ) {
-    let given = |key: &str| options.given.iter().any(|given| given == key);
-    if *mode == Mode::Isr && !given("revalidate") {
+    // Where an option was refused, it may be this one, written otherwise.
+    if *mode == Mode::Isr && errors.is_empty() && options.revalidate.is_none() {
         let how =
             "write `isr(revalidate = \"60s\")`, or `\"never\"` where only an invalidation makes it stale";
         errors.add(subject.error(
@@ -106,7 +105,8 @@ fn tags(Declaration { subject, options, .. }: &Declaration, pattern: &Pattern, e
     }
 }
 
-fn signature(subject: &Subject, function: &Function, errors: &mut Errors) {
+/// Reports what is wrong with the function.
+pub(crate) fn signature(subject: &Subject, function: &Function, errors: &mut Errors) {
     function.check(subject, "a page", errors);
     if let ReturnType::Default = function.sig.output {
         errors.add(subject.error(

@@ -1,37 +1,24 @@
 //! The code that a page becomes.
 
 use super::{args::Declaration, href::Parameter};
-use crate::function::{Function, plain};
+use crate::function::{Function, call, ends, plain};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::{Attribute, FnArg, Ident, LitStr, ReturnType, Type, spanned::Spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Attribute, FnArg, Ident, ReturnType, Type, spanned::Spanned};
 use tropos_core::Mode;
 
 /// The page as a type: its address and its route.
 pub(crate) fn page(declaration: &Declaration, function: &Function, addresses: &[Parameter]) -> TokenStream {
-    let Function { vis, sig, .. } = function;
-    let name = &sig.ident;
+    let name = &function.sig.ident;
     let cfgs = function.cfgs();
     let structure = structure(function);
+    let href = href(declaration, function, addresses);
     let path = &declaration.path;
     let mode = mode(declaration.mode);
-    let arguments = addresses
-        .iter()
-        .map(|Parameter { name, ty, .. }| quote!(#name: #ty));
-    let values = addresses.iter().map(|parameter| &parameter.value);
     let spec = spec(declaration, function);
     quote! {
         #structure
-
-        #(#cfgs)*
-        #[allow(dead_code)]
-        impl #name {
-            /// The address of this page.
-            #[must_use]
-            #vis fn href(#(#arguments),*) -> ::tropos::Href {
-                ::tropos::Href::fill(#path, &[#(::std::string::ToString::to_string(&#values)),*])
-            }
-        }
+        #href
 
         #(#cfgs)*
         impl ::tropos::Page for #name {
@@ -44,22 +31,67 @@ pub(crate) fn page(declaration: &Declaration, function: &Function, addresses: &[
     }
 }
 
-/// A page that is enough for other code to name it; only ever compiled beside an error.
-pub(crate) fn placeholder(function: &Function, path: Option<&LitStr>) -> TokenStream {
-    let name = &function.sig.ident;
-    let cfgs = function.cfgs();
-    let structure = structure(function);
+/// What is known of a page that was refused.
+pub(crate) struct Refused<'a> {
+    pub(crate) function: &'a Function,
+    pub(crate) declaration: Option<&'a Declaration>,
+    /// `None` where the parameters are a part of what is wrong.
+    pub(crate) addresses: Option<&'a [Parameter]>,
+    /// Whether the function by itself is in order.
+    pub(crate) compiles: bool,
+}
+
+/// A page that is enough for other code to name it, and for the names in its body to be in use; only ever compiled
+/// beside an error.
+pub(crate) fn placeholder(refused: &Refused<'_>) -> TokenStream {
+    let Function { sig, block, .. } = refused.function;
+    let name = &sig.ident;
+    let cfgs = refused.function.cfgs();
+    let structure = structure(refused.function);
+    let href = match (refused.declaration, refused.addresses) {
+        (Some(declaration), Some(addresses)) => Some(href(declaration, refused.function, addresses)),
+        _ => None,
+    };
     // Two pages with broken paths must not be told that their paths are the same.
-    let path = path.map_or_else(|| format!("/{}", plain(name)), LitStr::value);
+    let path = refused
+        .declaration
+        .map_or_else(|| format!("/{}", plain(name)), |known| known.path.value());
+    let body = refused
+        .compiles
+        .then(|| quote!(#[allow(non_snake_case, dead_code)] #sig #block));
     quote! {
         #structure
+        #href
 
         #(#cfgs)*
         impl ::tropos::Page for #name {
             const PATTERN: &'static str = #path;
             const MODE: ::tropos::Mode = ::tropos::Mode::Server;
             fn route() -> ::tropos::Route {
+                #body
                 loop {}
+            }
+        }
+    }
+}
+
+fn href(declaration: &Declaration, function: &Function, addresses: &[Parameter]) -> TokenStream {
+    let Function { vis, sig, .. } = function;
+    let name = &sig.ident;
+    let cfgs = function.cfgs();
+    let path = &declaration.path;
+    let arguments = addresses
+        .iter()
+        .map(|Parameter { name, ty, .. }| quote!(#name: #ty));
+    let values = addresses.iter().map(|parameter| &parameter.value);
+    quote! {
+        #(#cfgs)*
+        #[allow(dead_code)]
+        impl #name {
+            /// The address of this page.
+            #[must_use]
+            #vis fn href(#(#arguments),*) -> ::tropos::Href {
+                ::tropos::Href::fill(#path, &[#(::std::string::ToString::to_string(&#values)),*])
             }
         }
     }
@@ -145,17 +177,23 @@ fn handler(declaration: &Declaration, function: &Function) -> TokenStream {
         .map(|at| format_ident!("a{at}", span = Span::mixed_site()))
         .collect();
     let extracted = types.iter().zip(&values).map(|(ty, value)| {
-        // At the argument's type, so that an error about what a page of this mode may read points there.
-        quote_spanned! {ty.span()=>
-            let #value = <#ty as ::tropos::FromPage<#marker>>::from_page(&#cx).await?;
-        }
+        let taken = call(
+            ty,
+            |span| quote_spanned!(span=> ::tropos::FromPage<#marker>),
+            |span| quote_spanned!(span=> from_page(&#cx).await?),
+        );
+        quote!(let #value = #taken;)
     });
-    let returned = match &sig.output {
-        ReturnType::Type(_, ty) => ty.span(),
-        ReturnType::Default => name.span(),
+    let returned: &dyn ToTokens = match &sig.output {
+        ReturnType::Type(_, ty) => ty,
+        ReturnType::Default => name,
     };
-    let run = quote_spanned! {returned=>
-        let #answer: ::core::result::Result<::tropos::PageView, ::tropos::PageError> = #name(#(#values),*).await;
+    let (first, last) = ends(returned);
+    let mut called = name.clone();
+    called.set_span(first);
+    let run = quote_spanned!(last=> #called(#(#values),*).await);
+    let run = quote_spanned! {first=>
+        let #answer: ::core::result::Result<::tropos::PageView, ::tropos::PageError> = #run;
     };
     quote! {
         {

@@ -15,22 +15,22 @@ pub(crate) struct Parameter {
     pub(crate) value: TokenStream,
 }
 
-/// The parameters of `href`, one for each of the pattern; their types from the argument that takes them.
+/// The parameters of `href`, one for each of the pattern; their types from the argument that takes
+/// them. `None` where they cannot be told.
 pub(crate) fn parameters(
     declaration: &Declaration,
     function: &Function,
     errors: &mut Errors,
-) -> Vec<Parameter> {
-    let Some(pattern) = &declaration.pattern else {
-        return Vec::new();
-    };
-    let names: Vec<&str> = pattern.names().collect();
+) -> Option<Vec<Parameter>> {
+    let names: Vec<&str> = declaration.pattern.as_ref()?.names().collect();
     let Some((whole, inner)) = path_argument(function) else {
-        return names
-            .into_iter()
-            .enumerate()
-            .map(|(at, name)| parameter(at, name, None))
-            .collect();
+        return Some(
+            names
+                .into_iter()
+                .enumerate()
+                .map(|(at, name)| parameter(at, name, None))
+                .collect(),
+        );
     };
     let subject = &declaration.subject;
     let types: Vec<&Type> = match inner {
@@ -55,14 +55,16 @@ pub(crate) fn parameters(
             }
         };
         errors.add(subject.error(whole, message));
-        return Vec::new();
+        return None;
     }
-    names
-        .into_iter()
-        .zip(types)
-        .enumerate()
-        .map(|(at, (name, ty))| parameter(at, name, Some(ty)))
-        .collect()
+    Some(
+        names
+            .into_iter()
+            .zip(types)
+            .enumerate()
+            .map(|(at, (name, ty))| parameter(at, name, Some(ty)))
+            .collect(),
+    )
 }
 
 fn parameter(at: usize, name: &str, ty: Option<&Type>) -> Parameter {

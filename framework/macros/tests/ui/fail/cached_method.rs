@@ -1,0 +1,13 @@
+//! A cached function is free, since `self` has no place in its key.
+use tropos::{Result, cached};
+
+struct Shop;
+
+impl Shop {
+    #[cached(ttl = "10m")]
+    async fn by_id(&self, id: u64) -> Result<u64> {
+        Ok(id)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! A cached function returns a `tropos::Result` of what serializes.
+use tropos::cached;
+
+#[cached(ttl = "10m")]
+async fn option() -> Option<u32> {
+    None
+}
+
+#[cached(ttl = "10m")]
+async fn other_error() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {}

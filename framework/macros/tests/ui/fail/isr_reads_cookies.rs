@@ -1,0 +1,9 @@
+//! One render of an `isr` page answers everybody, so it cannot read what belongs to one request.
+use tropos::{Cookies, PageResult, page};
+
+#[page("/account", isr(revalidate = "60s"))]
+async fn Account(cookies: Cookies) -> PageResult {
+    unimplemented!()
+}
+
+fn main() {}

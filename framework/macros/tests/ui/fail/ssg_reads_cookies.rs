@@ -1,0 +1,9 @@
+//! An `ssg` page is made at build, where there are no cookies.
+use tropos::{Cookies, PageResult, page};
+
+#[page("/account", ssg)]
+async fn Account(cookies: Cookies) -> PageResult {
+    unimplemented!()
+}
+
+fn main() {}
