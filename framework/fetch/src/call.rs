@@ -1,0 +1,199 @@
+//! One call over the network: bounded in time, bytes and redirects.
+
+use crate::{Error, Fetched};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, StatusCode, header};
+use reqwest::{Response, Url};
+use std::{sync::Arc, time::Duration};
+
+/// A request and its limits.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) timeout: Duration,
+    pub(crate) max_bytes: usize,
+    pub(crate) redirects: usize,
+}
+
+/// Headers by which somebody is known; they go to the origin that they were written for, and to no other.
+const CREDENTIALS: [header::HeaderName; 3] =
+    [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+
+/// Headers that describe a body, and go with it.
+const OF_BODY: [header::HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+];
+
+impl Call {
+    /// Whether it says who asks.
+    pub(crate) fn is_private(&self) -> bool {
+        // A name or password in the URL is sent as `Authorization`.
+        has_credentials(&self.url) || CREDENTIALS.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    /// Whether sending it once does for twice.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// The URL as messages show it.
+    pub(crate) fn shown_url(&self) -> String {
+        shown(&self.url)
+    }
+
+    /// Sends it, follows redirects, reads the whole answer.
+    pub(crate) async fn run(self, client: reqwest::Client) -> Result<Fetched, Error> {
+        let (url, after) = (self.shown_url(), self.timeout);
+        let answer = match tokio::time::timeout(after, self.follow(&client)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Timeout {
+                url: url.clone(),
+                after,
+            }),
+        };
+        match &answer {
+            Ok(fetched) => tracing::debug!(
+                url,
+                status = fetched.status.as_u16(),
+                bytes = fetched.body.len(),
+                "fetched"
+            ),
+            Err(error) => tracing::debug!(url, error = error as &dyn std::error::Error, "not fetched"),
+        }
+        answer
+    }
+
+    async fn follow(mut self, client: &reqwest::Client) -> Result<Fetched, Error> {
+        let first = self.shown_url();
+        for followed in 0.. {
+            let response = self.send(client).await?;
+            let next = if self.redirects > 0 {
+                self.target(&response)?
+            } else {
+                None
+            };
+            match next {
+                None => return self.read(response).await,
+                Some(_) if followed == self.redirects => break,
+                Some(next) => self.turn_to(next, response.status()),
+            }
+        }
+        Err(Error::Redirects {
+            url: first,
+            limit: self.redirects,
+        })
+    }
+
+    async fn send(&self, client: &reqwest::Client) -> Result<Response, Error> {
+        let mut request = client
+            .request(self.method.clone(), self.url.clone())
+            .headers(self.headers.clone());
+        if !self.body.is_empty() || !(self.method.is_safe() || self.method == Method::DELETE) {
+            request = request.body(self.body.clone());
+        }
+        request.send().await.map_err(|error| self.broke(error))
+    }
+
+    /// Where the answer sends us on to; `None` where it is an answer to keep.
+    fn target(&self, response: &Response) -> Result<Option<Url>, Error> {
+        let follows = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+        let Some(location) = response.headers().get(header::LOCATION).filter(|_| follows) else {
+            return Ok(None);
+        };
+        let joined = location
+            .to_str()
+            .ok()
+            .and_then(|location| self.url.join(location).ok());
+        match joined.filter(|url| matches!(url.scheme(), "http" | "https")) {
+            Some(mut url) => {
+                url.set_fragment(None);
+                Ok(Some(url))
+            }
+            None => {
+                let target = String::from_utf8_lossy(location.as_bytes()).into_owned();
+                Err(Error::RedirectTarget {
+                    url: self.shown_url(),
+                    target,
+                })
+            }
+        }
+    }
+
+    fn turn_to(&mut self, mut next: Url, status: StatusCode) {
+        // RFC 9110 §15.4.4: 303 is answered by a `GET`; §15.4.2, §15.4.3: so are 301 and 302 to a `POST`, as all do.
+        let becomes_get = match status.as_u16() {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if becomes_get {
+            self.method = Method::GET;
+            self.body = Bytes::new();
+            OF_BODY.iter().for_each(|name| _ = self.headers.remove(name));
+        }
+        if self.url.origin() == next.origin() {
+            if !has_credentials(&next) {
+                // These cannot fail: both URLs have a host.
+                let _ = next.set_username(self.url.username());
+                let _ = next.set_password(self.url.password());
+            }
+        } else {
+            CREDENTIALS.iter().for_each(|name| _ = self.headers.remove(name));
+            self.headers.remove(header::HOST);
+        }
+        self.url = next;
+    }
+
+    /// Reads the body, counting what comes out of the decompression, so that a small answer that unpacks to a huge one
+    /// is refused at the limit and not after it.
+    async fn read(&self, mut response: Response) -> Result<Fetched, Error> {
+        let too_large = || Error::TooLarge {
+            url: self.shown_url(),
+            limit: self.max_bytes,
+        };
+        let declared = response
+            .content_length()
+            .filter(|_| self.method != Method::HEAD)
+            .unwrap_or(0);
+        if declared > self.max_bytes as u64 {
+            return Err(too_large());
+        }
+        // What is declared is within the limit, and a lie costs no more than a part of it.
+        let mut body = BytesMut::with_capacity(usize::try_from(declared).unwrap_or(0).min(64 << 10));
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broke(error))? {
+            if body.len() + chunk.len() > self.max_bytes {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Fetched::new(
+            self.shown_url(),
+            response.status(),
+            headers,
+            body.freeze(),
+        ))
+    }
+
+    fn broke(&self, error: reqwest::Error) -> Error {
+        Error::Transport {
+            url: self.shown_url(),
+            source: Arc::new(error.without_url()),
+        }
+    }
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+fn shown(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
