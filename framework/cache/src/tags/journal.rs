@@ -81,12 +81,8 @@ impl Journal {
 
     /// Writes records, and returns when they would survive a loss of power. `numbers` is the state before them.
     pub(super) fn append(&mut self, records: &str, numbers: &TagNumbers) -> Result<(), Error> {
-        if self.file.is_none() {
+        if self.file.is_none() || self.bytes > SHORT.max(2 * self.rewritten_bytes) {
             self.rewrite(numbers)?;
-        } else if self.bytes > SHORT.max(2 * self.rewritten_bytes)
-            && let Err(error) = self.rewrite(numbers)
-        {
-            tracing::warn!(%error, "the journal of invalidations grows on");
         }
         let Some(mut file) = self.file.take() else {
             return Err(Error::Closed);
@@ -104,6 +100,7 @@ impl Journal {
 
     /// Writes the whole journal anew. It is replaced in one step, or not at all.
     fn rewrite(&mut self, numbers: &TagNumbers) -> Result<(), Error> {
+        self.file = None; // should this fail half-way, it may be a file without a name by then
         let temporary = self.dir.join("tags.journal.new");
         let path = self.dir.join(FILE);
         let text = write_all(numbers);
