@@ -12,13 +12,18 @@
 //! | [`path`] | the one parser of request paths; hooks, router and cache key all use its result |
 //! | [`pattern`] | the path of a route, with its parameters |
 //! | [`clock`] | time, which tests can turn |
+//! | [`failure`], [`answer`] | errors of application code, and what a page answers without a view |
+//! | [`cache_arg`] | what a cached function may be called with |
 //! | [`manifest`] | what a build leaves for the server: assets and pages |
 //!
 //! Nothing here does I/O, and everything builds for `wasm32-unknown-unknown`.
 
 pub mod age;
+pub mod answer;
+pub mod cache_arg;
 pub mod clock;
 pub mod error;
+pub mod failure;
 pub mod key;
 pub mod manifest;
 pub mod mode;
@@ -26,9 +31,12 @@ pub mod path;
 pub mod pattern;
 pub mod tag;
 
+pub use answer::{PageError, Redirect};
+pub use cache_arg::{CacheArg, KeyArgs};
 pub use age::{Ages, Revalidate};
 pub use clock::{Clock, ManualClock, SystemClock, Tick, UnixMillis};
 pub use error::Error;
+pub use failure::Failure;
 pub use key::Key;
 pub use mode::Mode;
 pub use path::CanonicalPath;
