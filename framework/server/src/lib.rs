@@ -1,1 +1,41 @@
-//! Stub.
+//! Tropos on Axum and Leptos: render, dispatch by mode, assets, limits, health, drain.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`page`] | what an application writes |
+//! | [`app`] | the application: its pages and what goes around them |
+//! | [`config`] | `tropos.toml` and the environment, read once |
+//! | `routing` | which page a path belongs to |
+//! | `dispatch` | one request: to which mode it goes, and what is answered |
+//! | `render` | the one module that knows how Leptos renders |
+//! | `site` | everything that answering takes, opened once |
+//! | `dist`, `build` | what a build leaves, and how its pages are made |
+//! | `serve` | listeners, health, drain, the program's commands |
+
+pub mod app;
+mod build;
+pub mod config;
+mod dispatch;
+mod dist;
+pub mod error;
+pub mod page;
+mod render;
+pub mod request;
+mod routing;
+mod serve;
+mod site;
+mod statics;
+
+pub use app::{App, Group};
+pub use config::Config;
+pub use dist::Dist;
+pub use error::Error;
+pub use page::{
+    FromPage, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Route,
+    extract::{AppCx, Headers, Query, State, asset, extract, live_url},
+    listing::FromApp,
+    mode,
+};
+pub use request::{Cookies, Session, redirect_after};
+pub use serve::main;
+pub use site::Site;

@@ -1,1 +1,18 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
+
+pub use tropos_core::{Mode, PageError, Redirect, Tag, age, answer, tag};
+
+pub use leptos;
+pub use leptos_meta;
+pub use serde;
+pub use server_fn;
+
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
+pub use server::*;
+
+#[cfg(feature = "hydrate")]
+mod hydrate;
+
+pub mod prelude;

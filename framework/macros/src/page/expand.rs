@@ -179,7 +179,7 @@ fn handler(declaration: &Declaration, function: &Function) -> TokenStream {
     let extracted = types.iter().zip(&values).map(|(ty, value)| {
         let taken = call(
             ty,
-            |span| quote_spanned!(span=> ::tropos::FromPage<#marker>),
+            |span| quote_spanned!(span=> ::tropos::FromPage<#marker, _>),
             |span| quote_spanned!(span=> from_page(&#cx).await?),
         );
         quote!(let #value = #taken;)

@@ -1,0 +1,188 @@
+//! An application: its pages and what goes around them.
+
+use crate::{
+    error::Error,
+    page::{Page, Route, extract::AppParts},
+    render::Layout,
+};
+use leptos::{
+    IntoView,
+    prelude::{AnyView, IntoAny},
+};
+use std::{any::TypeId, fmt, sync::Arc};
+
+/// An application: its pages and what goes around them.
+///
+/// ```
+/// # use leptos::prelude::*;
+/// use tropos_server::{App, Group};
+/// fn shell(body: AnyView) -> impl IntoView {
+///     view! {
+///         <!DOCTYPE html>
+///         <html lang="en"><head><meta charset="utf-8"/></head><body>{body}</body></html>
+///     }
+/// }
+/// let app = App::new().shell(shell).pages(vec![]).group(Group::new().pages(vec![]));
+/// ```
+#[derive(Default)]
+pub struct App {
+    pub(crate) shell: Option<Layout>,
+    pub(crate) root: Group,
+    pub(crate) not_found: Option<View>,
+    pub(crate) error: Option<View>,
+    pub(crate) migrations: Option<tropos_db::sqlx::migrate::Migrator>,
+    pub(crate) parts: AppParts,
+    pub(crate) api: Option<axum::Router>,
+}
+
+/// Makes a view that reads nothing.
+pub(crate) type View = Arc<dyn Fn() -> AnyView + Send + Sync>;
+
+/// Pages that share layouts.
+#[derive(Default)]
+pub struct Group {
+    layouts: Vec<Layout>,
+    pages: Vec<Route>,
+    groups: Vec<Group>,
+}
+
+impl Group {
+    /// No pages yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts `layout` around the pages of this group, inside of the layouts that were given before.
+    pub fn layout<V: IntoView + 'static>(
+        mut self,
+        layout: impl Fn(AnyView) -> V + Send + Sync + 'static,
+    ) -> Self {
+        self.layouts.push(Arc::new(move |inner| layout(inner).into_any()));
+        self
+    }
+
+    /// Adds pages: `.pages(routes![Home, Product])`.
+    pub fn pages(mut self, pages: Vec<Route>) -> Self {
+        self.pages.extend(pages);
+        self
+    }
+
+    /// Adds a group whose layouts stand inside of this one's.
+    pub fn group(mut self, group: Group) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// All pages, each with its layouts from the innermost to the outermost.
+    fn flatten(&self, outer: &[Layout], found: &mut Vec<(Route, Vec<Layout>)>) {
+        let layouts: Vec<Layout> = self.layouts.iter().rev().chain(outer).cloned().collect();
+        found.extend(self.pages.iter().map(|page| (page.clone(), layouts.clone())));
+        self.groups.iter().for_each(|group| group.flatten(&layouts, found));
+    }
+}
+
+impl App {
+    /// An application without pages.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The document around all pages: `<html>`, `<head>` and `<body>`. Tropos adds to the head what a page needs.
+    pub fn shell<V: IntoView + 'static>(
+        mut self,
+        shell: impl Fn(AnyView) -> V + Send + Sync + 'static,
+    ) -> Self {
+        self.shell = Some(Arc::new(move |body| shell(body).into_any()));
+        self
+    }
+
+    /// Adds pages: `.pages(routes![Home, Product])`.
+    pub fn pages(mut self, pages: Vec<Route>) -> Self {
+        self.root = self.root.pages(pages);
+        self
+    }
+
+    /// Adds pages that share a layout.
+    pub fn group(mut self, group: Group) -> Self {
+        self.root = self.root.group(group);
+        self
+    }
+
+    /// What is shown where there is no page. Made once, at start.
+    pub fn not_found<V: IntoView + 'static>(mut self, view: impl Fn() -> V + Send + Sync + 'static) -> Self {
+        self.not_found = Some(Arc::new(move || view().into_any()));
+        self
+    }
+
+    /// What is shown where a page failed. Made once, at start.
+    pub fn error_page<V: IntoView + 'static>(mut self, view: impl Fn() -> V + Send + Sync + 'static) -> Self {
+        self.error = Some(Arc::new(move || view().into_any()));
+        self
+    }
+
+    /// Gives the application a database, which these migrations bring up to date at start:
+    /// `.migrations(sqlx::migrate!())`.
+    pub fn migrations(mut self, migrations: tropos_db::sqlx::migrate::Migrator) -> Self {
+        self.migrations = Some(migrations);
+        self
+    }
+
+    /// A value that pages, listing functions and server functions take as `State<T>`.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.parts.states.insert(TypeId::of::<T>(), Arc::new(state));
+        self
+    }
+
+    /// Handlers beside the pages: an API, web hooks. They may invalidate, and take what they need by
+    /// [`crate::extract`]. Writes from other sites are refused before they run.
+    pub fn api(mut self, router: axum::Router) -> Self {
+        self.api = Some(match self.api {
+            Some(api) => api.merge(router),
+            None => router,
+        });
+        self
+    }
+
+    /// Adds one page.
+    pub fn page<P: Page>(self) -> Self {
+        self.pages(vec![P::route()])
+    }
+
+    /// All pages with their layouts, the shell last.
+    ///
+    /// # Errors
+    /// Two pages with one path, a malformed path, `ssg` parameters that nothing lists.
+    pub(crate) fn routes(&self) -> Result<Vec<(Route, Vec<Layout>)>, Error> {
+        let mut found = Vec::new();
+        self.root.flatten(self.shell.as_slice(), &mut found);
+        for (at, (route, _)) in found.iter().enumerate() {
+            let same = |other: &&(Route, Vec<Layout>)| {
+                tropos_core::pattern::same_paths(other.0.pattern(), route.pattern())
+            };
+            if let Some((first, _)) = found.iter().take(at).find(same) {
+                return Err(Error::SamePath {
+                    first: first.name().to_owned(),
+                    second: route.name().to_owned(),
+                    pattern: route.pattern().to_owned(),
+                });
+            }
+            let has_parameters = route.parsed_pattern()?.names().next().is_some();
+            if route.mode() == tropos_core::Mode::Ssg && has_parameters && route.spec.prerender.is_none() {
+                return Err(Error::NothingListed { page: route.name().to_owned(), pattern: route.pattern().to_owned() });
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("pages", &self.root.pages.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("pages", &self.pages.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,5 @@
+//! Makes the pages of a build.
+
+mod prerender;
+
+pub(crate) use prerender::prerender;

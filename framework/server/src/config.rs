@@ -1,0 +1,267 @@
+//! The configuration: `tropos.toml`, each key overridden by its environment variable.
+//!
+//! Read once, at start, here and nowhere else; every other part is handed its values.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is no TOML.
+    #[error("{}: {source}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A key that Tropos does not know.
+    #[error("{}: unknown key `{key}`; did you mean `{nearest}`?", path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The known key that is spelled most like it.
+        nearest: &'static str,
+    },
+    /// A value of the wrong form.
+    #[error("{place}: `{value}` is not {expected}")]
+    Value {
+        /// The key or variable.
+        place: String,
+        /// What was written.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Something that this version of Tropos does not have.
+    #[error("{place} is set, but {problem}")]
+    Unsupported {
+        /// The key or variable.
+        place: String,
+        /// What is missing.
+        problem: &'static str,
+    },
+}
+
+/// A key of `tropos.toml` and the variable that overrides it.
+struct Key {
+    name: &'static str,
+    variable: &'static str,
+}
+
+const KEYS: [Key; 11] = [
+    Key { name: "addr", variable: "TROPOS_ADDR" },
+    Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
+    Key { name: "origin", variable: "TROPOS_ORIGIN" },
+    Key { name: "allowed_hosts", variable: "TROPOS_ALLOWED_HOSTS" },
+    Key { name: "revalidate_token", variable: "TROPOS_REVALIDATE_TOKEN" },
+    Key { name: "cache_dir", variable: "TROPOS_CACHE_DIR" },
+    Key { name: "cache_bytes", variable: "TROPOS_CACHE_BYTES" },
+    Key { name: "cache_disk_bytes", variable: "TROPOS_CACHE_DISK_BYTES" },
+    Key { name: "database_url", variable: "DATABASE_URL" },
+    Key { name: "redis_url", variable: "REDIS_URL" },
+    Key { name: "log", variable: "TROPOS_LOG" },
+];
+
+/// The configuration of a server.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// The public listener.
+    pub addr: SocketAddr,
+    /// The admin listener: health, readiness, routes. Loopback by default: what it says is for operators.
+    pub admin_addr: SocketAddr,
+    /// Scheme and host of absolute addresses; from the listener where it is not set.
+    pub origin: Option<String>,
+    /// Hosts that requests may name; `None`: any in development, the origin's in production.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// What a caller of `POST /_tropos/revalidate` must know; without it there is no such endpoint.
+    pub revalidate_token: Option<String>,
+    /// Where entries and invalidations are kept.
+    pub cache_dir: PathBuf,
+    /// Bound of the memory store, in bytes. 256 MiB: some ten thousand pages, on the smallest machines in use.
+    pub cache_bytes: u64,
+    /// Bound of the disk store, in bytes. 1 GiB.
+    pub cache_disk_bytes: u64,
+    /// The database.
+    pub database_url: String,
+    /// The filter of the log.
+    pub log: String,
+    /// Whether a build is served: hosts are checked, logs are JSON, and errors keep their causes to themselves.
+    pub production: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000),
+            admin_addr: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001),
+            origin: None,
+            allowed_hosts: None,
+            revalidate_token: None,
+            cache_dir: PathBuf::from(".tropos/cache"),
+            cache_bytes: 256 << 20,
+            cache_disk_bytes: 1 << 30,
+            database_url: "sqlite://.tropos/app.db".to_owned(),
+            log: "info".to_owned(),
+            production: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `tropos.toml` of the working directory, where there is one, and the environment.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the file or variable.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn load() -> Result<Self, ConfigError> {
+        let path = Path::new("tropos.toml");
+        let file = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+        };
+        Self::read(path, file.as_deref(), |variable| std::env::var(variable).ok())
+    }
+
+    /// The configuration from the text of a file and an environment.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that names the file or variable.
+    pub fn read(
+        path: &Path,
+        file: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let table: toml::Table = file
+            .unwrap_or_default()
+            .parse()
+            .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        if let Some(key) = table.keys().find(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
+            let nearest = KEYS.iter().map(|known| known.name).min_by_key(|known| strsim::levenshtein(known, key));
+            let nearest = nearest.unwrap_or("addr");
+            return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
+        }
+        let mut config = Self::default();
+        for key in &KEYS {
+            let from_environment =
+                variable(key.variable).filter(|value| !value.is_empty()).map(|value| (key.variable.to_owned(), value));
+            let from_file = || {
+                let value = match table.get(key.name)? {
+                    toml::Value::String(text) => text.clone(),
+                    toml::Value::Array(items) => {
+                        items.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(",")
+                    }
+                    other => other.to_string(),
+                };
+                Some((format!("{}: {}", path.display(), key.name), value))
+            };
+            if let Some((place, value)) = from_environment.or_else(from_file) {
+                config.set(key.name, place, value)?;
+            } else if key.name == "addr"
+                && let Some(port) = variable("PORT").filter(|port| !port.is_empty())
+            {
+                let wrong = |_| ConfigError::Value { place: "PORT".into(), value: port.clone(), expected: "a port number" };
+                // Who sets PORT runs the process in a container or behind a router, and reaches it from outside.
+                config.addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.parse().map_err(wrong)?);
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, place: String, value: String) -> Result<(), ConfigError> {
+        let wrong = |expected| ConfigError::Value { place: place.clone(), value: value.clone(), expected };
+        let address = || value.parse().map_err(|_| wrong("an address with a port, such as `127.0.0.1:3000`"));
+        let size = || bytes(&value).ok_or_else(|| wrong("a size, such as `268435456` or `256MiB`"));
+        match key {
+            "addr" => self.addr = address()?,
+            "admin_addr" => self.admin_addr = address()?,
+            "origin" => {
+                let uri: Option<http::Uri> = value.parse().ok();
+                let is_origin = uri.is_some_and(|uri| {
+                    matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && uri.query().is_none()
+                });
+                if !is_origin {
+                    return Err(wrong("a scheme and host, such as `https://shop.example`"));
+                }
+                self.origin = Some(value.trim_end_matches('/').to_owned());
+            }
+            "allowed_hosts" => {
+                let hosts = value.split(',').map(str::trim).filter(|host| !host.is_empty());
+                self.allowed_hosts = Some(hosts.map(str::to_ascii_lowercase).collect());
+            }
+            "revalidate_token" => self.revalidate_token = Some(value),
+            "cache_dir" => self.cache_dir = PathBuf::from(value),
+            "cache_bytes" => self.cache_bytes = size()?,
+            "cache_disk_bytes" => self.cache_disk_bytes = size()?,
+            "database_url" => self.database_url = value,
+            "log" => self.log = value,
+            _ => {
+                let problem = "this version of Tropos has no shared store: unset it, and run one instance";
+                return Err(ConfigError::Unsupported { place, problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads `1024`, `64KiB`, `256MiB`, `1GiB`.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, shift) = [("KiB", 10), ("MiB", 20), ("GiB", 30)]
+        .into_iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
+        .unwrap_or((text, 0));
+    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(Path::new("tropos.toml"), Some(file), |name| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let file = "addr = \"127.0.0.1:4000\"\ncache_bytes = 1024";
+        assert_eq!(read(file, &[]).unwrap().addr.port(), 4000);
+        let config = read(file, &[("TROPOS_ADDR", "127.0.0.1:5000"), ("TROPOS_CACHE_BYTES", "2KiB")]).unwrap();
+        assert_eq!((config.addr.port(), config.cache_bytes), (5000, 2048));
+        let port = read("", &[("PORT", "8080")]).unwrap().addr;
+        assert_eq!(port.to_string(), "0.0.0.0:8080");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_would_be_right() {
+        let cases: [(&str, &[(&str, &str)], &str); 6] = [
+            ("adr = 1", &[], "tropos.toml: unknown key `adr`; did you mean `addr`?"),
+            ("cache_byte = 1", &[], "did you mean `cache_bytes`?"),
+            ("addr = \"x\"", &[], "tropos.toml: addr: `x` is not an address with a port"),
+            ("", &[("TROPOS_CACHE_BYTES", "lots")], "TROPOS_CACHE_BYTES: `lots` is not a size"),
+            ("", &[("TROPOS_ORIGIN", "shop.example")], "is not a scheme and host"),
+            ("", &[("REDIS_URL", "redis://127.0.0.1")], "no shared store"),
+        ];
+        for (file, environment, message) in cases {
+            let error = read(file, environment).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! `live` pages: the first answer, and the stream of changes behind it.
+//!
+//! A page is rendered the same for all who may share it, so the address of its stream, which is each reader's own,
+//! stands in the HTML as a placeholder of the same length until it goes out.
+
+use super::{reply, streamed};
+use crate::{
+    render::{self, Order},
+    request::RequestHead,
+    routing::PageRoute,
+    site::Site,
+};
+use axum::{
+    body::Body,
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures::{StreamExt, future::BoxFuture, stream};
+use http::{HeaderValue, Response, StatusCode, Uri, header, request::Parts};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tropos_cache::{Engine, Purpose, Scope, Stamp, Validity, http::Detail};
+use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
+use tropos_live::{Since, Source, Version, html::inner_body};
+
+/// Stands for the reader's ticket while a page is rendered: as long as a ticket, and in no text by chance.
+const PLACEHOLDER: &str = "TROPOSTICKETTROPOSTICKETTROPOSTI";
+
+/// Comments go out this often, so that proxies keep the stream open and a reader who is gone is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A browser opens a stream that was cut again after so long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// When a live page read its data, and what it read.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    stamp: Stamp,
+    tags: Tags,
+    /// Whether the page read something of its request, so that nobody else may be sent its renders.
+    personal: bool,
+}
+
+impl Site {
+    /// The first answer: a plain render, whose text is kept until its stream is opened.
+    pub(super) async fn live(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        params: Params,
+        request: &Parts,
+    ) -> Response<Body> {
+        let ticket = format!("{:032x}", rand::random::<u128>());
+        let source = PageSource {
+            site: self.clone(),
+            page: page.clone(),
+            params,
+            query: request.uri.query().unwrap_or_default().to_owned(),
+            target: target_of(&request.uri),
+            visitor: self.visitor(request),
+        };
+        let (cx, additions) = source.cx();
+        let scope = Scope::new(&self.engine, Purpose::Live);
+        let personal = cx.clone();
+        let begun = scope.run(streamed::begin(page, cx, Order::InOrder)).await;
+        let response = match begun {
+            Ok(html) => {
+                let (site, ticket, target) = (self.clone(), ticket.clone(), source.target.clone());
+                // What has gone out is also the text that the stream's first change is compared with.
+                let state = (Box::pin(html.into_stream()), String::new(), false);
+                let pieces = stream::unfold(state, move |(mut pieces, mut sent, cut)| {
+                    let (site, ticket, target) = (site.clone(), ticket.clone(), target.clone());
+                    let (scope, cx) = (scope.clone(), personal.clone());
+                    async move {
+                        match pieces.next().await {
+                            Some(Ok(piece)) => {
+                                sent.push_str(&piece);
+                                let piece = piece.replace(PLACEHOLDER, &ticket);
+                                Some((Ok(piece), (pieces, sent, cut)))
+                            }
+                            Some(Err(failure)) => Some((Err(failure.to_string()), (pieces, sent, true))),
+                            None => {
+                                let mark = mark_of(&scope, cx.is_personal());
+                                if !cut {
+                                    site.pending.put(&pending_key(&ticket, &target), inner_body(&sent).into(), mark);
+                                }
+                                None
+                            }
+                        }
+                    }
+                });
+                Response::new(Body::from_stream(pieces))
+            }
+            Err(error) => self.instead(page, request.uri.path(), error),
+        };
+        reply::without_body_for_head(&request.method, streamed::for_one_visitor(response, &additions, Detail::Live))
+    }
+
+    /// The stream of changes: one event whenever the page has become another.
+    pub(super) async fn stream_of_changes(self: &Arc<Self>, ticket: &str, request: &Parts) -> Response<Body> {
+        if !super::guard::is_same_site(request, &self.config) {
+            return reply::plain(StatusCode::FORBIDDEN, "a page of another site opened this stream");
+        }
+        let query = request.uri.query().unwrap_or_default();
+        let target = serde_urlencoded::from_str::<Vec<(String, String)>>(query).ok();
+        let target = target.and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "page")).map(|(_, page)| page);
+        let parsed = target.as_deref().and_then(|target| target.parse::<Uri>().ok());
+        let is_ticket = ticket.len() == PLACEHOLDER.len() && ticket.bytes().all(|b| b.is_ascii_hexdigit());
+        let (Some(uri), true) = (parsed, is_ticket) else {
+            return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
+        };
+        let Ok(path) = CanonicalPath::parse(uri.path()) else {
+            return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
+        };
+        let found = self.table.find(&path).filter(|(page, _)| page.route.mode() == Mode::Live);
+        let Some((page, params)) = found.map(|(page, params)| (page.clone(), params)) else { return self.not_found() };
+        let source = Arc::new(PageSource {
+            site: self.clone(),
+            page,
+            params,
+            query: uri.query().unwrap_or_default().to_owned(),
+            target: target_of(&uri),
+            visitor: self.visitor(request),
+        });
+        let last_event = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        let (first, since) = match (None::<(Arc<str>, Mark)>, Since::read(last_event, Some(query))) {
+            (Some((html, mark)), Since::Nothing) => {
+                let version = Version::of(&html);
+                (Some((html, mark)), Since::Shown(version))
+            }
+            (first, since) => (first, since),
+        };
+        // Whether the page is personal is known once it has been rendered: by its first answer, else by one render more.
+        let first = match first {
+            Some(first) => first,
+            None => match source.render().await {
+                Ok(first) => first,
+                Err(failure) => {
+                    tracing::error!(path = path.as_str(), error = %failure, "a live page failed");
+                    return reply::plain(StatusCode::SERVICE_UNAVAILABLE, "the page cannot be made now");
+                }
+            },
+        };
+        let key = if first.1.personal { format!("{ticket} {}", source.target) } else { source.target.clone() };
+        match self.hub.watch(key, source, Some(first), since) {
+            Ok(subscription) => events(subscription, ticket.to_owned()),
+            Err(error) => {
+                tracing::warn!(%error, "a stream was refused");
+                let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "too many open pages");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+                response
+            }
+        }
+    }
+}
+
+fn events(subscription: tropos_live::Subscription, ticket: String) -> Response<Body> {
+    let hint = stream::iter([Ok::<_, Infallible>(Event::default().retry(RETRY))]);
+    let changes = subscription.into_stream().map(move |event| {
+        Ok(Event::default().id(event.id.to_string()).data(event.data.replace(PLACEHOLDER, &ticket)))
+    });
+    let mut response =
+        Sse::new(hint.chain(changes)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, tropos_cache::http::lifetime::PRIVATE_NO_STORE);
+    // nginx and its kin would hold events back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// A page that can be rendered again, for one visitor's request.
+struct PageSource {
+    site: Arc<Site>,
+    page: Arc<PageRoute>,
+    params: Params,
+    query: String,
+    target: String,
+    visitor: Arc<RequestHead>,
+}
+
+impl PageSource {
+    fn cx(&self) -> (crate::page::PageCx, Arc<crate::request::ResponseHead>) {
+        let encoded = percent_encoding::utf8_percent_encode(&self.target, percent_encoding::NON_ALPHANUMERIC);
+        let url = format!("/_tropos/live/{PLACEHOLDER}?page={encoded}");
+        self.site.page_cx(Mode::Live, self.params.clone(), self.query.clone(), Some(self.visitor.clone()), Some(url))
+    }
+}
+
+impl Source for PageSource {
+    type Mark = Mark;
+
+    fn render(&self) -> BoxFuture<'static, Result<(Arc<str>, Mark), Failure>> {
+        let (cx, _) = self.cx();
+        let page = self.page.clone();
+        let scope = Scope::new(&self.site.engine, Purpose::Live);
+        Box::pin(async move {
+            let render = async {
+                let html = render::render_page(page.route.spec.handler, cx.clone(), &page.document, Order::InOrder).await;
+                Ok::<_, PageError>(html?.collect().await?)
+            };
+            let html = scope.run(render).await.map_err(|error| match error {
+                PageError::Failed(failure) => failure,
+                other => Failure::new(format!("the page has no view any more: {other:?}")),
+            })?;
+            Ok((Arc::from(inner_body(&html)), mark_of(&scope, cx.is_personal())))
+        })
+    }
+
+    fn changed(&self, mark: Mark) -> BoxFuture<'static, ()> {
+        Box::pin(changed(self.site.engine.clone(), mark))
+    }
+}
+
+/// Resolves once a tag of `mark` has been invalidated since. A change between the look and the wait wakes it too: the
+/// channel is subscribed before the first look.
+async fn changed(engine: Engine, mark: Mark) {
+    let mut changes = engine.tags().changes();
+    while engine.tags().validity(mark.tags.as_slice(), mark.stamp) == Validity::Valid {
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+fn mark_of(scope: &Scope, personal: bool) -> Mark {
+    Mark { stamp: scope.stamp(), tags: scope.reads().tags, personal }
+}
+
+fn target_of(uri: &Uri) -> String {
+    uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// The ticket cannot be guessed, and the target keeps it from naming another page.
+fn pending_key(ticket: &str, target: &str) -> String {
+    format!("{ticket} {target}")
+}

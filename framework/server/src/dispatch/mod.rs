@@ -1,0 +1,152 @@
+//! One request: to which mode it goes, and what is answered.
+//!
+//! In order: host, path, Tropos's own endpoints, files, pages, server functions, the application's API. Everything
+//! decides on the same parsed path.
+
+mod assets;
+mod functions;
+mod guard;
+pub(crate) mod live;
+mod reply;
+mod revalidate;
+mod stored;
+mod streamed;
+
+pub(crate) use assets::root_files;
+pub(crate) use stored::render_to_store;
+
+use crate::{request::RequestHead, routing::PageRoute, site::Site};
+use axum::body::Body;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use std::sync::Arc;
+use tropos_cache::{Purpose, Scope};
+use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
+
+/// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
+const LONGEST_TARGET: usize = 8 * 1024;
+
+impl Site {
+    /// Answers one request.
+    pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let mut response = self.answer(request).await;
+        // A browser must not take an answer for another type than it says.
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        if !guard::host_is_allowed(&head, &self.config) {
+            return reply::plain(StatusCode::MISDIRECTED_REQUEST, "this server does not answer for that host");
+        }
+        let uri = &head.uri;
+        if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_TARGET {
+            return reply::plain(StatusCode::URI_TOO_LONG, "the address is too long");
+        }
+        let path = match CanonicalPath::parse(uri.path()) {
+            Ok(path) => path,
+            Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
+        };
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        if let Some(own) = path.as_str().strip_prefix("/_tropos/") {
+            return self.own(own, &path, head, body).await;
+        }
+        if reads && let Some(answer) = self.root_file(path.as_str(), &head).await {
+            return answer;
+        }
+        let found = self.table.find(&path).map(|(page, params)| (page.clone(), params));
+        match found {
+            Some((page, params)) if reads => self.page(&page, &path, params, head).await,
+            found => match self.write(&path, head, body).await {
+                Some(answer) => answer,
+                None if found.is_some() => reply::method_not_allowed(),
+                None => self.not_found(),
+            },
+        }
+    }
+
+    /// Tropos's own endpoints.
+    async fn own(self: &Arc<Self>, own: &str, path: &CanonicalPath, head: Parts, body: Body) -> Response<Body> {
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        if own == "revalidate" {
+            return self.revalidate(&head, body).await;
+        }
+        if let Some(ticket) = own.strip_prefix("live/").filter(|_| head.method == Method::GET) {
+            return self.stream_of_changes(ticket, &head).await;
+        }
+        let file = path.as_str().strip_prefix(ASSETS_PATH).and_then(|file| file.strip_prefix('/'));
+        match file {
+            Some(file) if reads => self.asset(file, &head).await,
+            _ => self.not_found(),
+        }
+    }
+
+    async fn page(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        path: &CanonicalPath,
+        params: Params,
+        head: Parts,
+    ) -> Response<Body> {
+        if !self.listed.has(page, path.as_str()) {
+            return self.not_found();
+        }
+        match page.route.mode() {
+            Mode::Ssg => self.made_at_build(page, path, &head).await,
+            Mode::Isr => self.stored(page, path, params, &head).await,
+            Mode::Server => self.streamed(page, params, &head).await,
+            Mode::Live => self.live(page, params, &head).await,
+        }
+    }
+
+    /// What is no page: server functions and the application's API. They may write, so what another site made a browser
+    /// send is refused before it runs.
+    async fn write(self: &Arc<Self>, path: &CanonicalPath, head: Parts, body: Body) -> Option<Response<Body>> {
+        let is_function = functions::exists(head.uri.path(), &head.method);
+        let api = self.api.as_ref().filter(|_| !is_function).cloned();
+        if !is_function && api.is_none() {
+            return None;
+        }
+        if !guard::is_same_site(&head, &self.config) {
+            tracing::warn!(path = path.as_str(), "a write from another site was refused");
+            return Some(reply::plain(StatusCode::FORBIDDEN, "a page of another site sent this request"));
+        }
+        let visitor = self.visitor(&head);
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
+        let request = Request::from_parts(head, body);
+        let scope = Scope::new(&self.engine, Purpose::Action);
+        match api {
+            None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
+            Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
+                reply::add(&mut response, additions.take().headers);
+                response
+            }),
+        }
+    }
+
+    /// What a page may read of a request.
+    fn visitor(&self, head: &Parts) -> Arc<RequestHead> {
+        let secure = self.config.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"));
+        Arc::new(RequestHead { headers: head.headers.clone(), secure })
+    }
+
+    /// The page for what does not exist. The same bytes for everybody: endless unknown paths cost no render.
+    fn not_found(&self) -> Response<Body> {
+        reply::from_static_page(&self.statics.not_found)
+    }
+}
+
+/// Marks the answer of a router that had no route.
+#[derive(Clone, Copy)]
+struct Unmatched;
+
+async fn call_api(api: axum::Router, request: Request<Body>) -> Option<Response<Body>> {
+    use tower::ServiceExt;
+    let api = api.fallback(async || axum::Extension(Unmatched));
+    let response = match api.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    response.extensions().get::<Unmatched>().is_none().then_some(response)
+}

@@ -1,0 +1,181 @@
+//! Pages that are stored: `ssg` and `isr`.
+
+use super::reply;
+use crate::{
+    page::PageCx,
+    render::{self, Order},
+    routing::PageRoute,
+    site::Site,
+    statics::HTML,
+};
+use axum::body::Body;
+use http::{Response, StatusCode, header, request::Parts};
+use std::{sync::Arc, time::Duration};
+use tropos_cache::{
+    Decision, Entry, Miss, Produced, Reason, Stale, StoredPage,
+    decide::TTL_OF_NEVER,
+    http::{CacheStatus, Detail, Facts, Lifetime, respond, status::{Forward, Outcome}},
+};
+use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
+
+/// From this length on, a page is compressed on a thread that may block: it takes longer than a millisecond.
+const COMPRESS_ASIDE: usize = 64 * 1024;
+
+impl Site {
+    /// An `ssg` page: from the build, whatever its age. Without a build, in development, it is made at the first request.
+    pub(super) async fn made_at_build(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        path: &CanonicalPath,
+        request: &Parts,
+    ) -> Response<Body> {
+        let key = Key::page(page.route.pattern(), path.as_str(), "");
+        let entry = match self.dist {
+            Some(_) => self.engine.pages().from_build(&key).await,
+            None => {
+                let Some(params) = page.pattern.matches(path) else { return self.not_found() };
+                let served = self.serve(page, &key, params, String::new(), path).await;
+                match served.result {
+                    Ok(entry) => Some(entry),
+                    Err(failure) => return self.failed(page, path.as_str(), &failure),
+                }
+            }
+        };
+        let Some(entry) = entry else { return self.not_found() };
+        let facts = Facts {
+            mode: Mode::Ssg,
+            age_seconds: None,
+            lifetime: Lifetime::of(Mode::Ssg, None, None, None),
+            cache_status: CacheStatus::hit(TTL_OF_NEVER),
+        };
+        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
+    }
+
+    /// An `isr` page: from the store, made anew when stale, missing or invalidated.
+    pub(super) async fn stored(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        path: &CanonicalPath,
+        params: Params,
+        request: &Parts,
+    ) -> Response<Body> {
+        let query = match page.route.spec.query {
+            None => String::new(),
+            Some(canonical) => match canonical(request.uri.query().unwrap_or_default()) {
+                Ok(query) => query,
+                Err(_) => return self.not_found(),
+            },
+        };
+        let key = Key::page(page.route.pattern(), path.as_str(), &query);
+        if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
+            return self.from_entry(&entry, CacheStatus::hit(ttl_seconds), request);
+        }
+        let served = self.serve(page, &key, params, query, path).await;
+        match served.result {
+            Ok(entry) => self.from_entry(&entry, status_of(served.reason), request),
+            Err(failure) => self.failed(page, path.as_str(), &failure),
+        }
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        key: &Key,
+        params: Params,
+        query: String,
+        path: &CanonicalPath,
+    ) -> tropos_cache::Served<StoredPage> {
+        let asked = tropos_cache::Request {
+            key,
+            ages: if page.route.mode() == Mode::Isr { page.route.ages() } else { Ages::NEVER },
+            negative: page.route.negative(),
+            tags: page.route.tags(path.as_str(), &params),
+            fresh: false,
+        };
+        let (site, page) = (self.clone(), page.clone());
+        self.engine.pages().serve(asked, move || render_to_store(site, page, params, query)).await
+    }
+
+    fn from_entry(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
+        let age = self.engine.clock().now().since(entry.meta.started);
+        let facts = Facts {
+            mode: Mode::Isr,
+            age_seconds: Some(age.as_secs()),
+            lifetime: lifetime(entry),
+            cache_status: status,
+        };
+        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
+    }
+
+    /// The page for what failed, where there is no earlier good entry. What went wrong stays in the log.
+    pub(super) fn failed(&self, page: &PageRoute, path: &str, failure: &Failure) -> Response<Body> {
+        tracing::error!(route = page.route.pattern(), mode = %page.route.mode(), path, error = %failure, "a page failed");
+        reply::from_static_page(&self.statics.error)
+    }
+}
+
+/// For how long other caches may keep an entry.
+pub(crate) fn lifetime(entry: &Entry<StoredPage>) -> Lifetime {
+    let meta = &entry.meta;
+    let negative: Option<Duration> = meta.revalidate.filter(|_| meta.negative);
+    Lifetime::of(Mode::Isr, meta.revalidate, meta.expire, negative)
+}
+
+fn status_of(reason: Reason) -> CacheStatus {
+    match reason {
+        Reason::Hit { ttl } => CacheStatus::hit(ttl),
+        Reason::Stale { ttl, why } => {
+            let detail = match why {
+                Stale::Age | Stale::Soft => Detail::Stale,
+                Stale::Error => Detail::StaleError,
+            };
+            CacheStatus::Hit { ttl, detail: Some(detail) }
+        }
+        Reason::Miss { why, stored, collapsed } => {
+            let why = if why == Miss::Absent { Forward::UriMiss } else { Forward::Stale };
+            let outcome = match (collapsed, stored) {
+                (true, _) => Outcome::Collapsed,
+                (false, true) => Outcome::Stored,
+                (false, false) => Outcome::NotStored,
+            };
+            CacheStatus::miss(why, outcome)
+        }
+        Reason::Bypass => CacheStatus::Bypass(Detail::Server),
+    }
+}
+
+/// Renders a page once for many requests: nothing of any request is there to be read.
+pub(crate) async fn render_to_store(
+    site: Arc<Site>,
+    page: Arc<PageRoute>,
+    params: Params,
+    query: String,
+) -> Result<Produced<StoredPage>, Failure> {
+    let (cx, _) = site.page_cx(page.route.mode(), params, query, None, None);
+    let rendered = render_whole(&page, cx).await;
+    let (stored, negative) = match rendered {
+        Ok(html) => (StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, HTML)], html.into()), false),
+        Err(PageError::NotFound) => (site.statics.not_found.clone(), true),
+        Err(PageError::Redirect(redirect)) => {
+            let location = reply::location(&redirect.location).ok_or_else(|| {
+                Failure::new(format!("the page redirects to `{}`: write a path that begins with one `/`, or an `http(s)://` address", redirect.location))
+            })?;
+            let status = StatusCode::from_u16(redirect.status())?;
+            (StoredPage::new(status, vec![(header::LOCATION, location)], Default::default()), false)
+        }
+        Err(PageError::Failed(failure)) => return Err(failure),
+        Err(other) => return Err(Failure::new(format!("the page answered {other:?}"))),
+    };
+    let long = stored.body(tropos_cache::http::Coding::Identity).bytes.len() >= COMPRESS_ASIDE;
+    let value = match (negative, long) {
+        (true, _) => stored,
+        (false, false) => stored.compress(),
+        (false, true) => tokio::task::spawn_blocking(move || stored.compress()).await?,
+    };
+    Ok(Produced { value, negative, store: true })
+}
+
+async fn render_whole(page: &PageRoute, cx: PageCx) -> Result<String, PageError> {
+    let html = render::render_page(page.route.spec.handler, cx, &page.document, Order::InOrder).await?;
+    Ok(html.collect().await?)
+}

@@ -1,0 +1,80 @@
+//! Pages that are made for each request: `server`, and the first answer of `live`.
+
+use super::reply;
+use crate::{
+    page::PageCx,
+    render::{self, Html, Order},
+    request::ResponseHead,
+    routing::PageRoute,
+    site::Site,
+    statics::HTML,
+};
+use axum::body::Body;
+use futures::StreamExt;
+use http::{Response, header, request::Parts};
+use std::{sync::Arc, time::Duration};
+use tropos_cache::{
+    Purpose, Scope,
+    http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
+};
+use tropos_core::{Failure, Mode, PageError, Params};
+
+/// A page whose head is not settled by then has failed: few readers still wait.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Site {
+    /// A `server` page.
+    pub(super) async fn streamed(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        params: Params,
+        request: &Parts,
+    ) -> Response<Body> {
+        let visitor = self.visitor(request);
+        let query = request.uri.query().unwrap_or_default().to_owned();
+        let (cx, additions) = self.page_cx(Mode::Server, params, query, Some(visitor), None);
+        let scope = Scope::new(&self.engine, Purpose::Once);
+        let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
+        let response = match html {
+            Ok(html) => {
+                let pieces = html.into_stream().map(|piece| piece.map_err(|failure| failure.to_string()));
+                Response::new(Body::from_stream(pieces))
+            }
+            Err(error) => self.instead(page, request.uri.path(), error),
+        };
+        reply::without_body_for_head(&request.method, for_one_visitor(response, &additions, Detail::Server))
+    }
+
+    /// The answer of a page that has no view.
+    pub(super) fn instead(&self, page: &PageRoute, path: &str, error: PageError) -> Response<Body> {
+        match error {
+            PageError::NotFound => reply::from_static_page(&self.statics.not_found),
+            PageError::Redirect(to) => reply::redirect(&to),
+            PageError::Failed(failure) => self.failed(page, path, &failure),
+            other => self.failed(page, path, &Failure::new(format!("the page answered {other:?}"))),
+        }
+    }
+}
+
+/// Renders until the head is settled.
+pub(super) async fn begin(page: &PageRoute, cx: PageCx, order: Order) -> Result<Html, PageError> {
+    let rendering = render::render_page(page.route.spec.handler, cx, &page.document, order);
+    tokio::time::timeout(HEAD_TIMEOUT, rendering)
+        .await
+        .unwrap_or_else(|_| Err(Failure::new("the page took longer than 30 s until its head was settled").into()))
+}
+
+/// Adds the headers of an answer that belongs to one visitor.
+pub(super) fn for_one_visitor(
+    mut response: Response<Body>,
+    additions: &ResponseHead,
+    detail: Detail,
+) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.entry(header::CONTENT_TYPE).or_insert(HTML);
+    // A page that failed says `no-store` already; any other answer of these modes is private.
+    headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE_NO_STORE);
+    headers.insert(CACHE_STATUS, CacheStatus::Bypass(detail).as_header());
+    reply::add(&mut response, additions.take().headers);
+    response
+}

@@ -1,0 +1,101 @@
+//! What `cargo tropos build` left: the manifest, hashed files, and pages.
+
+use crate::error::Error;
+use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tropos_cache::{Entry, Seed, StoredPage};
+use tropos_core::{
+    Clock, Key,
+    manifest::{self, Manifest, PageIndex},
+};
+
+/// The folder that a build left, `dist/`.
+#[derive(Debug, Clone)]
+pub struct Dist {
+    pub(crate) dir: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) pages: PageIndex,
+}
+
+/// Where pages lie within `dist/`.
+pub(crate) const PAGES: &str = "pages";
+
+/// The list of pages, within [`PAGES`].
+pub(crate) const INDEX: &str = "index.json";
+
+impl Dist {
+    /// The build beside the running program; `None` where there is no manifest: in development and in tests.
+    ///
+    /// # Errors
+    /// [`Error::Dist`] for a manifest that cannot be read or belongs to another version.
+    pub fn beside_executable() -> Result<Option<Self>, Error> {
+        let executable = std::env::current_exe()?;
+        match executable.parent() {
+            Some(dir) if dir.join(manifest::FILE).exists() => Self::read(dir).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads the build in `dir`. Pages may be missing: they are made last.
+    ///
+    /// # Errors
+    /// [`Error::Dist`].
+    pub fn read(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join(manifest::FILE);
+        let manifest: Manifest = read_json(&path)?;
+        let index = dir.join(PAGES).join(INDEX);
+        let pages = if index.exists() { read_json(&index)? } else { PageIndex::default() };
+        if manifest.version != manifest::VERSION {
+            let source = std::io::Error::other(format!("version {} of another Tropos", manifest.version));
+            return Err(Error::Dist { path, source });
+        }
+        Ok(Self { dir: dir.to_owned(), manifest, pages })
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let failed = |source| Error::Dist { path: path.to_owned(), source };
+    let text = std::fs::read(path).map_err(failed)?;
+    serde_json::from_slice(&text).map_err(|error| failed(error.into()))
+}
+
+/// The pages of a build, as the cache takes them.
+pub(crate) struct BuiltPages {
+    dir: PathBuf,
+    files: HashMap<Key, String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl BuiltPages {
+    pub(crate) fn new(dist: &Dist, clock: Arc<dyn Clock>) -> Self {
+        let files = dist.pages.routes.iter().flat_map(|(route, pages)| {
+            pages.paths.iter().map(move |(path, file)| (Key::page(route, path, ""), file.clone()))
+        });
+        Self { dir: dist.dir.join(PAGES), files: files.collect(), clock }
+    }
+}
+
+impl Seed<StoredPage> for BuiltPages {
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Entry<StoredPage>>> {
+        Box::pin(async move {
+            let path = self.dir.join(self.files.get(key)?);
+            let bytes = match tokio::fs::read(&path).await {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::error!(path = %path.display(), %error, "a page of the build cannot be read; run `cargo tropos build` again");
+                    return None;
+                }
+            };
+            // Decoding and compressing take about a millisecond, once for each page and process.
+            let (now, wall) = (self.clock.now(), self.clock.wall());
+            let decoded = tokio::task::spawn_blocking(move || Entry::<StoredPage>::decode(&bytes, now, wall));
+            let (stored, entry) = decoded.await.ok().flatten()?;
+            (stored == *key).then(|| Entry::new(entry.meta, entry.value.compress()))
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Why an application cannot start, build or answer.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Why an application cannot start, build or answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration cannot be read.
+    #[error("{0}")]
+    Config(#[from] crate::config::ConfigError),
+    /// A route's path is malformed.
+    #[error("{0}")]
+    Pattern(#[from] tropos_core::Error),
+    /// Two pages have the same address.
+    #[error("`{first}` and `{second}` both have the path `{pattern}`: give one of them another path")]
+    SamePath {
+        /// The page that was declared first.
+        first: String,
+        /// The other.
+        second: String,
+        /// The path.
+        pattern: String,
+    },
+    /// An `ssg` page with parameters does not say which pages there are.
+    #[error("`{page}` ({pattern}) is `ssg` with parameters, and does not say which pages there are: add `prerender = function`")]
+    NothingListed {
+        /// The page.
+        page: String,
+        /// Its path.
+        pattern: String,
+    },
+    /// The cache cannot be opened.
+    #[error("{0}")]
+    Cache(#[from] tropos_cache::Error),
+    /// The database cannot be opened or migrated.
+    #[error("{0}")]
+    Database(#[from] tropos_db::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another by {variable}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+        /// The environment variable that sets it.
+        variable: &'static str,
+    },
+    /// A file of the build cannot be read or written.
+    #[error("{}: {source}; run `cargo tropos build` again", path.display())]
+    Dist {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// A page could not be made at build.
+    #[error("{}", describe(.0))]
+    Prerender(Vec<PageFailure>),
+    /// The command line is not understood.
+    #[error("unknown command `{0}`: write `serve` (the default), `prerender` or `routes`")]
+    Command(String),
+    /// The system refused something.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A page that could not be made at build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageFailure {
+    /// The page's route.
+    pub route: String,
+    /// The path, or the route's pattern where its list could not be made.
+    pub path: String,
+    /// What the page, or its list, said.
+    pub cause: String,
+}
+
+fn describe(failures: &[PageFailure]) -> String {
+    let mut text = format!("{} of the pages could not be made:", failures.len());
+    for failure in failures.iter().take(20) {
+        text.push_str(&format!("\n  {} ({}): {}", failure.path, failure.route, failure.cause));
+    }
+    if failures.len() > 20 {
+        text.push_str(&format!("\n  and {} more", failures.len() - 20));
+    }
+    text
+}

@@ -1,0 +1,160 @@
+//! What belongs to one request, and what its answer carries besides a body.
+
+use cookie::{Cookie, SameSite};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tropos_core::PageError;
+
+/// The head of a request, as pages may read it.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) headers: HeaderMap,
+    /// Whether cookies that are set must be `Secure`: the public origin is `https`.
+    pub(crate) secure: bool,
+}
+
+/// What a page or server function adds to its answer, until the head is sent.
+#[derive(Debug, Default)]
+pub(crate) struct ResponseHead(Mutex<Option<Additions>>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Additions {
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) redirect: Option<tropos_core::Redirect>,
+}
+
+impl ResponseHead {
+    pub(crate) fn open() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(Additions::default()))))
+    }
+
+    /// Closes the head: what is added from now on comes too late.
+    pub(crate) fn take(&self) -> Additions {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Additions)) {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(additions) => change(additions),
+            None => tracing::warn!("a header or cookie was set after the head of the answer had been sent: set it before the page's first `Suspense`"),
+        }
+    }
+
+    fn add(&self, name: HeaderName, value: &str) {
+        match HeaderValue::from_str(value) {
+            Ok(value) => self.change(|additions| additions.headers.push((name, value))),
+            Err(_) => tracing::warn!(%name, "a header was not set: its value has characters that no header may have"),
+        }
+    }
+
+    pub(crate) fn redirect(&self, redirect: tropos_core::Redirect) {
+        self.change(|additions| additions.redirect = Some(redirect));
+    }
+}
+
+/// The cookies of a request, and those that its answer sets.
+#[derive(Clone)]
+pub struct Cookies {
+    request: Arc<RequestHead>,
+    response: Arc<ResponseHead>,
+}
+
+impl Cookies {
+    pub(crate) fn new(request: Arc<RequestHead>, response: Arc<ResponseHead>) -> Self {
+        Self { request, response }
+    }
+
+    /// The value of a cookie that the request carries.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let lines = self.request.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+        lines
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(known, _)| known.trim() == name)
+            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+    }
+
+    /// Sets a cookie that scripts cannot read and other sites do not send (`HttpOnly`, `SameSite=Lax`, `Path=/`, and
+    /// `Secure` where the origin is `https`), until the browser is closed.
+    pub fn set(&self, name: &str, value: &str) {
+        self.add(Cookie::new(name.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a cookie with attributes of its own. `HttpOnly`, `SameSite` and `Path` that it leaves open are as in
+    /// [`Cookies::set`].
+    pub fn add(&self, mut cookie: Cookie<'static>) {
+        if cookie.http_only().is_none() {
+            cookie.set_http_only(true);
+        }
+        if cookie.same_site().is_none() {
+            cookie.set_same_site(SameSite::Lax);
+        }
+        if cookie.path().is_none() {
+            cookie.set_path("/");
+        }
+        if cookie.secure().is_none() && self.request.secure {
+            cookie.set_secure(true);
+        }
+        self.response.add(header::SET_COOKIE, &cookie.to_string());
+    }
+}
+
+impl fmt::Debug for Cookies {
+    /// Without values: they are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cookies")
+    }
+}
+
+/// Who is asking, from one visit to the next: an unguessable name in a cookie, to keep data under in a database.
+///
+/// It proves nothing but that the same browser came back. Nothing is set until [`Session::start`] is called, so that
+/// visitors who only read stay without a cookie.
+#[derive(Debug, Clone)]
+pub struct Session {
+    cookies: Cookies,
+}
+
+/// The session's cookie.
+const SESSION_COOKIE: &str = "tropos_session";
+
+/// 128 random bits in hexadecimal digits.
+const SESSION_LENGTH: usize = 32;
+
+impl Session {
+    pub(crate) fn new(cookies: Cookies) -> Self {
+        Self { cookies }
+    }
+
+    /// The session's name, where the visitor has one.
+    pub fn id(&self) -> Option<String> {
+        let id = self.cookies.get(SESSION_COOKIE)?;
+        (id.len() == SESSION_LENGTH && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+    }
+
+    /// The session's name; a new one is made, and its cookie set for a year, where the visitor has none.
+    pub fn start(&self) -> String {
+        self.id().unwrap_or_else(|| {
+            let id = format!("{:032x}", rand::random::<u128>());
+            let mut cookie = Cookie::new(SESSION_COOKIE, id.clone());
+            cookie.set_max_age(cookie::time::Duration::days(365));
+            self.cookies.add(cookie);
+            id
+        })
+    }
+}
+
+/// Sends the visitor on after a server function: a browser's form post by 303 and `Location`, a call from an island by
+/// the header that its client follows.
+///
+/// # Errors
+/// Outside of a request.
+pub fn redirect_after(location: impl Into<String>) -> Result<(), PageError> {
+    let cx = crate::page::PageCx::current()
+        .ok_or_else(|| tropos_core::Failure::new("`redirect_after` was called outside of a request"))?;
+    cx.response().redirect(tropos_core::Redirect { location: location.into(), permanent: false });
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The program of an application: its commands, listeners and end.
+
+mod admin;
+mod listener;
+mod logs;
+
+use crate::{App, Config, Dist, Error, Site, build};
+use std::{process::ExitCode, sync::Arc};
+use tropos_core::SystemClock;
+
+/// What the program was told to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Command {
+    Serve,
+    /// Makes the pages of a build, into the folder if one is given, else beside the program.
+    Prerender {
+        out: Option<std::path::PathBuf>,
+        keep_going: bool,
+    },
+    Routes,
+}
+
+impl Command {
+    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
+        let arguments: Vec<String> = arguments.collect();
+        match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] | ["serve"] => Ok(Self::Serve),
+            ["prerender", rest @ ..] => {
+                let out = rest.iter().position(|word| *word == "--out").and_then(|at| rest.get(at + 1));
+                Ok(Self::Prerender { out: out.map(Into::into), keep_going: rest.contains(&"--keep-going") })
+            }
+            ["routes"] | ["routes", "--json"] => Ok(Self::Routes),
+            [other, ..] => Err(Error::Command((*other).to_owned())),
+        }
+    }
+}
+
+/// The `main` of an application: serves it, or does what the command line says.
+///
+/// | command | does |
+/// |---|---|
+/// | none, `serve` | serves until SIGTERM or ctrl-c |
+/// | `prerender [--out DIR] [--keep-going]` | makes the pages of a build |
+/// | `routes` | prints the routes as JSON |
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// fn main() -> ExitCode {
+///     tropos_server::main(tropos_server::App::new())
+/// }
+/// ```
+pub fn main(app: App) -> ExitCode {
+    let run = || {
+        let command = Command::parse(std::env::args().skip(1))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(run(app, command))
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(app: App, command: Command) -> Result<(), Error> {
+    let mut config = Config::load()?;
+    let dist = Dist::beside_executable()?;
+    config.production = dist.is_some();
+    match command {
+        Command::Serve => {
+            logs::start(&config);
+            let listeners = listener::Listeners::bind(&mut config).await?;
+            let site = Site::open(app, config, dist, Arc::new(SystemClock::new())).await?;
+            listener::serve(site, listeners).await
+        }
+        Command::Prerender { out, keep_going } => {
+            config.log = "warn".to_owned();
+            logs::start(&config);
+            build::prerender(app, config, dist, out, keep_going).await
+        }
+        Command::Routes => {
+            println!("{}", admin::routes_json(&app)?);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_few_and_a_wrong_one_is_named() {
+        let parse = |line: &str| Command::parse(line.split_whitespace().map(str::to_owned));
+        assert_eq!(parse("").ok(), Some(Command::Serve));
+        assert_eq!(parse("prerender").ok(), Some(Command::Prerender { out: None, keep_going: false }));
+        let out = Some("x".into());
+        assert_eq!(parse("prerender --out x --keep-going").ok(), Some(Command::Prerender { out, keep_going: true }));
+        assert!(parse("sevre").unwrap_err().to_string().contains("unknown command `sevre`"));
+    }
+}

@@ -1,0 +1,218 @@
+//! An application as it runs: everything that answering takes, opened once.
+
+use crate::{
+    app::App,
+    config::Config,
+    dist::{BuiltPages, Dist},
+    error::Error,
+    page::{AppCx, PageCx, extract::PageParts},
+    render::{self, Assets, Document, Layout},
+    request::{RequestHead, ResponseHead},
+    routing::{PageRoute, Table},
+    statics::Statics,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::AtomicBool},
+};
+use tropos_cache::{DiskConfig, Engine, EngineConfig, Purpose, Scope, Seed};
+use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
+use tropos_db::Db;
+use tropos_live::{Hub, Pending};
+
+/// An application as it runs.
+pub struct Site {
+    pub(crate) table: Table,
+    pub(crate) engine: Engine,
+    pub(crate) cx: AppCx,
+    pub(crate) statics: Statics,
+    pub(crate) listed: Listed,
+    pub(crate) api: Option<axum::Router>,
+    /// The paths of files that keep their plain name.
+    pub(crate) root_files: HashSet<String>,
+    pub(crate) hub: Hub,
+    pub(crate) pending: Pending<crate::dispatch::live::Mark>,
+    pub(crate) dist: Option<Dist>,
+    pub(crate) config: Config,
+    db: Option<Db>,
+}
+
+/// The paths of routes whose pages are all known.
+#[derive(Debug, Default)]
+pub(crate) struct Listed(HashMap<&'static str, HashSet<String>>);
+
+impl Listed {
+    /// Whether `path` is a page of the route; the pattern alone decides where nothing was listed.
+    pub(crate) fn has(&self, page: &PageRoute, path: &str) -> bool {
+        !page.route.is_closed() || self.0.get(page.route.pattern()).is_none_or(|paths| paths.contains(path))
+    }
+}
+
+impl Site {
+    /// Opens everything that `app` needs.
+    ///
+    /// # Errors
+    /// What is wrong with the application, its configuration, database, cache or build.
+    pub async fn open(
+        mut app: App,
+        config: Config,
+        dist: Option<Dist>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, Error> {
+        let seed = dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone())) as Arc<dyn Seed<_>>);
+        let engine_config = EngineConfig {
+            build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
+            memory_bytes: config.cache_bytes,
+            // Without a build there is no build id, so entries of another program would be read as this one's.
+            disk: dist.as_ref().map(|_| DiskConfig { dir: config.cache_dir.clone(), bytes: config.cache_disk_bytes }),
+            ..EngineConfig::default()
+        };
+        let engine = Engine::open(engine_config, clock.clone(), seed).await?;
+        let manifest = dist.as_ref().map(|dist| dist.manifest.clone());
+        Self::assemble(&mut app, config, dist, manifest, engine).await
+    }
+
+    /// An application over an engine that stands already.
+    ///
+    /// # Errors
+    /// As [`Site::open`].
+    pub async fn over(mut app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
+        Self::assemble(&mut app, config, None, None, engine).await
+    }
+
+    /// An application that makes the pages of its build: with the build's files, and a store that nobody keeps.
+    pub(crate) async fn for_build(
+        mut app: App,
+        config: Config,
+        dist: Option<Dist>,
+        engine: Engine,
+    ) -> Result<Arc<Self>, Error> {
+        let manifest = dist.map(|dist| dist.manifest);
+        Self::assemble(&mut app, config, None, manifest, engine).await
+    }
+
+    async fn assemble(
+        app: &mut App,
+        config: Config,
+        dist: Option<Dist>,
+        manifest: Option<Manifest>,
+        engine: Engine,
+    ) -> Result<Arc<Self>, Error> {
+        render::install();
+        let routes = app.routes()?;
+        let db = match &app.migrations {
+            Some(migrations) => {
+                let db = Db::connect(&tropos_db::Config::new(config.database_url.clone())).await?;
+                db.migrate(migrations).await?;
+                Some(db)
+            }
+            None => None,
+        };
+        let mut parts = std::mem::take(&mut app.parts);
+        parts.db = db.clone();
+        let assets = Arc::new(Assets::new(manifest));
+        parts.assets = assets.clone();
+        let cx = AppCx::new(parts);
+        let document = |layouts: Vec<Layout>| Document { layouts: layouts.into(), assets: assets.clone() };
+        let shell = document(app.shell.iter().cloned().collect());
+        let statics = Statics::render(app, &shell, &cx, &engine).await;
+        let table = Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let clock = engine.clock().clone();
+        let site = Self {
+            listed: Listed::default(),
+            table,
+            cx,
+            statics,
+            root_files: dist.as_ref().map(crate::dispatch::root_files).unwrap_or_default(),
+            api: app.api.take(),
+            hub: Hub::default(),
+            pending: Pending::new(clock),
+            engine,
+            dist,
+            config,
+            db,
+        };
+        let listed = site.list().await?;
+        Ok(Arc::new(Self { listed, ..site }))
+    }
+
+    /// The pages of routes that are closed: those of the build, or, without one, those that their functions list now.
+    async fn list(&self) -> Result<Listed, Error> {
+        let mut listed = HashMap::new();
+        for page in self.table.all().iter().filter(|page| page.route.is_closed()) {
+            let paths = match &self.dist {
+                Some(dist) => {
+                    let pages = dist.pages.routes.get(page.route.pattern());
+                    pages.map(|pages| pages.paths.keys().cloned().collect()).unwrap_or_default()
+                }
+                None => self.paths_of(page).await.map_err(|failure| {
+                    Error::Prerender(vec![crate::error::PageFailure {
+                        route: page.route.pattern().to_owned(),
+                        path: page.route.pattern().to_owned(),
+                        cause: failure.to_string(),
+                    }])
+                })?,
+            };
+            listed.insert(page.route.pattern(), paths);
+        }
+        Ok(Listed(listed))
+    }
+
+    /// The paths that a build makes of a page: those that its function lists, or its one path.
+    pub(crate) async fn paths_of(&self, page: &PageRoute) -> Result<HashSet<String>, Failure> {
+        match &page.route.spec.prerender {
+            Some(listing) => {
+                let scope = Scope::new(&self.engine, Purpose::Action);
+                let values = scope.run(listing(self.cx.clone())).await?;
+                Ok(values.iter().map(|values| page.pattern.fill(values)).collect())
+            }
+            None => Ok(HashSet::from_iter(only_path(&page.pattern))),
+        }
+    }
+
+    /// The engine under this application: to invalidate, to turn a test's clock.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The database, where the application has one.
+    pub fn db(&self) -> Option<&Db> {
+        self.db.as_ref()
+    }
+
+    /// What a render or server function runs in.
+    pub(crate) fn page_cx(
+        &self,
+        mode: Mode,
+        params: Params,
+        query: String,
+        request: Option<Arc<RequestHead>>,
+        live_url: Option<String>,
+    ) -> (PageCx, Arc<ResponseHead>) {
+        let response = ResponseHead::open();
+        let parts = PageParts {
+            app: self.cx.clone(),
+            mode,
+            params,
+            query,
+            request,
+            response: response.clone(),
+            live_url,
+            personal: AtomicBool::new(false),
+        };
+        (PageCx::new(parts), response)
+    }
+
+    /// Lets everything end in order: pending entries are written, connections closed.
+    pub async fn close(&self) {
+        self.engine.shutdown().await;
+        if let Some(db) = &self.db {
+            db.close().await;
+        }
+    }
+}
+
+/// The path of a page without parameters.
+fn only_path(pattern: &Pattern) -> Option<String> {
+    pattern.names().next().is_none().then(|| pattern.fill::<&str>([]))
+}

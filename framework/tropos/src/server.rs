@@ -1,0 +1,25 @@
+//! What runs on the server.
+
+pub use tropos_cache::{Engine, Scope, revalidate};
+pub use tropos_core::{
+    Ages, CacheArg, Failure, KeyArgs, Tags,
+    answer::{redirect, redirect_permanently},
+    failure::Result,
+};
+pub use tropos_db::{Db, sqlx};
+pub use tropos_fetch as fetch;
+pub use tropos_macros::{cached, page, routes};
+pub use tropos_server::{
+    App, Config, Cookies, Dist, Error, FromApp, FromPage, Group, Headers, Href, IntoPage, Page, PageCx, PageResult,
+    PageView, Path, Query, Route, Session, Site, State, asset, extract, live_url, main, mode, redirect_after,
+};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use tropos_cache::function::cached;
+    pub use tropos_core::pattern::same_paths;
+    pub use tropos_server::page::{
+        listing::listing,
+        route::{RouteSpec, declared_query},
+    };
+}
