@@ -81,7 +81,11 @@ async fn loaded(c: &Context) -> Result<Vec<String>, Problem> {
     }
     urls.sort();
     urls.dedup();
-    Ok(urls)
+    if urls.is_empty() {
+        fail("/island loads nothing")
+    } else {
+        Ok(urls)
+    }
 }
 
 async fn island(c: Context) -> Outcome {
@@ -109,11 +113,7 @@ async fn island(c: Context) -> Outcome {
 }
 
 async fn hashed_assets(c: Context) -> Outcome {
-    let urls = loaded(&c).await?;
-    if urls.is_empty() {
-        return fail("/island loads nothing");
-    }
-    for url in urls {
+    for url in loaded(&c).await? {
         let plain = c
             .http
             .send(&Request::get(&url).with("Accept-Encoding", "identity"))
