@@ -8,12 +8,14 @@ use std::{path::Path, process::Stdio, time::Duration};
 use tokio::{process::Command, time::Instant};
 
 /// What was measured.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Measured {
     /// Pages of `/isr/:key` for which the data was read.
     pub pages: usize,
     /// From the start of the process to its end.
     pub elapsed: Duration,
+    /// What the process said about it.
+    pub said: String,
 }
 
 impl Measured {
@@ -65,5 +67,9 @@ pub async fn measure(binary: &Path, pages: usize) -> Result<Measured, Problem> {
     if rendered < pages {
         return fail(format!("{rendered} of {pages} pages were rendered"));
     }
-    Ok(Measured { pages, elapsed })
+    Ok(Measured {
+        pages,
+        elapsed,
+        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
 }
