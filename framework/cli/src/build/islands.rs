@@ -24,7 +24,8 @@ pub(crate) const MODULE: &str = "app_bg.wasm";
 /// Scripts that the glue imports lie here.
 const SNIPPETS: &str = "snippets";
 
-/// What makes the module small, whatever the application's own release profile says.
+/// What makes the module small, whatever the application's own release profile says. Stripping is wasm-bindgen's to do:
+/// the linker would also strip the section from which wasm-bindgen learns which features the module uses.
 const PROFILE: &str = "wasm-release";
 const PROFILE_SETTINGS: &[&str] = &[
     "inherits=\"release\"",
@@ -32,7 +33,8 @@ const PROFILE_SETTINGS: &[&str] = &[
     "lto=true",
     "codegen-units=1",
     "panic=\"abort\"",
-    "strip=true",
+    "debug=false",
+    "strip=false",
 ];
 
 /// Refuses an application whose wasm-bindgen writes another format than this command reads.
