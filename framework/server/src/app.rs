@@ -5,11 +5,14 @@ use crate::{
     page::{Page, Route, extract::AppParts},
     render::Layout,
 };
+use futures::future::BoxFuture;
 use leptos::{
     IntoView,
     prelude::{AnyView, IntoAny},
 };
 use std::{any::TypeId, fmt, sync::Arc};
+use tropos_core::Failure;
+use tropos_db::Db;
 
 /// An application: its pages and what goes around them.
 ///
@@ -31,12 +34,16 @@ pub struct App {
     pub(crate) not_found: Option<View>,
     pub(crate) error: Option<View>,
     pub(crate) migrations: Option<tropos_db::sqlx::migrate::Migrator>,
+    pub(crate) seed: Option<Seed>,
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
 }
 
 /// Makes a view that reads nothing.
 pub(crate) type View = Arc<dyn Fn() -> AnyView + Send + Sync>;
+
+/// Fills a database that has just been migrated.
+pub(crate) type Seed = Arc<dyn Fn(Db) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// Pages that share layouts.
 #[derive(Default)]
@@ -124,6 +131,16 @@ impl App {
     /// `.migrations(sqlx::migrate!())`.
     pub fn migrations(mut self, migrations: tropos_db::sqlx::migrate::Migrator) -> Self {
         self.migrations = Some(migrations);
+        self
+    }
+
+    /// Runs after the migrations at each start and build, before anything reads: to fill an empty database. Must be
+    /// harmless when run again.
+    pub fn seed<Fut>(mut self, seed: impl Fn(Db) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.seed = Some(Arc::new(move |db| Box::pin(seed(db))));
         self
     }
 

@@ -36,6 +36,9 @@ pub enum Error {
     /// The database cannot be opened or migrated.
     #[error("{0}")]
     Database(#[from] tropos_db::Error),
+    /// The application's seeding failed.
+    #[error("the database could not be filled: {0}")]
+    Seed(tropos_core::Failure),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another by {variable}")]
     Listen {

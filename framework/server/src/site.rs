@@ -104,6 +104,9 @@ impl Site {
             Some(migrations) => {
                 let db = Db::connect(&tropos_db::Config::new(config.database_url.clone())).await?;
                 db.migrate(migrations).await?;
+                if let Some(seed) = &app.seed {
+                    seed(db.clone()).await.map_err(Error::Seed)?;
+                }
                 Some(db)
             }
             None => None,

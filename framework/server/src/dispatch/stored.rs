@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use tropos_cache::{
     Decision, Entry, Miss, Produced, Reason, Stale, StoredPage,
     decide::TTL_OF_NEVER,
-    http::{CacheStatus, Detail, Facts, Lifetime, respond, status::{Forward, Outcome}},
+    http::{CACHE_STATUS, CacheStatus, Detail, Facts, Lifetime, respond, status::{Forward, Outcome}},
 };
 use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
 
@@ -73,7 +73,11 @@ impl Site {
         let served = self.serve(page, &key, params, query, path).await;
         match served.result {
             Ok(entry) => self.from_entry(&entry, status_of(served.reason), request),
-            Err(failure) => self.failed(page, path.as_str(), &failure),
+            Err(failure) => {
+                let mut response = self.failed(page, path.as_str(), &failure);
+                response.headers_mut().insert(CACHE_STATUS, status_of(served.reason).as_header());
+                response
+            }
         }
     }
 
