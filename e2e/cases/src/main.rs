@@ -80,10 +80,9 @@ async fn main() -> ExitCode {
         Some(Other::Prerender { pages, server }) => {
             prerender::measure(&server, pages).await.map(|measured| {
                 let (seconds, rate) = (measured.elapsed.as_secs_f64(), measured.rate());
-                println!(
-                    "{} pages in {seconds:.2} s: {rate:.0} pages a second",
-                    measured.pages
-                );
+                println!("the server: {}", measured.said);
+                let pages = measured.pages;
+                println!("{pages} pages in {seconds:.2} s with its start and end: {rate:.0} pages a second");
                 ExitCode::SUCCESS
             })
         }
