@@ -51,9 +51,10 @@ pub fn requested(headers: &HeaderMap, length: usize, etag: &HeaderValue) -> Part
 fn parse(range: &str, length: usize) -> Option<Part> {
     let (unit, range) = range.split_once('=')?;
     // §14.1: unit names are case-insensitive.
-    if !unit.trim().eq_ignore_ascii_case("bytes") || range.contains(',') {
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
     }
+    // A comma, so several ranges, is not a digit and makes `number` give up.
     let (first, last) = range.trim_matches([' ', '\t']).split_once('-')?;
     match (first, last) {
         ("", "") => None,
