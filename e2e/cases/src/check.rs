@@ -60,10 +60,7 @@ pub fn that(condition: bool, message: impl Into<String>) -> Outcome {
 /// # Errors
 /// [`Problem::Failed`] that shows both.
 pub fn equal<T: fmt::Debug + PartialEq<U>, U: fmt::Debug>(what: &str, found: T, expected: U) -> Outcome {
-    that(
-        found == expected,
-        format!("{what}\n  expected  {expected:?}\n  found     {found:?}"),
-    )
+    that(found == expected, format!("{what}\n  expected  {expected:?}\n  found     {found:?}"))
 }
 
 /// Holds when the number lies within the range.
@@ -76,8 +73,5 @@ pub fn within<T: fmt::Debug + PartialOrd>(
     range: std::ops::RangeInclusive<T>,
 ) -> Outcome {
     let expected = format!("{:?} to {:?}", range.start(), range.end());
-    that(
-        range.contains(&found),
-        format!("{what}\n  expected  {expected}\n  found     {found:?}"),
-    )
+    that(range.contains(&found), format!("{what}\n  expected  {expected}\n  found     {found:?}"))
 }

@@ -31,12 +31,7 @@ pub struct Request {
 impl Request {
     /// Any method.
     pub fn new(method: &str, target: &str) -> Self {
-        Self {
-            method: method.into(),
-            target: target.into(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { method: method.into(), target: target.into(), headers: Vec::new(), body: Vec::new() }
     }
 
     /// A `GET`.
@@ -65,11 +60,7 @@ impl Request {
 
     fn bytes(&self, authority: &str) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        if !self
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             text.push_str(&format!("Host: {authority}\r\n"));
         }
         for (name, value) in &self.headers {
@@ -102,13 +93,9 @@ impl Client {
     /// # Errors
     /// For any other address.
     pub fn new(base: &str) -> Result<Self, Problem> {
-        let authority = base
-            .strip_prefix("http://")
-            .map(|rest| rest.trim_end_matches('/'));
+        let authority = base.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         match authority.filter(|authority| authority.contains(':') && !authority.contains('/')) {
-            Some(authority) => Ok(Self {
-                authority: authority.into(),
-            }),
+            Some(authority) => Ok(Self { authority: authority.into() }),
             None => fail(format!("{base:?} is not of the form http://HOST:PORT")),
         }
     }
@@ -132,11 +119,7 @@ impl Client {
     /// When there is no whole answer.
     pub async fn send(&self, request: &Request) -> Result<Page, Problem> {
         let line = request.line();
-        self.connect()
-            .await
-            .map_err(|problem| problem.during(&line))?
-            .send(request)
-            .await
+        self.connect().await.map_err(|problem| problem.during(&line))?.send(request).await
     }
 
     /// Sends one request and gives its answer as soon as the head is there.
@@ -157,10 +140,7 @@ impl Client {
             Err(_) => return fail(format!("no connection to {} in {PATIENCE:?}", self.authority)),
         };
         stream.set_nodelay(true)?;
-        Ok(Connection {
-            authority: self.authority.clone(),
-            stream: BufReader::new(stream),
-        })
+        Ok(Connection { authority: self.authority.clone(), stream: BufReader::new(stream) })
     }
 
     /// Sends bytes as they are and reads until the server closes, or until two seconds have passed in silence.
@@ -199,12 +179,7 @@ impl Connection {
         let exchange = async {
             let (head, status, mut body) = self.exchange(request).await?;
             let body = body.rest(&mut self.stream).await?;
-            Ok::<_, io::Error>(Page {
-                request: request.line(),
-                status,
-                headers: head.headers,
-                body,
-            })
+            Ok::<_, io::Error>(Page { request: request.line(), status, headers: head.headers, body })
         };
         match timeout(PATIENCE, exchange).await {
             Ok(Ok(page)) => Ok(page),
@@ -220,17 +195,8 @@ impl Connection {
     pub async fn open(mut self, request: &Request) -> Result<Streaming, Problem> {
         match timeout(PATIENCE, self.exchange(request)).await {
             Ok(Ok((head, status, body))) => {
-                let head = Page {
-                    request: request.line(),
-                    status,
-                    headers: head.headers,
-                    body: Vec::new(),
-                };
-                Ok(Streaming {
-                    head,
-                    body,
-                    stream: self.stream,
-                })
+                let head = Page { request: request.line(), status, headers: head.headers, body: Vec::new() };
+                Ok(Streaming { head, body, stream: self.stream })
             }
             Ok(Err(error)) => Err(Problem::from(error).during(&request.line())),
             Err(_) => fail(format!("{}: no head in {PATIENCE:?}", request.line())),
@@ -251,11 +217,7 @@ impl Connection {
         let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed without an answer");
         loop {
             let head = Head::read(&mut self.stream).await?.ok_or_else(closed)?;
-            let status = head
-                .first
-                .split(' ')
-                .nth(1)
-                .and_then(|status| status.parse().ok());
+            let status = head.first.split(' ').nth(1).and_then(|status| status.parse().ok());
             let status: u16 =
                 status.ok_or_else(|| io::Error::other(format!("no status line: {}", head.first)))?;
             if !(100..200).contains(&status) {
@@ -320,10 +282,7 @@ impl Streaming {
     pub async fn finish(mut self) -> Result<Page, Problem> {
         match self.until(PATIENCE, |_| false).await {
             Ok(_) if self.body.ended() => Ok(self.head),
-            Ok(_) => fail(format!(
-                "{}: the body did not end in {PATIENCE:?}",
-                self.head.request
-            )),
+            Ok(_) => fail(format!("{}: the body did not end in {PATIENCE:?}", self.head.request)),
             Err(problem) => Err(problem),
         }
     }
@@ -361,23 +320,15 @@ mod tests {
         .await;
         let mut answer = client.open(&Request::get("/")).await.unwrap();
         assert!(answer.head.body.is_empty());
-        assert!(
-            answer
-                .until(PATIENCE, |page| page.text().contains('c'))
-                .await
-                .unwrap()
-        );
+        assert!(answer.until(PATIENCE, |page| page.text().contains('c')).await.unwrap());
         assert_eq!(answer.head.text(), "abc");
         assert_eq!(answer.finish().await.unwrap().text(), "abcd");
     }
 
     #[tokio::test]
     async fn an_interim_answer_is_passed_over_and_a_head_has_no_body() {
-        let client = serve(&[
-            "HTTP/1.1 103 Early\r\n\r\n",
-            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n",
-        ])
-        .await;
+        let client =
+            serve(&["HTTP/1.1 103 Early\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"]).await;
         let page = client.send(&Request::head("/")).await.unwrap();
         assert_eq!((page.status, page.body.len()), (200, 0));
     }
@@ -395,15 +346,9 @@ mod tests {
     #[test]
     fn a_request_is_sent_as_it_was_told() {
         let request = Request::new("GET", "/a?b").with("A", "1").with("a", "2");
-        assert_eq!(
-            request.bytes("h:1"),
-            b"GET /a?b HTTP/1.1\r\nHost: h:1\r\nA: 1\r\na: 2\r\n\r\n"
-        );
+        assert_eq!(request.bytes("h:1"), b"GET /a?b HTTP/1.1\r\nHost: h:1\r\nA: 1\r\na: 2\r\n\r\n");
         let request = Request::new("PUT", "/").with("host", "x").body("hi");
-        assert_eq!(
-            request.bytes("h:1"),
-            b"PUT / HTTP/1.1\r\nhost: x\r\nContent-Length: 2\r\n\r\nhi"
-        );
+        assert_eq!(request.bytes("h:1"), b"PUT / HTTP/1.1\r\nhost: x\r\nContent-Length: 2\r\n\r\nhi");
         assert!(Client::new("https://a:1").is_err() && Client::new("http://a:1/x").is_err());
     }
 }

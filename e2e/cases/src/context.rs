@@ -42,14 +42,7 @@ impl World {
     pub fn new(http: Client, upstream: Upstream, token: String, binary: Option<PathBuf>) -> Self {
         // A server that outlives the runner still holds the keys of earlier runs.
         let run = format!("{:08x}", RandomState::new().hash_one(0) as u32);
-        Self {
-            http,
-            upstream,
-            token,
-            binary,
-            run,
-            keys: AtomicUsize::new(0),
-        }
+        Self { http, upstream, token, binary, run, keys: AtomicUsize::new(0) }
     }
 }
 
@@ -66,11 +59,7 @@ pub struct Context {
 impl Context {
     /// For one case.
     pub fn new(world: Arc<World>) -> Self {
-        Self {
-            http: world.http.clone(),
-            upstream: world.upstream.clone(),
-            world,
-        }
+        Self { http: world.http.clone(), upstream: world.upstream.clone(), world }
     }
 
     /// A key that no other case uses, and no earlier run.
@@ -110,8 +99,7 @@ impl Context {
     /// # Errors
     /// When there is no whole answer.
     pub async fn revalidate_at(&self, http: &Client, body: &Value) -> Result<Page, Problem> {
-        http.send(&revalidation(&self.world.token, &body.to_string()))
-            .await
+        http.send(&revalidation(&self.world.token, &body.to_string())).await
     }
 
     /// Invalidates, and expects it to work; gives the sequence number.
@@ -132,10 +120,7 @@ impl Context {
         let answer: Option<Value> = serde_json::from_slice(&page.body).ok();
         match answer.and_then(|answer| answer.get("sequence")?.as_u64()) {
             Some(sequence) => Ok(sequence),
-            None => fail(format!(
-                "revalidation answered {:?}, expected {{\"sequence\":N}}",
-                page.text()
-            )),
+            None => fail(format!("revalidation answered {:?}, expected {{\"sequence\":N}}", page.text())),
         }
     }
 
@@ -159,8 +144,7 @@ impl Context {
                 return Ok(page);
             }
             if Instant::now() > deadline {
-                page.shows(value)
-                    .map_err(|problem| problem.during(&format!("even after {patience:?}")))?;
+                page.shows(value).map_err(|problem| problem.during(&format!("even after {patience:?}")))?;
             }
             sleep(Duration::from_millis(40)).await;
         }
@@ -192,9 +176,7 @@ impl Context {
     /// [`Problem::Skipped`] when the runner was given a running server instead of a binary.
     pub async fn own_server(&self, token: Option<&str>, extra: &[(&str, &str)]) -> Result<Server, Problem> {
         let Some(binary) = self.world.binary.clone() else {
-            return Err(Problem::Skipped(
-                "starts servers of its own: run with --server".into(),
-            ));
+            return Err(Problem::Skipped("starts servers of its own: run with --server".into()));
         };
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Server::start(Settings {

@@ -44,16 +44,8 @@ impl Parser {
         if line.is_empty() {
             let kind = std::mem::take(&mut self.kind);
             let data = self.data.take()?;
-            let kind = if kind.is_empty() {
-                "message".to_owned()
-            } else {
-                kind
-            };
-            return Some(Event {
-                id: self.last_id.clone(),
-                kind,
-                data,
-            });
+            let kind = if kind.is_empty() { "message".to_owned() } else { kind };
+            return Some(Event { id: self.last_id.clone(), kind, data });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -101,12 +93,7 @@ impl Events {
                 stream.head.header("content-type")
             ));
         }
-        Ok(Self {
-            stream,
-            parser: Parser::default(),
-            read: 0,
-            ready: Default::default(),
-        })
+        Ok(Self { stream, parser: Parser::default(), read: 0, ready: Default::default() })
     }
 
     /// The headers of the answer.
@@ -143,19 +130,13 @@ impl Events {
     pub async fn containing(&mut self, text: &str) -> Result<Event, Problem> {
         let deadline = Instant::now() + Duration::from_secs(5);
         let mut seen = Vec::new();
-        while let Some(event) = self
-            .next(deadline.saturating_duration_since(Instant::now()))
-            .await?
-        {
+        while let Some(event) = self.next(deadline.saturating_duration_since(Instant::now())).await? {
             if event.data.contains(text) {
                 return Ok(event);
             }
             seen.push(event);
         }
-        fail(format!(
-            "{}: no event contains {text:?} within 5 s; seen: {seen:?}",
-            self.stream.head.request
-        ))
+        fail(format!("{}: no event contains {text:?} within 5 s; seen: {seen:?}", self.stream.head.request))
     }
 }
 
@@ -164,11 +145,7 @@ mod tests {
     use super::*;
 
     fn event(id: Option<&str>, kind: &str, data: &str) -> Event {
-        Event {
-            id: id.map(Into::into),
-            kind: kind.into(),
-            data: data.into(),
-        }
+        Event { id: id.map(Into::into), kind: kind.into(), data: data.into() }
     }
 
     #[test]
@@ -181,11 +158,7 @@ mod tests {
         ];
         for size in 1..=text.len() {
             let mut parser = Parser::default();
-            let events: Vec<_> = text
-                .as_bytes()
-                .chunks(size)
-                .flat_map(|piece| parser.push(piece))
-                .collect();
+            let events: Vec<_> = text.as_bytes().chunks(size).flat_map(|piece| parser.push(piece)).collect();
             assert_eq!(events, expected, "in pieces of {size}");
         }
     }

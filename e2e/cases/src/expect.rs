@@ -49,10 +49,7 @@ impl Page {
     /// When the answer differs.
     pub fn shows(&self, value: &str) -> Expected<'_> {
         self.is(200)?;
-        for (what, found) in [
-            ("data-value", self.value()),
-            ("text of #value", self.paragraph("value")),
-        ] {
+        for (what, found) in [("data-value", self.value()), ("text of #value", self.paragraph("value"))] {
             if found.as_deref() != Some(value) {
                 return self.differs(what, value, found.as_deref().unwrap_or("none"));
             }
@@ -66,11 +63,7 @@ impl Page {
     /// When the answer differs.
     pub fn has(&self, name: &str, value: &str) -> Expected<'_> {
         let found: Vec<_> = self.headers_named(name).collect();
-        if found == [value] {
-            Ok(self)
-        } else {
-            self.differs(name, value, &format!("{found:?}"))
-        }
+        if found == [value] { Ok(self) } else { self.differs(name, value, &format!("{found:?}")) }
     }
 
     /// Expects that there is no such header.
@@ -120,11 +113,7 @@ impl Page {
     /// # Errors
     /// When the answer differs.
     pub fn same_body(&self, other: &Page) -> Expected<'_> {
-        if self.body == other.body {
-            Ok(self)
-        } else {
-            self.differs("body", &other.text(), &self.text())
-        }
+        if self.body == other.body { Ok(self) } else { self.differs("body", &other.text(), &self.text()) }
     }
 
     /// Expects that the body does not contain any of these.
@@ -151,11 +140,8 @@ impl Page {
         self.has("cache-control", &control)?;
         let fresh = fresh.to_string();
         let stale = (stale > 0).then(|| stale.to_string());
-        let directives = [
-            ("max-age", Some(fresh)),
-            ("stale-while-revalidate", stale.clone()),
-            ("stale-if-error", stale),
-        ];
+        let directives =
+            [("max-age", Some(fresh)), ("stale-while-revalidate", stale.clone()), ("stale-if-error", stale)];
         for (directive, expected) in directives {
             let found = self.directive("cdn-cache-control", directive);
             if found != expected.as_deref() {
@@ -175,8 +161,7 @@ impl Page {
     /// # Errors
     /// When the answer differs.
     pub fn is_private(&self) -> Expected<'_> {
-        self.has("cache-control", "private, no-store")?
-            .lacks("cdn-cache-control")
+        self.has("cache-control", "private, no-store")?.lacks("cdn-cache-control")
     }
 
     /// Expects that nothing may store it.

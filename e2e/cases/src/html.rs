@@ -31,10 +31,7 @@ impl<'a> Iterator for Tags<'a> {
             let (name, attributes) = inner.split_at(inner.find(is_end_of_name).unwrap_or(inner.len()));
             self.rest = after;
             // What a script or a style holds is not markup.
-            if let Some(close) = ["script", "style"]
-                .into_iter()
-                .find(|raw| name.eq_ignore_ascii_case(raw))
-            {
+            if let Some(close) = ["script", "style"].into_iter().find(|raw| name.eq_ignore_ascii_case(raw)) {
                 let close = format!("</{close}");
                 self.rest = after.get(after.find(&close).unwrap_or(after.len())..)?;
             }
@@ -106,9 +103,7 @@ pub fn attribute_of(html: &str, tag: &str, attribute_name: &str) -> Option<Strin
 
 /// All values of an attribute on tags of one name.
 pub fn attributes_of(html: &str, tag: &str, attribute_name: &str) -> Vec<String> {
-    tags(html, tag)
-        .filter_map(|(inner, _)| attribute(inner, attribute_name))
-        .collect()
+    tags(html, tag).filter_map(|(inner, _)| attribute(inner, attribute_name)).collect()
 }
 
 /// Whether there is a start tag of that name.
@@ -138,23 +133,21 @@ pub fn unescape(text: &str) -> String {
         let (before, reference) = rest.split_at(at);
         plain.push_str(before);
         let end = reference.find(';').filter(|end| *end <= 10);
-        let character = end
-            .and_then(|end| reference.get(1..end))
-            .and_then(|name| match name {
-                "amp" => Some('&'),
-                "lt" => Some('<'),
-                "gt" => Some('>'),
-                "quot" => Some('"'),
-                "apos" => Some('\''),
-                name => {
-                    let code = name.strip_prefix('#')?;
-                    let code = match code.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                        None => code.parse().ok()?,
-                    };
-                    char::from_u32(code)
-                }
-            });
+        let character = end.and_then(|end| reference.get(1..end)).and_then(|name| match name {
+            "amp" => Some('&'),
+            "lt" => Some('<'),
+            "gt" => Some('>'),
+            "quot" => Some('"'),
+            "apos" => Some('\''),
+            name => {
+                let code = name.strip_prefix('#')?;
+                let code = match code.strip_prefix(['x', 'X']) {
+                    Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                    None => code.parse().ok()?,
+                };
+                char::from_u32(code)
+            }
+        });
         match (character, end) {
             (Some(character), Some(end)) => {
                 plain.push(character);
@@ -181,16 +174,8 @@ mod tests {
             r#"<main></main><template><main data-rendered='12' data-value='a"b&apos;'></main>"#,
             r#"<main hidden data-value = "a&#34;b'" data-rendered="12"/>"#,
         ] {
-            assert_eq!(
-                attribute_of(html, "main", "data-value").as_deref(),
-                Some("a\"b'"),
-                "{html}"
-            );
-            assert_eq!(
-                attribute_of(html, "main", "data-rendered").as_deref(),
-                Some("12"),
-                "{html}"
-            );
+            assert_eq!(attribute_of(html, "main", "data-value").as_deref(), Some("a\"b'"), "{html}");
+            assert_eq!(attribute_of(html, "main", "data-rendered").as_deref(), Some("12"), "{html}");
             assert_eq!(attribute_of(html, "main", "value"), None, "{html}");
         }
     }
@@ -223,9 +208,6 @@ mod tests {
         assert!(has_tag("<script src=a>", "script") && has_tag("<script>", "script"));
         assert!(!has_tag("<scripts> &lt;script>", "script"));
         assert_eq!(scripts("<script>a<b</script><script>c"), ["a<b", "c"]);
-        assert_eq!(
-            attributes_of("<script src=a></script><script src='b'>", "script", "src"),
-            ["a", "b"]
-        );
+        assert_eq!(attributes_of("<script src=a></script><script src='b'>", "script", "src"), ["a", "b"]);
     }
 }

@@ -94,9 +94,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run_cases(options: Run) -> Result<ExitCode, Problem> {
-    let chosen: Vec<_> = cases::all()
-        .filter(|case| case.matches(&options.filter))
-        .collect();
+    let chosen: Vec<_> = cases::all().filter(|case| case.matches(&options.filter)).collect();
     if options.list {
         chosen.iter().for_each(|case| println!("{}", case.title()));
         return Ok(ExitCode::SUCCESS);
@@ -105,15 +103,7 @@ async fn run_cases(options: Run) -> Result<ExitCode, Problem> {
     let (world, _server) = match options.base {
         Some(base) => {
             let upstream = Upstream::start(&options.upstream.unwrap_or_default()).await?;
-            (
-                World::new(
-                    Client::new(&base)?,
-                    upstream,
-                    options.token.unwrap_or_default(),
-                    None,
-                ),
-                None,
-            )
+            (World::new(Client::new(&base)?, upstream, options.token.unwrap_or_default(), None), None)
         }
         None => {
             let upstream = Upstream::start("127.0.0.1:0").await?;
@@ -124,19 +114,12 @@ async fn run_cases(options: Run) -> Result<ExitCode, Problem> {
                 extra: Vec::new(),
             })
             .await?;
-            (
-                World::new(server.http(), upstream, TOKEN.into(), Some(options.server)),
-                Some(server),
-            )
+            (World::new(server.http(), upstream, TOKEN.into(), Some(options.server)), Some(server))
         }
     };
     let summary = run::run(Arc::new(world), &chosen, options.jobs, tell).await;
     println!("{summary}");
-    Ok(if summary.failed == 0 && summary.passed > 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if summary.failed == 0 && summary.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(case: &Case, outcome: &Outcome, elapsed: Duration) {
@@ -145,10 +128,7 @@ fn tell(case: &Case, outcome: &Outcome, elapsed: Duration) {
         Ok(()) => println!("ok       {seconds:5.2} s  {title}"),
         Err(Problem::Skipped(why)) => println!("skipped  {seconds:5.2} s  {title}: {why}"),
         Err(Problem::Failed(why)) => {
-            println!(
-                "FAILED   {seconds:5.2} s  {title}\n  {}",
-                why.replace('\n', "\n  ")
-            );
+            println!("FAILED   {seconds:5.2} s  {title}\n  {}", why.replace('\n', "\n  "));
         }
     }
 }
@@ -165,10 +145,5 @@ async fn with_upstream(listen: &str, command: &[String]) -> Result<ExitCode, Pro
         .await
         .map_err(|error| Problem::Failed(format!("{program}: {error}")))?;
     // A command that a signal ended has no code of its own.
-    Ok(ExitCode::from(
-        status
-            .code()
-            .and_then(|code| u8::try_from(code).ok())
-            .unwrap_or(1),
-    ))
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }

@@ -42,9 +42,7 @@ impl Page {
 
     /// When the page was rendered: milliseconds since 1970 by the server's clock.
     pub fn rendered(&self) -> Option<u64> {
-        html::attribute_of(&self.text(), "main", "data-rendered")?
-            .parse()
-            .ok()
+        html::attribute_of(&self.text(), "main", "data-rendered")?.parse().ok()
     }
 
     /// The path of a live page's event stream.
@@ -68,10 +66,7 @@ impl Page {
             .header(header)?
             .split(',')
             .map(|part| part.trim().split_once('=').unwrap_or((part.trim(), "")));
-        parts
-            .into_iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(directive))
-            .map(|(_, value)| value)
+        parts.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(directive)).map(|(_, value)| value)
     }
 }
 
@@ -88,19 +83,11 @@ impl CacheStatus {
     /// Reads the header's value.
     pub fn parse(text: &str) -> Self {
         let Some((before, number)) = text.split_once("ttl=") else {
-            return Self {
-                form: text.to_owned(),
-                ttl: None,
-            };
+            return Self { form: text.to_owned(), ttl: None };
         };
-        let end = number
-            .find(|c: char| c != '-' && !c.is_ascii_digit())
-            .unwrap_or(number.len());
+        let end = number.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(number.len());
         let (number, after) = number.split_at(end);
-        Self {
-            form: format!("{before}ttl=N{after}"),
-            ttl: number.parse().ok(),
-        }
+        Self { form: format!("{before}ttl=N{after}"), ttl: number.parse().ok() }
     }
 
     /// Whether it says that a stored entry was served.
@@ -114,10 +101,8 @@ mod tests {
     use super::*;
 
     fn page(html: &str) -> Page {
-        let headers = [
-            ("cache-status", "tropos; hit; ttl=-3; detail=stale"),
-            ("Cache-Control", "public, s-maxage=2"),
-        ];
+        let headers =
+            [("cache-status", "tropos; hit; ttl=-3; detail=stale"), ("Cache-Control", "public, s-maxage=2")];
         Page {
             request: "GET /".into(),
             status: 200,
@@ -140,10 +125,7 @@ mod tests {
     #[test]
     fn cache_status_is_a_form_and_a_number() {
         let status = page("").cache_status();
-        assert_eq!(
-            (status.form.as_str(), status.ttl),
-            ("tropos; hit; ttl=N; detail=stale", Some(-3))
-        );
+        assert_eq!((status.form.as_str(), status.ttl), ("tropos; hit; ttl=N; detail=stale", Some(-3)));
         assert!(status.is_hit());
         assert!(!CacheStatus::parse("tropos; fwd=uri-miss; stored").is_hit());
     }

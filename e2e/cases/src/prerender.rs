@@ -32,10 +32,7 @@ impl Measured {
 pub async fn measure(binary: &Path, pages: usize) -> Result<Measured, Problem> {
     let upstream = Upstream::start("127.0.0.1:0").await?;
     let marker = "bulk";
-    upstream.set_list(
-        "isr",
-        (0..pages).map(|number| format!("{marker}-{number}")).collect(),
-    );
+    upstream.set_list("isr", (0..pages).map(|number| format!("{marker}-{number}")).collect());
     let folder = tempfile::Builder::new().prefix("tropos-prerender-").tempdir()?;
     let started = Instant::now();
     let output = Command::new(binary.canonicalize()?)
@@ -45,31 +42,18 @@ pub async fn measure(binary: &Path, pages: usize) -> Result<Measured, Problem> {
         .current_dir(folder.path())
         .env("UPSTREAM_URL", upstream.url())
         .env("TROPOS_CACHE_DIR", folder.path().join("cache"))
-        .env(
-            "DATABASE_URL",
-            format!("sqlite://{}", folder.path().join("app.db").display()),
-        )
+        .env("DATABASE_URL", format!("sqlite://{}", folder.path().join("app.db").display()))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
         .await?;
     let elapsed = started.elapsed();
     if !output.status.success() {
-        return fail(format!(
-            "{}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return fail(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
-    let rendered = (0..pages)
-        .filter(|number| upstream.calls(&format!("isr-{marker}-{number}")) > 0)
-        .count();
+    let rendered = (0..pages).filter(|number| upstream.calls(&format!("isr-{marker}-{number}")) > 0).count();
     if rendered < pages {
         return fail(format!("{rendered} of {pages} pages were rendered"));
     }
-    Ok(Measured {
-        pages,
-        elapsed,
-        said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    Ok(Measured { pages, elapsed, said: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
 }

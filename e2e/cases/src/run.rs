@@ -39,11 +39,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} passed, {} failed", self.passed, self.failed)?;
-        if self.skipped > 0 {
-            write!(f, ", {} skipped", self.skipped)
-        } else {
-            Ok(())
-        }
+        if self.skipped > 0 { write!(f, ", {} skipped", self.skipped) } else { Ok(()) }
     }
 }
 
@@ -102,30 +98,15 @@ mod tests {
     use crate::{cases::Case, client::Client, upstream::Upstream};
 
     static CASES: [Case; 5] = [
-        Case {
-            number: None,
-            name: "holds",
-            alone: false,
-            run: |_| Box::pin(async { Ok(()) }),
-        },
+        Case { number: None, name: "holds", alone: false, run: |_| Box::pin(async { Ok(()) }) },
         Case {
             number: Some(1),
             name: "differs",
             alone: false,
             run: |_| Box::pin(async { crate::check::fail("x") }),
         },
-        Case {
-            number: None,
-            name: "panics",
-            alone: true,
-            run: |_| Box::pin(async { panic!("on purpose") }),
-        },
-        Case {
-            number: None,
-            name: "hangs",
-            alone: false,
-            run: |_| Box::pin(std::future::pending()),
-        },
+        Case { number: None, name: "panics", alone: true, run: |_| Box::pin(async { panic!("on purpose") }) },
+        Case { number: None, name: "hangs", alone: false, run: |_| Box::pin(std::future::pending()) },
         Case {
             number: None,
             name: "lacks a binary",
@@ -137,37 +118,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_way_to_end_is_counted_and_told_once() {
         let upstream = Upstream::start("127.0.0.1:0").await.unwrap();
-        let world = World::new(
-            Client::new(&upstream.url()).unwrap(),
-            upstream,
-            String::new(),
-            None,
-        );
+        let world = World::new(Client::new(&upstream.url()).unwrap(), upstream, String::new(), None);
         let cases: Vec<_> = CASES.iter().collect();
         let mut told = Vec::new();
-        let summary = run(Arc::new(world), &cases, 2, |case, outcome, _| {
-            told.push((case.name, outcome.clone()))
-        })
-        .await;
+        let summary =
+            run(Arc::new(world), &cases, 2, |case, outcome, _| told.push((case.name, outcome.clone()))).await;
         assert_eq!(summary.to_string(), "1 passed, 3 failed, 1 skipped");
         assert_eq!(told.len(), 5);
-        let of = |name| {
-            told.iter()
-                .find(|(told, _)| *told == name)
-                .unwrap()
-                .1
-                .clone()
-                .unwrap_err()
-                .to_string()
-        };
+        let of =
+            |name| told.iter().find(|(told, _)| *told == name).unwrap().1.clone().unwrap_err().to_string();
         assert!(of("panics").contains("on purpose") && of("hangs").contains("20s"));
-        assert_eq!(
-            Summary {
-                passed: 2,
-                ..Summary::default()
-            }
-            .to_string(),
-            "2 passed, 0 failed"
-        );
+        assert_eq!(Summary { passed: 2, ..Summary::default() }.to_string(), "2 passed, 0 failed");
     }
 }

@@ -56,11 +56,7 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self, Problem> {
         let directory = tempfile::Builder::new().prefix("tropos-cases-").tempdir()?;
         let running = start(&settings, directory.path()).await?;
-        Ok(Self {
-            settings,
-            directory,
-            running,
-        })
+        Ok(Self { settings, directory, running })
     }
 
     /// A client of the public listener.
@@ -90,15 +86,8 @@ impl Server {
             return fail("the server has ended by itself");
         };
         // The shell's own `kill`, so that nothing needs to be installed and no unsafe call is made.
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {id}")])
-            .status()
-            .await?;
-        if sent.success() {
-            Ok(())
-        } else {
-            fail("the signal could not be sent")
-        }
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await?;
+        if sent.success() { Ok(()) } else { fail("the signal could not be sent") }
     }
 
     /// Waits for its end.
@@ -108,10 +97,7 @@ impl Server {
     pub async fn ended(&mut self) -> Result<ExitStatus, Problem> {
         match timeout(Duration::from_secs(10), self.running.child.wait()).await {
             Ok(status) => Ok(status?),
-            Err(_) => fail(format!(
-                "the server has not ended 10 s after SIGTERM\n{}",
-                self.log()
-            )),
+            Err(_) => fail(format!("the server has not ended 10 s after SIGTERM\n{}", self.log())),
         }
     }
 
@@ -132,15 +118,9 @@ impl Server {
 
 async fn start(settings: &Settings, directory: &Path) -> Result<Running, Problem> {
     let [public, admin] = free_addresses()?;
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(directory.join("log"))?;
+    let log = File::options().create(true).append(true).open(directory.join("log"))?;
     let binary = settings.binary.canonicalize().map_err(|error| {
-        Problem::Failed(format!(
-            "{}: {error}; `cargo xtask fixture` builds it",
-            settings.binary.display()
-        ))
+        Problem::Failed(format!("{}: {error}; `cargo xtask fixture` builds it", settings.binary.display()))
     })?;
     let mut command = Command::new(binary);
     command
@@ -148,10 +128,7 @@ async fn start(settings: &Settings, directory: &Path) -> Result<Running, Problem
         .env("TROPOS_ADDR", &public)
         .env("TROPOS_ADMIN_ADDR", &admin)
         .env("TROPOS_CACHE_DIR", directory.join("cache"))
-        .env(
-            "DATABASE_URL",
-            format!("sqlite://{}", directory.join("app.db").display()),
-        )
+        .env("DATABASE_URL", format!("sqlite://{}", directory.join("app.db").display()))
         .env("UPSTREAM_URL", &settings.upstream_url)
         .env_remove("TROPOS_REVALIDATE_TOKEN")
         .env_remove("REDIS_URL")
@@ -176,33 +153,19 @@ async fn ready(mut running: Running, directory: &Path) -> Result<Running, Proble
     let deadline = Instant::now() + START;
     while Instant::now() < deadline {
         if let Some(status) = running.child.try_wait()? {
-            return fail(format!(
-                "the server ended at start with {status}\n{}",
-                tail(directory)
-            ));
+            return fail(format!("the server ended at start with {status}\n{}", tail(directory)));
         }
-        if running
-            .admin
-            .get("/readyz")
-            .await
-            .is_ok_and(|page| page.status == 200)
-        {
+        if running.admin.get("/readyz").await.is_ok_and(|page| page.status == 200) {
             return Ok(running);
         }
         sleep(Duration::from_millis(20)).await;
     }
-    fail(format!(
-        "/readyz of the admin listener did not answer 200 in {START:?}\n{}",
-        tail(directory)
-    ))
+    fail(format!("/readyz of the admin listener did not answer 200 in {START:?}\n{}", tail(directory)))
 }
 
 /// Two free addresses. Both are held until both are known, so that they differ.
 fn free_addresses() -> Result<[String; 2], Problem> {
-    let listeners = [
-        TcpListener::bind("127.0.0.1:0")?,
-        TcpListener::bind("127.0.0.1:0")?,
-    ];
+    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
     let [public, admin] = &listeners;
     Ok([public.local_addr()?.to_string(), admin.local_addr()?.to_string()])
 }
@@ -220,29 +183,18 @@ mod tests {
     use super::*;
 
     fn settings(binary: &str) -> Settings {
-        Settings {
-            binary: binary.into(),
-            upstream_url: String::new(),
-            token: None,
-            extra: Vec::new(),
-        }
+        Settings { binary: binary.into(), upstream_url: String::new(), token: None, extra: Vec::new() }
     }
 
     #[tokio::test]
     async fn a_server_that_ends_at_start_is_told_at_once() {
-        let problem = Server::start(settings("/bin/false"))
-            .await
-            .unwrap_err()
-            .to_string();
+        let problem = Server::start(settings("/bin/false")).await.unwrap_err().to_string();
         assert!(problem.contains("ended at start"), "{problem}");
     }
 
     #[tokio::test]
     async fn a_missing_binary_is_told_with_the_command_that_builds_it() {
-        let problem = Server::start(settings("/nowhere/fixture"))
-            .await
-            .unwrap_err()
-            .to_string();
+        let problem = Server::start(settings("/nowhere/fixture")).await.unwrap_err().to_string();
         assert!(problem.contains("cargo xtask fixture"), "{problem}");
     }
 }

@@ -17,11 +17,8 @@ use tokio::{
 };
 
 /// What the lists hold unless a test says otherwise. A fixture that was built with these serves what the cases expect.
-pub const LISTS: [(&str, &[&str]); 3] = [
-    ("ssg", &["one", "two", "three"]),
-    ("isr", &["first", "second"]),
-    ("closed", &["open", "ajar"]),
-];
+pub const LISTS: [(&str, &[&str]); 3] =
+    [("ssg", &["one", "two", "three"]), ("isr", &["first", "second"]), ("closed", &["open", "ajar"])];
 
 /// The value that a key has unless a test sets another.
 ///
@@ -93,11 +90,7 @@ impl Upstream {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let accepting = tokio::spawn(accept(listener, shared.clone())).abort_handle();
-        let upstream = Self {
-            shared,
-            address,
-            _accepting: Arc::new(StopOnDrop(accepting)),
-        };
+        let upstream = Self { shared, address, _accepting: Arc::new(StopOnDrop(accepting)) };
         for (name, keys) in LISTS {
             upstream.set_list(name, keys.iter().map(ToString::to_string).collect());
         }
@@ -126,9 +119,7 @@ impl Upstream {
 
     /// Redirects `key` from now on.
     pub fn redirect(&self, key: &str, status: u16, location: &str) {
-        self.key(key, |state| {
-            state.answer = Some(Answer::Redirect(status, location.to_owned()))
-        });
+        self.key(key, |state| state.answer = Some(Answer::Redirect(status, location.to_owned())));
     }
 
     /// Answers `key` that much later from now on.
@@ -161,10 +152,7 @@ impl Upstream {
     /// How many calls have arrived for keys that contain `part`.
     pub fn calls_containing(&self, part: &str) -> usize {
         let keys = lock(&self.shared.keys);
-        keys.iter()
-            .filter(|(key, _)| key.contains(part))
-            .map(|(_, state)| state.calls)
-            .sum()
+        keys.iter().filter(|(key, _)| key.contains(part)).map(|(_, state)| state.calls).sum()
     }
 
     /// Waits until `count` calls for `key` have arrived; `false` after three seconds.
@@ -218,10 +206,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
         let path = head.first.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = respond(&shared, &path).await;
         stream.write_all(answer.as_bytes()).await?;
-        if head
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
-        {
+        if head.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             break;
         }
     }
@@ -234,11 +219,7 @@ async fn respond(shared: &Shared, path: &str) -> String {
         let mut lists = lock(&shared.lists);
         let (keys, calls) = lists.entry(percent_decode(name)).or_default();
         *calls += 1;
-        return answer(
-            200,
-            "content-type: application/json\r\n",
-            &serde_json::json!(keys).to_string(),
-        );
+        return answer(200, "content-type: application/json\r\n", &serde_json::json!(keys).to_string());
     }
     let Some(key) = path.strip_prefix("/v/").map(percent_decode) else {
         return answer(404, "", "no such path");
@@ -265,10 +246,7 @@ async fn respond(shared: &Shared, path: &str) -> String {
 }
 
 fn answer(status: u16, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status} -\r\n{headers}content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 {status} -\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
 }
 
 #[cfg(test)]
@@ -326,9 +304,6 @@ mod tests {
             assert_eq!(page.text(), r#"["a\"b"]"#);
         }
         assert_eq!(upstream.list_calls("isr"), 3);
-        assert_eq!(
-            connection.send(&Request::get("/list/none")).await.unwrap().text(),
-            "[]"
-        );
+        assert_eq!(connection.send(&Request::get("/list/none")).await.unwrap().text(), "[]");
     }
 }

@@ -30,9 +30,7 @@ impl Head {
                 return Ok(None);
             }
             if !line.ends_with(b"\n") || size > HEAD_LIMIT {
-                return Err(invalid(
-                    "the stream ended within the head, or the head is over 1 MiB",
-                ));
+                return Err(invalid("the stream ended within the head, or the head is over 1 MiB"));
             }
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\r', '\n']);
@@ -41,9 +39,8 @@ impl Head {
                 (true, false) => return Ok(Some(head)),
                 (false, true) => head.first = line.to_owned(),
                 (false, false) => {
-                    let (name, value) = line
-                        .split_once(':')
-                        .ok_or_else(|| invalid("a header without colon"))?;
+                    let (name, value) =
+                        line.split_once(':').ok_or_else(|| invalid("a header without colon"))?;
                     head.headers.push((name.to_owned(), value.trim().to_owned()));
                 }
             }
@@ -86,17 +83,12 @@ impl Body {
         if bodiless || status == 204 || status == 304 || status < 200 {
             return Ok(body(Framing::Length, 0, true));
         }
-        if head
-            .header("transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-        {
+        if head.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             return Ok(body(Framing::Chunked, 0, false));
         }
         match head.header("content-length") {
             Some(length) => {
-                let length = length
-                    .parse()
-                    .map_err(|_| invalid("Content-Length is not a number"))?;
+                let length = length.parse().map_err(|_| invalid("Content-Length is not a number"))?;
                 Ok(body(Framing::Length, length, length == 0))
             }
             None => Ok(body(Framing::UntilClose, u64::MAX, false)),
@@ -180,13 +172,8 @@ pub fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex
-            .filter(|_| byte == b'%')
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
-        {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.filter(|_| byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(value) => {
                 decoded.push(value);
                 at += 3;
@@ -239,9 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn headers_keep_their_order_and_duplicates() {
-        let (head, _) = answer(b"HTTP/1.1 200 OK\r\nA: 1\r\nb:2\r\na:  3 \r\n\r\n")
-            .await
-            .unwrap();
+        let (head, _) = answer(b"HTTP/1.1 200 OK\r\nA: 1\r\nb:2\r\na:  3 \r\n\r\n").await.unwrap();
         let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(head.headers, [owned("A", "1"), owned("b", "2"), owned("a", "3")]);
         assert_eq!(head.header("B"), Some("2"));

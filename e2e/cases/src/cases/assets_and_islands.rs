@@ -38,18 +38,8 @@ async fn no_script(c: Context) -> Outcome {
     ] {
         let page = c.get(&path).await?;
         let text = page.is(200)?.text().to_ascii_lowercase();
-        that(
-            !html::has_tag(&text, "script"),
-            format!("{path} has a script: {text}"),
-        )?;
-        page.hides(&[
-            ".wasm",
-            "modulepreload",
-            "leptos-island",
-            ".js\"",
-            "javascript:",
-            "onload=",
-        ])?;
+        that(!html::has_tag(&text, "script"), format!("{path} has a script: {text}"))?;
+        page.hides(&[".wasm", "modulepreload", "leptos-island", ".js\"", "javascript:", "onload="])?;
         that(
             page.header("link").is_none_or(|link| !link.contains("script")),
             format!("{path} preloads a script"),
@@ -69,32 +59,24 @@ async fn loaded(c: &Context) -> Result<Vec<String>, Problem> {
         let folder = script.rsplit_once('/').map_or("", |(folder, _)| folder);
         let text = body.text();
         urls.extend(assets(&text));
-        // Named relative to the script.
-        let relative = text
-            .split(['"', '\'', '`'])
-            .filter(|part| part.ends_with(".wasm") && !part.contains('/'));
-        urls.extend(
-            relative
-                .filter(|name| name.len() > ".wasm".len())
-                .map(|name| format!("{folder}/{name}")),
-        );
+        if urls.iter().any(|url| url.ends_with(".wasm")) {
+            continue;
+        }
+        // Named nowhere else: then relative to the script.
+        let quoted = text.split(['"', '\'', '`']);
+        let wasm = quoted
+            .filter(|part| part.len() > ".wasm".len() && part.ends_with(".wasm") && !part.contains('/'));
+        urls.extend(wasm.map(|name| format!("{folder}/{name}")));
     }
     urls.sort();
     urls.dedup();
-    if urls.is_empty() {
-        fail("/island loads nothing")
-    } else {
-        Ok(urls)
-    }
+    if urls.is_empty() { fail("/island loads nothing") } else { Ok(urls) }
 }
 
 async fn island(c: Context) -> Outcome {
     let page = c.get("/island").await?;
     let text = page.is(200)?.text();
-    that(
-        html::has_tag(&text, "script"),
-        format!("/island has no script: {text}"),
-    )?;
+    that(html::has_tag(&text, "script"), format!("/island has no script: {text}"))?;
     let count = html::text_of(&text, "button", "counter");
     that(
         count.as_deref().is_some_and(|count| count.contains('0')),
@@ -102,10 +84,7 @@ async fn island(c: Context) -> Outcome {
     )?;
     let urls = loaded(&c).await?;
     let has = |end: &str| urls.iter().any(|url| url.ends_with(end));
-    that(
-        has(".js") && has(".wasm"),
-        format!("/island loads {urls:?}, expected a script and a wasm"),
-    )?;
+    that(has(".js") && has(".wasm"), format!("/island loads {urls:?}, expected a script and a wasm"))?;
     if let Some(policy) = page.header("content-security-policy") {
         that(!policy.contains("nonce-"), "a stored page carries a nonce")?;
     }
@@ -114,10 +93,7 @@ async fn island(c: Context) -> Outcome {
 
 async fn hashed_assets(c: Context) -> Outcome {
     for url in loaded(&c).await? {
-        let plain = c
-            .http
-            .send(&Request::get(&url).with("Accept-Encoding", "identity"))
-            .await?;
+        let plain = c.http.send(&Request::get(&url).with("Accept-Encoding", "identity")).await?;
         let plain_tag = immutable(&plain)?;
         plain.lacks("content-encoding")?;
         for encoding in ["br", "zstd", "gzip"] {
@@ -125,14 +101,8 @@ async fn hashed_assets(c: Context) -> Outcome {
             let page = c.http.send(&request).await?;
             let tag = immutable(&page)?;
             page.has("content-encoding", encoding)?;
-            that(
-                tag != plain_tag,
-                format!("{url}: {encoding} has the ETag of the plain body"),
-            )?;
-            that(
-                page.body.len() < plain.body.len(),
-                format!("{url}: {encoding} is no smaller"),
-            )?;
+            that(tag != plain_tag, format!("{url}: {encoding} has the ETag of the plain body"))?;
+            that(page.body.len() < plain.body.len(), format!("{url}: {encoding} is no smaller"))?;
             c.http.send(&request.with("If-None-Match", &tag)).await?.is(304)?;
         }
         let kind = plain.need("content-type")?;
@@ -141,24 +111,16 @@ async fn hashed_assets(c: Context) -> Outcome {
             Some("wasm") => "application/wasm",
             _ => "text/css",
         };
-        that(
-            kind.contains(expected),
-            format!("{url}: Content-Type is {kind:?}"),
-        )?;
-        let head = c
-            .http
-            .send(&Request::head(&url).with("Accept-Encoding", "identity"))
-            .await?;
-        head.is(200)?
-            .has("content-length", &plain.body.len().to_string())?;
+        that(kind.contains(expected), format!("{url}: Content-Type is {kind:?}"))?;
+        let head = c.http.send(&Request::head(&url).with("Accept-Encoding", "identity")).await?;
+        head.is(200)?.has("content-length", &plain.body.len().to_string())?;
         equal("bytes of HEAD", head.body.len(), 0)?;
     }
     Ok(())
 }
 
 fn immutable(page: &Page) -> Result<String, Problem> {
-    page.is(200)?
-        .has("cache-control", "public, max-age=31536000, immutable")?;
+    page.is(200)?.has("cache-control", "public, max-age=31536000, immutable")?;
     Ok(page.need("etag")?.to_owned())
 }
 

@@ -29,8 +29,7 @@ async fn shortest_lived_read(c: Context) -> Outcome {
     let page = c.get(&path).await?;
     page.shows("old")?;
     let fresh = |page: &crate::page::Page| {
-        page.directive("cache-control", "s-maxage")
-            .and_then(|n| n.parse::<u64>().ok())
+        page.directive("cache-control", "s-maxage").and_then(|n| n.parse::<u64>().ok())
     };
     within("s-maxage", fresh(&page).unwrap_or(u64::MAX), 0..=2)?;
     c.upstream.set(&read, "new");
@@ -58,27 +57,17 @@ async fn cached(c: Context) -> Outcome {
         let (path, read) = (format!("/{route}/{key}"), format!("{route}-{key}"));
         c.upstream.set(&read, "old");
         let first = c.get(&path).await?;
-        first
-            .shows("old")?
-            .is_private()?
-            .cache("tropos; fwd=bypass; detail=server")?;
+        first.shows("old")?.is_private()?.cache("tropos; fwd=bypass; detail=server")?;
         c.upstream.set(&read, "new");
         for _ in 0..4 {
             let page = c.get(&path).await?;
             page.shows("old")?;
-            that(
-                page.time()? >= first.time()?,
-                format!("{path}: rendered earlier than the page before it"),
-            )?;
+            that(page.time()? >= first.time()?, format!("{path}: rendered earlier than the page before it"))?;
         }
         equal(&format!("{route}: calls upstream"), c.upstream.calls(&read), 1)?;
         sleep(PAST_AGE).await;
         c.until_shows(&path, "new", Duration::from_secs(4)).await?;
-        equal(
-            &format!("{route}: calls upstream after its age"),
-            c.upstream.calls(&read),
-            2,
-        )?;
+        equal(&format!("{route}: calls upstream after its age"), c.upstream.calls(&read), 2)?;
     }
     Ok(())
 }
@@ -109,11 +98,7 @@ async fn last_good_data(c: Context) -> Outcome {
             c.get(&path).await?.shows("good")?;
             sleep(Duration::from_millis(50)).await;
         }
-        within(
-            &format!("{route}: calls upstream"),
-            c.upstream.calls(&read),
-            2..=3,
-        )?;
+        within(&format!("{route}: calls upstream"), c.upstream.calls(&read), 2..=3)?;
     }
     Ok(())
 }

@@ -92,10 +92,7 @@ async fn broad_tag(c: Context) -> Outcome {
 async fn soft(c: Context) -> Outcome {
     let key = c.key("soft");
     let (path, read) = (format!("/demand/{key}"), format!("demand-{key}"));
-    let ways = [
-        json!({ "tags": [read], "soft": true }),
-        json!({ "paths": [path], "soft": true }),
-    ];
+    let ways = [json!({ "tags": [read], "soft": true }), json!({ "paths": [path], "soft": true })];
     c.upstream.set(&read, "0");
     c.get(&path).await?.shows("0")?;
     for (number, way) in ways.into_iter().enumerate() {
@@ -103,9 +100,7 @@ async fn soft(c: Context) -> Outcome {
         c.upstream.set(&read, &new);
         c.invalidate(way).await?;
         c.get(&path).await?.shows(&old)?.cache(STALE)?;
-        c.until_shows(&path, &new, Duration::from_secs(4))
-            .await?
-            .cache(HIT)?;
+        c.until_shows(&path, &new, Duration::from_secs(4)).await?.cache(HIT)?;
     }
     Ok(())
 }
@@ -114,16 +109,11 @@ async fn hard(c: Context) -> Outcome {
     for route in ["demand", "isr", "query"] {
         let key = c.key("hard");
         let path = format!("/{route}/{key}");
-        let read = if route == "query" {
-            format!("query-{key}-1")
-        } else {
-            format!("{route}-{key}")
-        };
+        let read = if route == "query" { format!("query-{key}-1") } else { format!("{route}-{key}") };
         c.upstream.set(&read, "old");
         c.get(&path).await?.shows("old")?;
         c.upstream.set(&read, "new");
-        c.invalidate(json!({ "tags": [format!("{route}-{key}")], "soft": false }))
-            .await?;
+        c.invalidate(json!({ "tags": [format!("{route}-{key}")], "soft": false })).await?;
         c.get(&path).await?.shows("new")?.cache(RENEWED)?;
     }
     Ok(())
@@ -135,12 +125,8 @@ async fn path_repeatedly(c: Context) -> Outcome {
     for (number, spelled) in ["a", "a", "%61", "a"].into_iter().enumerate() {
         let value = format!("value {number}");
         c.upstream.set(&read, &value);
-        c.invalidate(json!({ "paths": [format!("/demand/{spelled}{key}")] }))
-            .await?;
-        c.get(&path)
-            .await?
-            .shows(&value)?
-            .cache(if number == 0 { STORED } else { RENEWED })?;
+        c.invalidate(json!({ "paths": [format!("/demand/{spelled}{key}")] })).await?;
+        c.get(&path).await?.shows(&value)?.cache(if number == 0 { STORED } else { RENEWED })?;
     }
     Ok(())
 }
@@ -154,8 +140,7 @@ async fn path_covers_queries(c: Context) -> Outcome {
     for page in ["1", "2", "3"] {
         c.upstream.set(&format!("query-{key}-{page}"), "new");
     }
-    c.invalidate(json!({ "paths": [format!("/query/{key}")] }))
-        .await?;
+    c.invalidate(json!({ "paths": [format!("/query/{key}")] })).await?;
     for path in &paths {
         c.get(path).await?.shows("new")?;
     }
@@ -170,37 +155,22 @@ async fn prefix_by_segments(c: Context) -> Outcome {
         c.upstream.set(&format!("demand-{key}"), "new");
     }
     let kept = c.get(&format!("/demand/{longer}")).await?;
-    c.invalidate(json!({ "prefixes": [format!("/demand/{key}"), "/deman"] }))
-        .await?;
-    c.get(&format!("/demand/{key}"))
-        .await?
-        .shows("new")?
-        .cache(RENEWED)?;
-    c.get(&format!("/demand/{longer}"))
-        .await?
-        .same_body(&kept)?
-        .cache(HIT)?;
+    c.invalidate(json!({ "prefixes": [format!("/demand/{key}"), "/deman"] })).await?;
+    c.get(&format!("/demand/{key}")).await?.shows("new")?.cache(RENEWED)?;
+    c.get(&format!("/demand/{longer}")).await?.same_body(&kept)?.cache(HIT)?;
     Ok(())
 }
 
 async fn prefix_covers_beneath(c: Context) -> Outcome {
     let key = c.key("beneath");
-    let beneath = [
-        format!("/query/{key}"),
-        format!("/query/{key}?page=2"),
-        format!("/query/{key}x"),
-    ];
+    let beneath = [format!("/query/{key}"), format!("/query/{key}?page=2"), format!("/query/{key}x")];
     let beside = format!("/demand/{key}");
     for path in &beneath {
         c.get(path).await?.is(200)?;
     }
     let kept = c.get(&beside).await?;
     for round in ["first", "second"] {
-        for read in [
-            format!("query-{key}-1"),
-            format!("query-{key}-2"),
-            format!("query-{key}x-1"),
-        ] {
+        for read in [format!("query-{key}-1"), format!("query-{key}-2"), format!("query-{key}x-1")] {
             c.upstream.set(&read, round);
         }
         c.invalidate(json!({ "prefixes": ["/query"] })).await?;
@@ -223,14 +193,9 @@ async fn guesses(c: Context) -> Outcome {
     let body = json!({ "tags": [read], "paths": [path] }).to_string();
     let token = c.token();
     let half: String = token.chars().take(token.len() / 2).collect();
-    for wrong in [
-        "",
-        "wrong",
-        &half,
-        &format!("{token}x"),
-        &token.to_uppercase(),
-        &format!("{token},{token}"),
-    ] {
+    for wrong in
+        ["", "wrong", &half, &format!("{token}x"), &token.to_uppercase(), &format!("{token},{token}")]
+    {
         c.http.send(&revalidation(wrong, &body)).await?.is(401)?;
     }
     let bare = Request::new("POST", "/_tropos/revalidate").body(body.as_str());
@@ -250,10 +215,7 @@ async fn guesses(c: Context) -> Outcome {
     let mut get = revalidation(token, &body);
     get.method = "GET".into();
     let status = c.http.send(&get).await?.status;
-    that(
-        status == 404 || status == 405,
-        format!("GET of the endpoint answered {status}"),
-    )?;
+    that(status == 404 || status == 405, format!("GET of the endpoint answered {status}"))?;
     for (name, value) in [
         ("X-Prerender-Revalidate", token),
         ("Authorization", &format!("Bearer {token}")),
@@ -265,16 +227,11 @@ async fn guesses(c: Context) -> Outcome {
         ("X-Purge", "1"),
     ] {
         let page = c.http.send(&Request::get(&path).with(name, value)).await?;
-        page.same_body(&before)
-            .and_then(|page| page.cache(HIT))
-            .map_err(|problem| problem.during(name))?;
+        page.same_body(&before).and_then(|page| page.cache(HIT)).map_err(|problem| problem.during(name))?;
     }
     for method in ["PURGE", "BAN", "REFRESH"] {
         let status = c.http.send(&Request::new(method, &path)).await?.status;
-        that(
-            status == 405 || status == 501,
-            format!("{method} answered {status}"),
-        )?;
+        that(status == 405 || status == 501, format!("{method} answered {status}"))?;
     }
     c.get(&path).await?.same_body(&before)?.cache(HIT)?;
     Ok(())
@@ -295,22 +252,16 @@ async fn invalidated_during(c: &Context, route: &str) -> Result<String, Problem>
     sleep(Duration::from_millis(200)).await;
     gate.release();
     for page in late.answers().await? {
-        page.shows("new")
-            .map_err(|problem| problem.during("asked after the invalidation had returned"))?;
+        page.shows("new").map_err(|problem| problem.during("asked after the invalidation had returned"))?;
     }
     // It began before the invalidation, so that either is right.
     let early = early.answer().await?;
     early.is(200)?;
     that(
-        early
-            .value()
-            .is_some_and(|value| value == "old" || value == "new"),
+        early.value().is_some_and(|value| value == "old" || value == "new"),
         "the first request got no value",
     )?;
-    c.get(&path)
-        .await?
-        .shows("new")
-        .map_err(|problem| problem.during("asked after all reads had ended"))?;
+    c.get(&path).await?.shows("new").map_err(|problem| problem.during("asked after all reads had ended"))?;
     Ok(path)
 }
 
@@ -337,10 +288,7 @@ async fn during_background_render(c: Context) -> Outcome {
     let gate = c.upstream.hold(&read);
     c.invalidate(json!({ "tags": [read], "soft": true })).await?;
     c.get(&path).await?.shows("first")?.cache(STALE)?;
-    that(
-        c.upstream.called(&read, 2).await,
-        "no render was started behind the stale answer",
-    )?;
+    that(c.upstream.called(&read, 2).await, "no render was started behind the stale answer")?;
     c.upstream.set(&read, "third");
     c.upstream.let_pass(&read);
     c.invalidate_tag(&read).await?;

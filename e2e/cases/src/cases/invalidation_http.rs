@@ -35,8 +35,7 @@ async fn all_at_once(c: Context) -> Outcome {
     }
     let [tag, path, prefix, kept] = keys.map(|key| format!("/demand/{key}"));
     let tag_name = tag.trim_start_matches('/').replace('/', "-");
-    c.invalidate(json!({ "tags": [tag_name], "paths": [path], "prefixes": [prefix], "soft": false }))
-        .await?;
+    c.invalidate(json!({ "tags": [tag_name], "paths": [path], "prefixes": [prefix], "soft": false })).await?;
     for path in [tag, path, prefix] {
         c.get(&path).await?.shows("new")?.cache(RENEWED)?;
     }
@@ -47,11 +46,7 @@ async fn all_at_once(c: Context) -> Outcome {
 async fn no_token(c: Context) -> Outcome {
     let server = c.own_server(None, &[]).await?;
     for token in ["", "any", c.token()] {
-        server
-            .http()
-            .send(&revalidation(token, "{\"tags\":[\"a\"]}"))
-            .await?
-            .is(404)?;
+        server.http().send(&revalidation(token, "{\"tags\":[\"a\"]}")).await?.is(404)?;
     }
     Ok(())
 }
@@ -87,9 +82,7 @@ async fn malformed(c: Context) -> Outcome {
 async fn too_many(c: Context) -> Outcome {
     let key = c.key("many");
     let names = |count: usize, prefix: &str| -> Vec<Value> {
-        (0..count)
-            .map(|number| json!(format!("{prefix}{key}-{number}")))
-            .collect()
+        (0..count).map(|number| json!(format!("{prefix}{key}-{number}"))).collect()
     };
     c.revalidate(&json!({ "tags": names(1000, "") })).await?.is(200)?;
     c.revalidate(&json!({ "tags": names(1001, "") })).await?.is(413)?;

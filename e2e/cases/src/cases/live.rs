@@ -28,10 +28,7 @@ impl Page {
     pub(crate) fn need_live_url(&self) -> Result<String, Problem> {
         match self.is(200)?.live_url() {
             Some(url) if url.starts_with('/') && !url.starts_with("//") => Ok(url),
-            found => fail(format!(
-                "{}: data-live of <main> is {found:?}, expected a path",
-                self.request
-            )),
+            found => fail(format!("{}: data-live of <main> is {found:?}, expected a path", self.request)),
         }
     }
 }
@@ -66,11 +63,7 @@ impl Open {
 async fn each_change(c: Context) -> Outcome {
     let page = open(&c, "value one").await?;
     let mut events = page.events(&c, None).await?;
-    let control = events
-        .head()
-        .header("cache-control")
-        .unwrap_or_default()
-        .to_owned();
+    let control = events.head().header("cache-control").unwrap_or_default().to_owned();
     that(
         control.contains("no-store") || control.contains("no-cache"),
         format!("Cache-Control is {control:?}"),
@@ -78,10 +71,7 @@ async fn each_change(c: Context) -> Outcome {
     for value in ["value two", "value three", "value four"] {
         page.change(&c, value).await?;
         let event = events.containing(value).await?;
-        that(
-            event.id.is_some_and(|id| !id.is_empty()),
-            "an event has no id to resume from",
-        )?;
+        that(event.id.is_some_and(|id| !id.is_empty()), "an event has no id to resume from")?;
     }
     c.get(&page.path).await?.shows("value four")?;
     Ok(())
@@ -108,10 +98,7 @@ async fn resumed(c: Context) -> Outcome {
     }
     // An id that no server gave is no error either.
     page.change(&c, "value five").await?;
-    page.events(&c, Some("nonsense"))
-        .await?
-        .containing("value five")
-        .await?;
+    page.events(&c, Some("nonsense")).await?.containing("value five").await?;
     Ok(())
 }
 
@@ -151,11 +138,7 @@ async fn many_viewers(c: Context) -> Outcome {
     for viewer in &mut viewers {
         viewer.containing("value two").await?;
     }
-    within(
-        "calls upstream for twenty viewers",
-        c.upstream.calls(&page.read) - before,
-        1..=2,
-    )
+    within("calls upstream for twenty viewers", c.upstream.calls(&page.read) - before, 1..=2)
 }
 
 async fn soft(c: Context) -> Outcome {

@@ -44,9 +44,7 @@ impl Case {
     pub fn matches(&self, filters: &[String]) -> bool {
         let number = self.number.map(|number| number.to_string());
         filters.is_empty()
-            || filters
-                .iter()
-                .any(|f| number.as_ref() == Some(f) || self.name.contains(f.as_str()))
+            || filters.iter().any(|f| number.as_ref() == Some(f) || self.name.contains(f.as_str()))
     }
 }
 
@@ -96,9 +94,8 @@ mod tests {
         let names: HashSet<_> = all().map(|case| case.name).collect();
         assert_eq!(names.len(), all().count());
         let numbers: HashSet<_> = all().filter_map(|case| case.number).collect();
-        let required = [
-            1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 36, 40,
-        ];
+        let required =
+            [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 36, 40];
         for number in required.into_iter().chain([52, 53, 54, 61, 68, 71, 75]) {
             assert!(numbers.contains(&number), "case {number}");
         }
@@ -106,12 +103,8 @@ mod tests {
 
     #[test]
     fn a_filter_is_a_number_or_a_part_of_the_name() {
-        let case = Case {
-            number: Some(2),
-            name: "a page",
-            alone: false,
-            run: |_| Box::pin(async { Ok(()) }),
-        };
+        let case =
+            Case { number: Some(2), name: "a page", alone: false, run: |_| Box::pin(async { Ok(()) }) };
         let matches =
             |filters: &[&str]| case.matches(&filters.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert!(matches(&[]) && matches(&["2"]) && matches(&["x", "page"]));

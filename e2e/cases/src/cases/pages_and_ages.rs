@@ -41,12 +41,7 @@ async fn ssg_is_one_body(c: Context) -> Outcome {
     first.shows(&default_value("ssg-one"))?.cache(HIT)?;
     let mut connection = c.http.connect().await?;
     for _ in 0..100 {
-        connection
-            .send(&Request::get("/ssg/one"))
-            .await?
-            .is(200)?
-            .same_body(&first)?
-            .cache(HIT)?;
+        connection.send(&Request::get("/ssg/one")).await?.is(200)?.same_body(&first)?.cache(HIT)?;
     }
     equal("calls upstream", c.upstream.calls_containing("ssg-") - before, 0)
 }
@@ -55,33 +50,21 @@ async fn listed_parameters_are_there(c: Context) -> Outcome {
     let server = c.own_server(Some(TOKEN), &[]).await?;
     // Prerendered, and with the default expire of an hour.
     let page = server.http().get("/closed/open").await?;
-    let old = c
-        .binary()
-        .is_some_and(|binary| built(binary) > Duration::from_secs(3590));
+    let old = c.binary().is_some_and(|binary| built(binary) > Duration::from_secs(3590));
     if old && !page.cache_status().is_hit() {
-        return Err(Problem::Skipped(
-            "the fixture was built an hour ago: its pages have expired".into(),
-        ));
+        return Err(Problem::Skipped("the fixture was built an hour ago: its pages have expired".into()));
     }
-    page.shows(&default_value("closed-open"))?
-        .cache_any(&[HIT, STALE])?;
+    page.shows(&default_value("closed-open"))?.cache_any(&[HIT, STALE])?;
     // Expires after ten seconds, which may have passed since the build; but it was there.
     let page = server.http().get("/isr/first").await?;
-    page.shows(&default_value("isr-first"))?
-        .cache_any(&[HIT, STALE, RENEWED])?;
+    page.shows(&default_value("isr-first"))?.cache_any(&[HIT, STALE, RENEWED])?;
     Ok(())
 }
 
 /// How long ago the pages beside the server were made.
 fn built(binary: &Path) -> Duration {
-    let manifest = binary
-        .with_file_name("manifest.json")
-        .metadata()
-        .and_then(|metadata| metadata.modified());
-    manifest
-        .ok()
-        .and_then(|modified| modified.elapsed().ok())
-        .unwrap_or_default()
+    let manifest = binary.with_file_name("manifest.json").metadata().and_then(|metadata| metadata.modified());
+    manifest.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
 }
 
 async fn open_route(c: Context) -> Outcome {
@@ -89,9 +72,7 @@ async fn open_route(c: Context) -> Outcome {
         let key = c.key("open");
         let path = format!("/{route}/{key}");
         let first = c.get(&path).await?;
-        first
-            .shows(&default_value(&format!("{route}-{key}")))?
-            .cache(STORED)?;
+        first.shows(&default_value(&format!("{route}-{key}")))?.cache(STORED)?;
         c.get(&path).await?.is(200)?.same_body(&first)?.cache(HIT)?;
         equal("calls upstream", c.upstream.calls(&format!("{route}-{key}")), 1)?;
     }
@@ -106,11 +87,7 @@ async fn closed_route(c: Context) -> Outcome {
         for _ in 0..5 {
             c.get(&format!("/{route}/{key}")).await?.is(404)?.no_store()?;
         }
-        c.http
-            .send(&Request::head(&format!("/{route}/{key}")))
-            .await?
-            .is(404)?
-            .no_store()?;
+        c.http.send(&Request::head(&format!("/{route}/{key}"))).await?.is(404)?.no_store()?;
         equal("calls upstream", c.upstream.calls_containing(&key), 0)?;
     }
     equal("lists read for it", lists() - before, 0)
@@ -118,15 +95,9 @@ async fn closed_route(c: Context) -> Outcome {
 
 async fn closed_is_made(c: Context) -> Outcome {
     let server = c.own_server(Some(TOKEN), &[]).await?;
-    c.invalidate_at(&server.http(), json!({ "prefixes": ["/closed"] }))
-        .await?;
+    c.invalidate_at(&server.http(), json!({ "prefixes": ["/closed"] })).await?;
     for key in ["open", "ajar"] {
-        server
-            .http()
-            .get(&format!("/closed/{key}"))
-            .await?
-            .is(200)?
-            .cache_any(&[RENEWED, STORED])?;
+        server.http().get(&format!("/closed/{key}")).await?.is(200)?.cache_any(&[RENEWED, STORED])?;
     }
     Ok(())
 }
@@ -157,14 +128,11 @@ async fn spellings(c: Context) -> Outcome {
     for (decoded, spellings) in cases {
         let read = format!("demand-{decoded}{key}");
         c.upstream.set(&read, "the one");
-        let paths = spellings
-            .iter()
-            .map(|spelling| format!("/demand/{spelling}{key}"));
+        let paths = spellings.iter().map(|spelling| format!("/demand/{spelling}{key}"));
         let mut first = None;
         for path in paths {
             let page = c.get(&path).await?;
-            page.shows("the one")?
-                .cache(if first.is_some() { HIT } else { STORED })?;
+            page.shows("the one")?.cache(if first.is_some() { HIT } else { STORED })?;
             page.same_body(first.get_or_insert_with(|| page.clone()))?;
         }
         equal(&format!("calls upstream for {read}"), c.upstream.calls(&read), 1)?;
@@ -177,10 +145,7 @@ async fn malformed(c: Context) -> Outcome {
     for wrong in ["%zz", "%", "%4", "%ff", "%c3%28", "%u0041"] {
         for route in ["isr", "ssg", "closed", "server", "live", "nowhere"] {
             for _ in 0..2 {
-                c.get(&format!("/{route}/{key}{wrong}"))
-                    .await?
-                    .is(400)?
-                    .no_store()?;
+                c.get(&format!("/{route}/{key}{wrong}")).await?.is(400)?.no_store()?;
             }
         }
     }
@@ -198,21 +163,10 @@ async fn stale(c: Context) -> Outcome {
     let gate = c.upstream.hold(&read);
     for _ in 0..3 {
         let asked = Instant::now();
-        c.get(&path)
-            .await?
-            .shows("old")?
-            .same_body(&first)?
-            .cache(STALE)?
-            .ttl(-5..=0)?;
-        that(
-            asked.elapsed() < Duration::from_secs(1),
-            "a stale page waited for its data",
-        )?;
+        c.get(&path).await?.shows("old")?.same_body(&first)?.cache(STALE)?.ttl(-5..=0)?;
+        that(asked.elapsed() < Duration::from_secs(1), "a stale page waited for its data")?;
     }
-    that(
-        c.upstream.called(&read, 2).await,
-        "no render was started behind the stale answer",
-    )?;
+    that(c.upstream.called(&read, 2).await, "no render was started behind the stale answer")?;
     gate.release();
     c.until_shows(&path, "new", SOON).await?.cache(HIT)?.ttl(0..=2)?;
     equal("calls upstream", c.upstream.calls(&read), 2)
@@ -229,8 +183,7 @@ async fn stampede_on_cold(c: Context) -> Outcome {
     let pages = requests.answers().await?;
     let mut stored = 0;
     for page in &pages {
-        page.shows(&default_value(&read))?
-            .cache_any(&[STORED, COLLAPSED, HIT])?;
+        page.shows(&default_value(&read))?.cache_any(&[STORED, COLLAPSED, HIT])?;
         pages.first().map_or(Ok(page), |first| page.same_body(first))?;
         stored += usize::from(page.cache_status().form == STORED);
     }
@@ -249,10 +202,7 @@ async fn stampede_on_stale(c: Context) -> Outcome {
     for page in c.many(&path, 50).answers().await? {
         page.shows("old")?.same_body(&first)?.cache(STALE)?;
     }
-    that(
-        c.upstream.called(&read, 2).await,
-        "no render was started behind the stale answers",
-    )?;
+    that(c.upstream.called(&read, 2).await, "no render was started behind the stale answers")?;
     gate.release();
     c.until_shows(&path, "new", SOON).await?;
     equal("calls upstream", c.upstream.calls(&read), 2)
@@ -266,35 +216,20 @@ async fn failing_render(c: Context) -> Outcome {
     sleep(PAST_REVALIDATE).await;
     c.upstream.fail(&read, 500);
     c.get(&path).await?.shows("good")?.cache(STALE)?;
-    that(
-        c.upstream.called(&read, 2).await,
-        "no render was tried behind the stale answer",
-    )?;
+    that(c.upstream.called(&read, 2).await, "no render was tried behind the stale answer")?;
     // Tries are due at once, after 1 s, and after 2 s more.
     let failing = Instant::now();
     let mut told = false;
     while failing.elapsed() < Duration::from_millis(2700) {
         let page = c.get(&path).await?;
-        page.shows("good")?
-            .same_body(&first)?
-            .lives(2, 8)?
-            .cache_any(&[STALE, STALE_ERROR])?;
+        page.shows("good")?.same_body(&first)?.lives(2, 8)?.cache_any(&[STALE, STALE_ERROR])?;
         told |= page.cache_status().form == STALE_ERROR;
         sleep(Duration::from_millis(50)).await;
     }
-    that(
-        told,
-        format!("no Cache-Status said {STALE_ERROR:?} in 2.7 s of failures"),
-    )?;
-    within(
-        "calls upstream, the first one good",
-        c.upstream.calls(&read),
-        3..=4,
-    )?;
+    that(told, format!("no Cache-Status said {STALE_ERROR:?} in 2.7 s of failures"))?;
+    within("calls upstream, the first one good", c.upstream.calls(&read), 3..=4)?;
     c.upstream.set(&read, "recovered");
-    c.until_shows(&path, "recovered", Duration::from_secs(5))
-        .await?
-        .cache(HIT)?;
+    c.until_shows(&path, "recovered", Duration::from_secs(5)).await?.cache(HIT)?;
     Ok(())
 }
 
@@ -307,11 +242,7 @@ async fn expired(c: Context) -> Outcome {
     sleep(Duration::from_millis(10_300)).await;
     c.upstream.set(&format!("isr-{good}"), "new");
     c.upstream.fail(&format!("isr-{bad}"), 500);
-    c.get(&format!("/isr/{good}"))
-        .await?
-        .shows("new")?
-        .cache(RENEWED)?
-        .lives(2, 8)?;
+    c.get(&format!("/isr/{good}")).await?.shows("new")?.cache(RENEWED)?.lives(2, 8)?;
     c.get(&format!("/isr/{bad}")).await?.is(500)?.no_store()?;
     Ok(())
 }
@@ -323,11 +254,7 @@ async fn stale_hit_has_age(c: Context) -> Outcome {
     within("Age of a fresh hit", age(fresh.cache(HIT)?.need("age")?), 0..=2)?;
     sleep(Duration::from_millis(3200)).await;
     let stale = c.get(&path).await?;
-    within(
-        "Age of a stale hit",
-        age(stale.cache(STALE)?.lives(2, 8)?.need("age")?),
-        3..=5,
-    )
+    within("Age of a stale hit", age(stale.cache(STALE)?.lives(2, 8)?.need("age")?), 3..=5)
 }
 
 fn age(text: &str) -> i64 {
@@ -361,10 +288,7 @@ async fn client_leaves(c: Context) -> Outcome {
     gate.release();
     let asked = Instant::now();
     c.get(&path).await?.shows(&default_value(&read))?;
-    that(
-        asked.elapsed() < Duration::from_secs(2),
-        "the key stayed blocked after its clients had left",
-    )?;
+    that(asked.elapsed() < Duration::from_secs(2), "the key stayed blocked after its clients had left")?;
     within("calls upstream", c.upstream.calls(&read), 1..=2)
 }
 

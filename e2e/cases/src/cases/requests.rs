@@ -20,20 +20,12 @@ cases! {
 async fn declared_query(c: Context) -> Outcome {
     let key = c.key("query");
     let read = |page: &str| format!("query-{key}-{page}");
-    c.get(&format!("/query/{key}"))
-        .await?
-        .shows(&default_value(&read("1")))?
-        .cache(STORED)?;
-    c.get(&format!("/query/{key}?page=1"))
-        .await?
-        .shows(&default_value(&read("1")))?;
+    c.get(&format!("/query/{key}")).await?.shows(&default_value(&read("1")))?.cache(STORED)?;
+    c.get(&format!("/query/{key}?page=1")).await?.shows(&default_value(&read("1")))?;
     let second = c.get(&format!("/query/{key}?page=2")).await?;
     second.shows(&default_value(&read("2")))?.cache(STORED)?;
     for query in ["page=2", "p%61ge=2", "page=%32"] {
-        c.get(&format!("/query/{key}?{query}"))
-            .await?
-            .same_body(&second)?
-            .cache(HIT)?;
+        c.get(&format!("/query/{key}?{query}")).await?.same_body(&second)?.cache(HIT)?;
     }
     equal("calls upstream for page 2", c.upstream.calls(&read("2")), 1)
 }
@@ -43,52 +35,28 @@ async fn undeclared_query(c: Context) -> Outcome {
     let (first, second) = (format!("/query/{key}"), format!("/query/{key}?page=2"));
     let (first, second) = (c.get(&first).await?, c.get(&second).await?);
     for query in ["utm_source=x", "x", "PAGE=2", "=", "&&", "page[]=2"] {
-        c.get(&format!("/query/{key}?{query}"))
-            .await?
-            .is(200)?
-            .same_body(&first)?
-            .cache(HIT)?;
+        c.get(&format!("/query/{key}?{query}")).await?.is(200)?.same_body(&first)?.cache(HIT)?;
     }
     for query in ["utm_source=x&page=2", "page=2&fbclid=y"] {
-        c.get(&format!("/query/{key}?{query}"))
-            .await?
-            .same_body(&second)?
-            .cache(HIT)?;
+        c.get(&format!("/query/{key}?{query}")).await?.same_body(&second)?.cache(HIT)?;
     }
     let demand = format!("/demand/{key}");
     let page = c.get(&demand).await?;
-    c.get(&format!("{demand}?page=2"))
-        .await?
-        .same_body(&page)?
-        .cache(HIT)?;
+    c.get(&format!("{demand}?page=2")).await?.same_body(&page)?.cache(HIT)?;
     Ok(())
 }
 
 async fn headers_and_cookies(c: Context) -> Outcome {
     let path = format!("/server/{}", c.key("echo"));
     let odd = "a <b> & \"c\" 'd'";
-    let page = c
-        .http
-        .send(
-            &Request::get(&path)
-                .with("X-Echo", odd)
-                .with("Cookie", "a=b; who=ann; c=d"),
-        )
-        .await?;
+    let page =
+        c.http.send(&Request::get(&path).with("X-Echo", odd).with("Cookie", "a=b; who=ann; c=d")).await?;
     page.is(200)?.is_private()?;
     equal("#echo", page.paragraph("echo").as_deref(), Some(odd))?;
     equal("#who", page.paragraph("who").as_deref(), Some("ann"))?;
     let page = c.get(&path).await?;
-    equal(
-        "#echo without header",
-        page.paragraph("echo").unwrap_or_default().trim(),
-        "",
-    )?;
-    equal(
-        "#who without cookie",
-        page.paragraph("who").unwrap_or_default().trim(),
-        "",
-    )
+    equal("#echo without header", page.paragraph("echo").unwrap_or_default().trim(), "")?;
+    equal("#who without cookie", page.paragraph("who").unwrap_or_default().trim(), "")
 }
 
 async fn no_mixing(c: Context) -> Outcome {
@@ -96,9 +64,7 @@ async fn no_mixing(c: Context) -> Outcome {
     let mut asking = tokio::task::JoinSet::new();
     for number in 0..40 {
         let (http, name) = (c.http.clone(), format!("visitor-{number}"));
-        let request = Request::get(&path)
-            .with("Cookie", &format!("who={name}"))
-            .with("X-Echo", &name);
+        let request = Request::get(&path).with("Cookie", &format!("who={name}")).with("X-Echo", &name);
         asking.spawn(async move { (http.send(&request).await, name) });
     }
     while let Some(Ok((page, name))) = asking.join_next().await {
@@ -119,12 +85,8 @@ const NAMES: &str = "Accept Accept-Language Accept-Charset Access-Control-Reques
     X-HTTP-Method-Override X-Matched-Path X-Middleware-Rewrite X-Middleware-Subrequest X-Middleware-Prefetch \
     X-Nextjs-Data X-Original-Host X-Original-URL X-Prerender-Revalidate X-Real-IP X-Requested-With X-Rewrite-URL \
     X-Tropos-Draft X-Tropos-Mode X-Tropos-Path X-Wap-Profile";
-const VALUES: [&str; 4] = [
-    "1",
-    "/server/x, evil.example",
-    "a=b; who=eve; session=good",
-    "\"<script>\" \u{e9}",
-];
+const VALUES: [&str; 4] =
+    ["1", "/server/x, evil.example", "a=b; who=eve; session=good", "\"<script>\" \u{e9}"];
 
 async fn odd_headers(c: Context) -> Outcome {
     let path = format!("/demand/{}", c.key("odd"));
@@ -145,9 +107,5 @@ async fn odd_headers(c: Context) -> Outcome {
         }
     }
     that(tried >= 200, format!("only {tried} headers were tried"))?;
-    equal(
-        "calls upstream",
-        c.upstream.calls_containing(path.trim_start_matches("/demand/")),
-        1,
-    )
+    equal("calls upstream", c.upstream.calls_containing(path.trim_start_matches("/demand/")), 1)
 }

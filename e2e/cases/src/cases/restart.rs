@@ -41,15 +41,8 @@ async fn survives(c: Context, kill: bool) -> Outcome {
     sleep(Duration::from_millis(700)).await;
     // A page of the build must not come back either.
     c.upstream.set("closed-ajar", "new");
-    let tags = [
-        by_tag.trim_start_matches('/').replace('/', "-"),
-        "closed-ajar".into(),
-    ];
-    c.invalidate_at(
-        &http,
-        json!({ "tags": tags, "paths": [by_path], "prefixes": [by_prefix] }),
-    )
-    .await?;
+    let tags = [by_tag.trim_start_matches('/').replace('/', "-"), "closed-ajar".into()];
+    c.invalidate_at(&http, json!({ "tags": tags, "paths": [by_path], "prefixes": [by_prefix] })).await?;
     if kill {
         server.kill().await?;
     } else {
@@ -67,8 +60,7 @@ async fn survives(c: Context, kill: bool) -> Outcome {
     }
     http.get(&kept).await?.same_body(&before)?.cache(HIT)?;
     // Numbers go on where they were, so that later invalidations count too.
-    c.upstream
-        .set(&kept.trim_start_matches('/').replace('/', "-"), "newest");
+    c.upstream.set(&kept.trim_start_matches('/').replace('/', "-"), "newest");
     c.invalidate_at(&http, json!({ "paths": [kept] })).await?;
     http.get(&kept).await?.shows("newest")?;
     Ok(())
@@ -85,12 +77,7 @@ async fn drains(c: Context) -> Outcome {
     that(c.upstream.called(&read, 1).await, "the page was not started")?;
     server.ask_to_end().await?;
     let asked = Instant::now();
-    while server
-        .admin()
-        .get("/readyz")
-        .await
-        .is_ok_and(|page| page.status == 200)
-    {
+    while server.admin().get("/readyz").await.is_ok_and(|page| page.status == 200) {
         that(
             asked.elapsed() < Duration::from_secs(2),
             "/readyz still answered 200 two seconds after SIGTERM",
@@ -99,15 +86,10 @@ async fn drains(c: Context) -> Outcome {
     }
     sleep(Duration::from_millis(300)).await;
     gate.release();
-    let answer = running
-        .await
-        .map_err(|error| crate::check::Problem::Failed(error.to_string()))??;
+    let answer = running.await.map_err(|error| crate::check::Problem::Failed(error.to_string()))??;
     answer.shows("finished")?;
     let status = server.ended().await?;
-    that(
-        status.code() == Some(0),
-        format!("ended with {status}\n{}", server.log()),
-    )
+    that(status.code() == Some(0), format!("ended with {status}\n{}", server.log()))
 }
 
 async fn ends_streams(c: Context) -> Outcome {
@@ -116,8 +98,5 @@ async fn ends_streams(c: Context) -> Outcome {
     let _events = Events::open(&server.http(), &page.need_live_url()?, None).await?;
     server.ask_to_end().await?;
     let status = server.ended().await?;
-    that(
-        status.code() == Some(0),
-        format!("ended with {status}\n{}", server.log()),
-    )
+    that(status.code() == Some(0), format!("ended with {status}\n{}", server.log()))
 }

@@ -21,26 +21,13 @@ async fn shell_first(c: Context) -> Outcome {
     c.upstream.set(&read, "late value");
     let gate = c.upstream.hold(&read);
     let mut answer = c.http.open(&Request::get(&format!("/stream/{key}"))).await?;
-    answer
-        .head
-        .is(200)?
-        .is_private()?
-        .cache("tropos; fwd=bypass; detail=server")?;
-    let shell = answer
-        .until(Duration::from_secs(3), |page| {
-            page.text().to_lowercase().contains("<body")
-        })
-        .await?;
-    that(
-        shell,
-        format!("no shell within 3 s; the body so far: {:?}", answer.head.text()),
-    )?;
+    answer.head.is(200)?.is_private()?.cache("tropos; fwd=bypass; detail=server")?;
+    let shell =
+        answer.until(Duration::from_secs(3), |page| page.text().to_lowercase().contains("<body")).await?;
+    that(shell, format!("no shell within 3 s; the body so far: {:?}", answer.head.text()))?;
     that(c.upstream.called(&read, 1).await, "the value was never asked for")?;
     sleep(Duration::from_millis(100)).await;
-    that(
-        !answer.head.text().contains("late value"),
-        "the value came before the data source had answered",
-    )?;
+    that(!answer.head.text().contains("late value"), "the value came before the data source had answered")?;
     gate.release();
     answer.finish().await?.shows("late value")?;
     Ok(())
@@ -48,8 +35,6 @@ async fn shell_first(c: Context) -> Outcome {
 
 async fn fast_data(c: Context) -> Outcome {
     let key = c.key("stream");
-    c.get(&format!("/stream/{key}"))
-        .await?
-        .shows(&default_value(&format!("stream-{key}")))?;
+    c.get(&format!("/stream/{key}")).await?.shows(&default_value(&format!("stream-{key}")))?;
     Ok(())
 }
