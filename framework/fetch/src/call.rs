@@ -53,18 +53,12 @@ impl Call {
         let (url, after) = (self.shown_url(), self.timeout);
         let answer = match tokio::time::timeout(after, self.follow(&client)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Error::Timeout {
-                url: url.clone(),
-                after,
-            }),
+            Err(_) => Err(Error::Timeout { url: url.clone(), after }),
         };
         match &answer {
-            Ok(fetched) => tracing::debug!(
-                url,
-                status = fetched.status.as_u16(),
-                bytes = fetched.body.len(),
-                "fetched"
-            ),
+            Ok(fetched) => {
+                tracing::debug!(url, status = fetched.status.as_u16(), bytes = fetched.body.len(), "fetched")
+            }
             Err(error) => tracing::debug!(url, error = error as &dyn std::error::Error, "not fetched"),
         }
         answer
@@ -74,27 +68,18 @@ impl Call {
         let first = self.shown_url();
         for followed in 0.. {
             let response = self.send(client).await?;
-            let next = if self.redirects > 0 {
-                self.target(&response)?
-            } else {
-                None
-            };
+            let next = if self.redirects > 0 { self.target(&response)? } else { None };
             match next {
                 None => return self.read(response).await,
                 Some(_) if followed == self.redirects => break,
                 Some(next) => self.turn_to(next, response.status()),
             }
         }
-        Err(Error::Redirects {
-            url: first,
-            limit: self.redirects,
-        })
+        Err(Error::Redirects { url: first, limit: self.redirects })
     }
 
     async fn send(&self, client: &reqwest::Client) -> Result<Response, Error> {
-        let mut request = client
-            .request(self.method.clone(), self.url.clone())
-            .headers(self.headers.clone());
+        let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
         if !self.body.is_empty() || !(self.method.is_safe() || self.method == Method::DELETE) {
             request = request.body(self.body.clone());
         }
@@ -107,10 +92,7 @@ impl Call {
         let Some(location) = response.headers().get(header::LOCATION).filter(|_| follows) else {
             return Ok(None);
         };
-        let joined = location
-            .to_str()
-            .ok()
-            .and_then(|location| self.url.join(location).ok());
+        let joined = location.to_str().ok().and_then(|location| self.url.join(location).ok());
         match joined.filter(|url| matches!(url.scheme(), "http" | "https")) {
             Some(mut url) => {
                 url.set_fragment(None);
@@ -118,10 +100,7 @@ impl Call {
             }
             None => {
                 let target = String::from_utf8_lossy(location.as_bytes()).into_owned();
-                Err(Error::RedirectTarget {
-                    url: self.shown_url(),
-                    target,
-                })
+                Err(Error::RedirectTarget { url: self.shown_url(), target })
             }
         }
     }
@@ -154,14 +133,8 @@ impl Call {
     /// Reads the body, counting what comes out of the decompression, so that a small answer that unpacks to a huge one
     /// is refused at the limit and not after it.
     async fn read(&self, mut response: Response) -> Result<Fetched, Error> {
-        let too_large = || Error::TooLarge {
-            url: self.shown_url(),
-            limit: self.max_bytes,
-        };
-        let declared = response
-            .content_length()
-            .filter(|_| self.method != Method::HEAD)
-            .unwrap_or(0);
+        let too_large = || Error::TooLarge { url: self.shown_url(), limit: self.max_bytes };
+        let declared = response.content_length().filter(|_| self.method != Method::HEAD).unwrap_or(0);
         if declared > self.max_bytes as u64 {
             return Err(too_large());
         }
@@ -174,19 +147,11 @@ impl Call {
             body.extend_from_slice(&chunk);
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Fetched::new(
-            self.shown_url(),
-            response.status(),
-            headers,
-            body.freeze(),
-        ))
+        Ok(Fetched::new(self.shown_url(), response.status(), headers, body.freeze()))
     }
 
     fn broke(&self, error: reqwest::Error) -> Error {
-        Error::Transport {
-            url: self.shown_url(),
-            source: Arc::new(error.without_url()),
-        }
+        Error::Transport { url: self.shown_url(), source: Arc::new(error.without_url()) }
     }
 }
 

@@ -24,8 +24,7 @@ pub(crate) fn of_entry(call: &Call, ages: Ages, tags: &Tags) -> String {
     };
     add(&mut hash, &millis(revalidate));
     add(&mut hash, &millis(ages.expire()));
-    tags.iter()
-        .for_each(|tag| add(&mut hash, tag.as_str().as_bytes()));
+    tags.iter().for_each(|tag| add(&mut hash, tag.as_str().as_bytes()));
     hash.finalize().to_hex().to_string()
 }
 
@@ -34,11 +33,8 @@ fn over_call(call: &Call) -> blake3::Hasher {
     add(&mut hash, call.method.as_str().as_bytes());
     add(&mut hash, call.url.as_str().as_bytes());
     // By name, so that the order in which they were added does not matter; lines of one name keep theirs.
-    let mut headers: Vec<_> = call
-        .headers
-        .iter()
-        .filter(|(name, _)| !TRACE.contains(&name.as_str()))
-        .collect();
+    let mut headers: Vec<_> =
+        call.headers.iter().filter(|(name, _)| !TRACE.contains(&name.as_str())).collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     add(&mut hash, &headers.len().to_le_bytes());
     for (name, value) in headers {

@@ -96,8 +96,7 @@ impl Fetch {
     pub fn json_body(mut self, body: &(impl Serialize + ?Sized)) -> Self {
         match serde_json::to_vec(body) {
             Ok(json) => {
-                self.headers
-                    .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 self.body = json.into();
             }
             Err(error) => self.note(Error::Serialize(Arc::new(error))),
@@ -185,10 +184,9 @@ impl Fetch {
             (None, Some(_)) => return Err(Error::ExpireAlone),
             (Some(revalidate), None) => Some(Ages::new(revalidate, None)?),
             (Some(revalidate), Some(Revalidate::After(expire))) => Some(Ages::new(revalidate, Some(expire))?),
-            (Some(Revalidate::After(age)), Some(Revalidate::Never)) => Some(Ages::from_millis(
-                Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
-                None,
-            )),
+            (Some(Revalidate::After(age)), Some(Revalidate::Never)) => {
+                Some(Ages::from_millis(Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)), None))
+            }
             (Some(Revalidate::Never), Some(Revalidate::Never)) => Some(Ages::NEVER),
         };
         let call = Call {
@@ -202,11 +200,7 @@ impl Fetch {
         };
         store::read(
             call,
-            store::Policy {
-                ages,
-                tags: Tags::from_iter(self.tags),
-                private: self.store_private,
-            },
+            store::Policy { ages, tags: Tags::from_iter(self.tags), private: self.store_private },
         )
         .await
     }
@@ -233,10 +227,7 @@ impl Fetch {
 }
 
 fn read_url(text: &str) -> Result<Url, Error> {
-    let wrong = |problem: String| Error::Url {
-        url: text.to_owned(),
-        problem,
-    };
+    let wrong = |problem: String| Error::Url { url: text.to_owned(), problem };
     let mut url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong(format!("its scheme is `{}`", url.scheme())));

@@ -32,12 +32,7 @@ const OF_CONNECTION: [HeaderName; 6] = [
 impl Fetched {
     pub(crate) fn new(url: String, status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Self {
         OF_CONNECTION.iter().for_each(|name| _ = headers.remove(name));
-        Self {
-            status,
-            headers,
-            body,
-            url,
-        }
+        Self { status, headers, body, url }
     }
 
     /// The answer, where its status is 2xx.
@@ -47,10 +42,7 @@ impl Fetched {
     pub fn error_for_status(self) -> Result<Self, Error> {
         match self.status.is_success() {
             true => Ok(self),
-            false => Err(Error::Status {
-                url: self.url,
-                status: self.status,
-            }),
+            false => Err(Error::Status { url: self.url, status: self.status }),
         }
     }
 
@@ -72,20 +64,14 @@ impl Fetched {
     /// # Errors
     /// [`Error::Json`] where it does not read as a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|source| Error::Json {
-            url: self.url.clone(),
-            source: Arc::new(source),
-        })
+        serde_json::from_slice(&self.body)
+            .map_err(|source| Error::Json { url: self.url.clone(), source: Arc::new(source) })
     }
 
     /// As it is stored: `status u16 · count u32 · (length u32 · name · length u32 · value)… · body`, little-endian.
     pub(crate) fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.body.len() + 512);
-        let kept = || {
-            self.headers
-                .iter()
-                .filter(|(name, _)| *name != header::SET_COOKIE)
-        };
+        let kept = || self.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
         out.put_u16_le(self.status.as_u16());
         out.put_u32_le(u32::try_from(kept().count()).unwrap_or(u32::MAX));
         for part in kept().flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]) {
@@ -106,12 +92,7 @@ impl Fetched {
             let value = HeaderValue::from_maybe_shared(part(&mut stored)?).ok()?;
             headers.try_append(name, value).ok()?;
         }
-        Some(Self {
-            status,
-            headers,
-            body: stored,
-            url,
-        })
+        Some(Self { status, headers, body: stored, url })
     }
 }
 
@@ -135,40 +116,26 @@ mod tests {
         let header = |name: &'static str, value: &'static str| {
             (HeaderName::from_static(name), HeaderValue::from_static(value))
         };
-        let mut headers: HeaderMap = [header("etag", "\"a\""), header("set-cookie", "a=1")]
-            .into_iter()
-            .collect();
+        let mut headers: HeaderMap =
+            [header("etag", "\"a\""), header("set-cookie", "a=1")].into_iter().collect();
         headers.append("link", HeaderValue::from_static("</a>"));
         headers.append("link", HeaderValue::from_static("</b>"));
         let fetched = Fetched::new("http://a/".into(), StatusCode::OK, headers, "body".into());
         let stored = fetched.encode();
         let read = Fetched::decode("http://a/".into(), stored.clone()).unwrap();
         assert_eq!((read.status, &*read.body), (StatusCode::OK, &b"body"[..]));
-        assert_eq!(
-            read.headers.get_all("link").iter().collect::<Vec<_>>(),
-            ["</a>", "</b>"]
-        );
+        assert_eq!(read.headers.get_all("link").iter().collect::<Vec<_>>(), ["</a>", "</b>"]);
         assert!(read.headers.contains_key("etag") && !read.headers.contains_key("set-cookie"));
         let head = stored.len() - "body".len();
         for end in 0..head {
-            assert!(
-                Fetched::decode(String::new(), stored.slice(..end)).is_none(),
-                "cut at {end}"
-            );
+            assert!(Fetched::decode(String::new(), stored.slice(..end)).is_none(), "cut at {end}");
         }
     }
 
     #[test]
     fn foreign_bytes_are_refused() {
-        for bytes in [
-            &[][..],
-            &[0xff; 40],
-            &[200, 0, 255, 255, 255, 255, 1, 0, 0, 0, b'a'],
-        ] {
-            assert!(
-                Fetched::decode(String::new(), Bytes::from_static(bytes)).is_none(),
-                "{bytes:?}"
-            );
+        for bytes in [&[][..], &[0xff; 40], &[200, 0, 255, 255, 255, 255, 1, 0, 0, 0, b'a']] {
+            assert!(Fetched::decode(String::new(), Bytes::from_static(bytes)).is_none(), "{bytes:?}");
         }
     }
 }

@@ -28,9 +28,7 @@ impl IntoRevalidate for Duration {
     fn into_revalidate(self) -> Result<Revalidate, Error> {
         // As in text: what is stale at once is not stored, which is another wish.
         match self.as_millis() {
-            0 => Err(Error::Duration {
-                text: format!("{self:?}"),
-            }),
+            0 => Err(Error::Duration { text: format!("{self:?}") }),
             _ => Ok(Revalidate::After(self)),
         }
     }

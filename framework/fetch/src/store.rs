@@ -54,19 +54,9 @@ async fn stored(scope: &Scope, call: Call, ages: Ages, policy: Policy) -> Result
     let Policy { tags, private, .. } = policy;
     let entry: Result<Arc<Entry<Data>>, Failure> = scope
         .once(key.as_str(), || async {
-            let request = Request {
-                key: &key,
-                ages,
-                negative: DEFAULT_NEGATIVE,
-                tags,
-                fresh: scope.wants_fresh(),
-            };
-            scope
-                .engine()
-                .data()
-                .serve(request, move || produce(call, client, private))
-                .await
-                .result
+            let request =
+                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh: scope.wants_fresh() };
+            scope.engine().data().serve(request, move || produce(call, client, private)).await.result
         })
         .await;
     let answer = match entry {
@@ -78,10 +68,7 @@ async fn stored(scope: &Scope, call: Call, ages: Ages, policy: Policy) -> Result
             })
         }
         // No older answer could take its place.
-        Err(failure) => match (
-            failure.downcast_ref::<SourceFailed>(),
-            failure.downcast_ref::<Error>(),
-        ) {
+        Err(failure) => match (failure.downcast_ref::<SourceFailed>(), failure.downcast_ref::<Error>()) {
             (Some(SourceFailed(answer)), _) => Ok((**answer).clone()),
             (None, Some(error)) => Err(error.clone()),
             (None, None) => Err(Error::Cache { url, failure }),
@@ -89,10 +76,7 @@ async fn stored(scope: &Scope, call: Call, ages: Ages, policy: Policy) -> Result
     };
     // A page that makes do without the data must not live as long as one that has it.
     if !matches!(&answer, Ok(fetched) if fetched.status == StatusCode::OK) {
-        note_age(
-            scope,
-            age(ages).map_or(Some(DEFAULT_NEGATIVE), |age| Some(age.min(DEFAULT_NEGATIVE))),
-        );
+        note_age(scope, age(ages).map_or(Some(DEFAULT_NEGATIVE), |age| Some(age.min(DEFAULT_NEGATIVE))));
     }
     answer
 }
@@ -117,11 +101,7 @@ async fn produce(call: Call, client: reqwest::Client, private: bool) -> Result<P
         );
     }
     let store = answer.status == StatusCode::OK && !cookie;
-    Ok(Produced {
-        value: Data(answer.encode()),
-        negative: false,
-        store,
-    })
+    Ok(Produced { value: Data(answer.encode()), negative: false, store })
 }
 
 fn age(ages: Ages) -> Option<Duration> {

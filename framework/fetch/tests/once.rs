@@ -1,11 +1,6 @@
 //! The same read twice in one render is one call (cases, 40).
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod upstream;
 
@@ -35,10 +30,7 @@ async fn the_same_read_twice_in_one_render_is_one_call_whatever_becomes_of_it() 
                 ("plain", Box::new(plain)),
                 ("HEAD", Box::new(move || fetch::request(Method::HEAD, &head))),
                 ("stored", Box::new(move || aged().revalidate("1ms"))),
-                (
-                    "private",
-                    Box::new(move || posted().header("cookie", "a").revalidate("1ms")),
-                ),
+                ("private", Box::new(move || posted().header("cookie", "a").revalidate("1ms"))),
             ];
             for (way, read) in ways {
                 let before = upstream.calls();
@@ -63,9 +55,7 @@ async fn another_render_calls_again() {
     let (engine, _) = engine();
     let upstream = Upstream::start().await;
     for calls in 1..=3 {
-        render(&engine, fetch::get(upstream.url("/")).send())
-            .await
-            .unwrap();
+        render(&engine, fetch::get(upstream.url("/")).send()).await.unwrap();
         assert_eq!(upstream.calls(), calls);
     }
 }
@@ -78,11 +68,7 @@ async fn what_may_change_something_is_called_each_time() {
         let before = upstream.calls();
         render(&engine, async {
             for _ in 0..2 {
-                fetch::request(method.clone(), upstream.url("/"))
-                    .body("a")
-                    .send()
-                    .await
-                    .unwrap();
+                fetch::request(method.clone(), upstream.url("/")).body("a").send().await.unwrap();
             }
         })
         .await;
@@ -91,20 +77,11 @@ async fn what_may_change_something_is_called_each_time() {
     let before = upstream.calls();
     render(&engine, async {
         for _ in 0..2 {
-            fetch::post(upstream.url("/graphql"))
-                .body("{ a }")
-                .revalidate("1h")
-                .send()
-                .await
-                .unwrap();
+            fetch::post(upstream.url("/graphql")).body("{ a }").revalidate("1h").send().await.unwrap();
         }
     })
     .await;
-    assert_eq!(
-        upstream.calls() - before,
-        1,
-        "a POST that only reads, by its own word"
-    );
+    assert_eq!(upstream.calls() - before, 1, "a POST that only reads, by its own word");
 }
 
 #[tokio::test]

@@ -1,11 +1,6 @@
 //! Which answers are stored, for whom, and for how long.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod upstream;
 
@@ -35,17 +30,9 @@ async fn each_read_of_a_page_is_stored_as_it_declares() {
             text(fetch::get(upstream.url("/kept")).revalidate("never")).await;
         })
         .await;
-        upstream
-            .seen()
-            .split_off(before)
-            .into_iter()
-            .map(|seen| seen.uri)
-            .collect::<Vec<_>>()
+        upstream.seen().split_off(before).into_iter().map(|seen| seen.uri).collect::<Vec<_>>()
     };
-    assert_eq!(
-        calls_of_a_render().await,
-        ["/plain", "/no-store", "/aged", "/kept"]
-    );
+    assert_eq!(calls_of_a_render().await, ["/plain", "/no-store", "/aged", "/kept"]);
     assert_eq!(calls_of_a_render().await, ["/plain", "/no-store"]);
     clock.advance(2 * SECOND);
     assert_eq!(calls_of_a_render().await, ["/plain", "/no-store", "/aged"]);
@@ -57,9 +44,7 @@ async fn a_page_for_one_request_takes_what_is_stale_while_it_is_read_anew() {
     let upstream = Upstream::start().await;
     let read = async || {
         let scope = Scope::new(&engine, Purpose::Once);
-        scope
-            .run(text(fetch::get(upstream.url("/")).revalidate("2s")))
-            .await
+        scope.run(text(fetch::get(upstream.url("/")).revalidate("2s"))).await
     };
     assert_eq!(read().await, "call 1");
     clock.advance(2 * SECOND);
@@ -70,9 +55,7 @@ async fn a_page_for_one_request_takes_what_is_stale_while_it_is_read_anew() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(10 * SECOND, replaced)
-        .await
-        .expect("the new answer was never stored");
+    tokio::time::timeout(10 * SECOND, replaced).await.expect("the new answer was never stored");
     assert_eq!(upstream.calls(), 2);
 }
 
@@ -87,9 +70,8 @@ async fn only_200_is_stored() {
         upstream.answers(move |_| (status, "?"));
         let url = upstream.url(&format!("/{status}"));
         for _ in 0..2 {
-            let answer = render(&engine, fetch::get(&url).redirects(0).revalidate("1h").send())
-                .await
-                .unwrap();
+            let answer =
+                render(&engine, fetch::get(&url).redirects(0).revalidate("1h").send()).await.unwrap();
             assert_eq!(answer.status, status);
         }
         assert_eq!(upstream.calls() - before, 2, "{status}");
@@ -131,12 +113,8 @@ async fn while_the_source_fails_the_older_answer_is_given_until_it_expires() {
 async fn an_answer_that_says_there_is_nothing_now_ends_the_older_one() {
     let (engine, clock) = engine();
     let upstream = Upstream::start().await;
-    let read = async || {
-        render(&engine, fetch::get(upstream.url("/")).revalidate("2s").send())
-            .await
-            .unwrap()
-            .status
-    };
+    let read =
+        async || render(&engine, fetch::get(upstream.url("/")).revalidate("2s").send()).await.unwrap().status;
     assert_eq!(read().await, 200);
     upstream.answers(|_| StatusCode::NOT_FOUND);
     clock.advance(2 * SECOND);
@@ -162,10 +140,7 @@ async fn another_request_or_another_declaration_is_another_entry() {
         ("baggage", base().header("baggage", "user=1")),
         ("fragment", fetch::get(url("/a#b")).header("accept", "text/plain")),
         ("timeout", base().timeout(SECOND)),
-        (
-            "name in capitals",
-            fetch::get(url("/a")).header("Accept", "text/plain"),
-        ),
+        ("name in capitals", fetch::get(url("/a")).header("Accept", "text/plain")),
     ];
     for (name, fetch) in same {
         assert_eq!(read(fetch).await, "call 1", "{name}");
@@ -175,23 +150,14 @@ async fn another_request_or_another_declaration_is_another_entry() {
         ("path", fetch::get(url("/A")).header("accept", "text/plain")),
         ("query", base().query(&[("q", 1)])),
         ("query's value", base().query(&[("q", 2)])),
-        (
-            "header's value",
-            fetch::get(url("/a")).header("accept", "text/html"),
-        ),
+        ("header's value", fetch::get(url("/a")).header("accept", "text/html")),
         ("no header", fetch::get(url("/a"))),
         ("a header more", base().header("accept", "text/plain")),
-        (
-            "a header's name",
-            fetch::get(url("/a")).header("accep", "ttext/plain"),
-        ),
+        ("a header's name", fetch::get(url("/a")).header("accep", "ttext/plain")),
         ("body", base().body("b")),
         ("body as JSON", base().json_body("b")),
         ("method", fetch::post(url("/a")).header("accept", "text/plain")),
-        (
-            "method and body",
-            fetch::post(url("/a")).header("accept", "text/plain").body("b"),
-        ),
+        ("method and body", fetch::post(url("/a")).header("accept", "text/plain").body("b")),
         ("redirects", base().redirects(1)),
         ("tags", base().tags(["a"])),
         ("tags run together", base().tags(["a", "b"])),
@@ -209,19 +175,12 @@ async fn the_order_of_headers_does_not_matter_but_that_of_one_headers_lines_does
     let (engine, _) = engine();
     let upstream = Upstream::start().await;
     let read = async |headers: [(&'static str, &'static str); 2]| {
-        let fetch = headers
-            .into_iter()
-            .fold(fetch::get(upstream.url("/")), |fetch, (n, v)| fetch.header(n, v));
+        let fetch =
+            headers.into_iter().fold(fetch::get(upstream.url("/")), |fetch, (n, v)| fetch.header(n, v));
         render(&engine, text(fetch.revalidate("1h"))).await
     };
-    assert_eq!(
-        read([("a", "1"), ("b", "2")]).await,
-        read([("b", "2"), ("a", "1")]).await
-    );
-    assert_ne!(
-        read([("a", "1"), ("a", "2")]).await,
-        read([("a", "2"), ("a", "1")]).await
-    );
+    assert_eq!(read([("a", "1"), ("b", "2")]).await, read([("b", "2"), ("a", "1")]).await);
+    assert_ne!(read([("a", "1"), ("a", "2")]).await, read([("a", "2"), ("a", "1")]).await);
 }
 
 /// Cases, 39.
@@ -236,18 +195,9 @@ async fn what_depends_on_who_asks_is_not_stored_unless_asked_and_never_shared() 
     let with_password = |who: &str| upstream.url("/").replace("://", &format!("://{who}:secret@"));
     type Asks<'a> = Box<dyn Fn(&'static str) -> Fetch + 'a>;
     let ways: Vec<(&str, Asks<'_>)> = vec![
-        (
-            "authorization",
-            Box::new(|who| fetch::get(upstream.url("/")).header("authorization", who)),
-        ),
-        (
-            "cookie",
-            Box::new(|who| fetch::get(upstream.url("/")).header("cookie", who)),
-        ),
-        (
-            "password in the URL",
-            Box::new(|who| fetch::get(with_password(who))),
-        ),
+        ("authorization", Box::new(|who| fetch::get(upstream.url("/")).header("authorization", who))),
+        ("cookie", Box::new(|who| fetch::get(upstream.url("/")).header("cookie", who))),
+        ("password in the URL", Box::new(|who| fetch::get(with_password(who)))),
     ];
     for (way, asks) in ways {
         let before = upstream.calls();
@@ -265,11 +215,7 @@ async fn what_depends_on_who_asks_is_not_stored_unless_asked_and_never_shared() 
                 "{way}"
             );
         }
-        assert_eq!(
-            upstream.calls() - before,
-            2,
-            "{way}: stored, for each by themselves"
-        );
+        assert_eq!(upstream.calls() - before, 2, "{way}: stored, for each by themselves");
     }
 }
 
@@ -285,45 +231,24 @@ async fn an_answer_that_sets_a_cookie_is_not_stored_unless_asked_and_then_withou
         assert_eq!(upstream.calls(), calls);
     }
     for _ in 0..2 {
-        let stored = render(&engine, read().store_private().query(&[("private", "")]).send())
-            .await
-            .unwrap();
+        let stored = render(&engine, read().store_private().query(&[("private", "")]).send()).await.unwrap();
         assert_eq!(upstream.calls(), 3);
         assert!(stored.headers.contains_key("x-kept") && !stored.headers.contains_key("set-cookie"));
     }
-    let plain = render(&engine, fetch::get(upstream.url("/")).send())
-        .await
-        .unwrap();
-    assert!(
-        plain.headers.contains_key("set-cookie"),
-        "what is not stored is whole"
-    );
+    let plain = render(&engine, fetch::get(upstream.url("/")).send()).await.unwrap();
+    assert!(plain.headers.contains_key("set-cookie"), "what is not stored is whole");
 }
 
 #[tokio::test]
 async fn an_invalidated_answer_is_read_anew() {
     let (engine, _) = engine();
     let upstream = Upstream::start().await;
-    let read = || {
-        render(
-            &engine,
-            text(
-                fetch::get(upstream.url("/"))
-                    .revalidate("never")
-                    .tags([("product", 42)]),
-            ),
-        )
-    };
+    let read =
+        || render(&engine, text(fetch::get(upstream.url("/")).revalidate("never").tags([("product", 42)])));
     assert_eq!((read().await, read().await), ("call 1".into(), "call 1".into()));
-    engine
-        .invalidate(&[Tag::from("product-7")], Strength::Hard)
-        .await
-        .unwrap();
+    engine.invalidate(&[Tag::from("product-7")], Strength::Hard).await.unwrap();
     assert_eq!(read().await, "call 1", "another tag");
-    engine
-        .invalidate(&[Tag::from("product-42")], Strength::Hard)
-        .await
-        .unwrap();
+    engine.invalidate(&[Tag::from("product-42")], Strength::Hard).await.unwrap();
     assert_eq!(read().await, "call 2");
 }
 
@@ -345,18 +270,10 @@ async fn an_invalidation_while_the_answer_is_under_way_is_not_lost() {
             axum::response::IntoResponse::into_response("old")
         }
     });
-    let read = || {
-        render(
-            &engine,
-            text(fetch::get(upstream.url("/")).revalidate("never").tags(["a"])),
-        )
-    };
+    let read = || render(&engine, text(fetch::get(upstream.url("/")).revalidate("never").tags(["a"])));
     let invalidate = async {
         let _permit = arrived.acquire().await.unwrap();
-        engine
-            .invalidate(&[Tag::from("a")], Strength::Hard)
-            .await
-            .unwrap();
+        engine.invalidate(&[Tag::from("a")], Strength::Hard).await.unwrap();
         go_on.add_permits(1);
     };
     let (first, ()) = tokio::join!(read(), invalidate);
@@ -395,33 +312,13 @@ async fn tags_and_the_rest_of_the_age_flow_to_the_page_on_miss_and_hit() {
     let upstream = Upstream::start().await;
     let tags = vec!["a".to_owned(), "b".to_owned()];
     let read = || fetch::get(upstream.url("/")).tags(["b", "a"]);
-    assert_eq!(
-        noted(&engine, &clock, read()).await,
-        (tags.clone(), None),
-        "not stored"
-    );
-    assert_eq!(
-        noted(&engine, &clock, read().revalidate("60s")).await,
-        (tags.clone(), Some(60)),
-        "miss"
-    );
+    assert_eq!(noted(&engine, &clock, read()).await, (tags.clone(), None), "not stored");
+    assert_eq!(noted(&engine, &clock, read().revalidate("60s")).await, (tags.clone(), Some(60)), "miss");
     clock.advance(5 * SECOND);
-    assert_eq!(
-        noted(&engine, &clock, read().revalidate("60s")).await,
-        (tags.clone(), Some(55)),
-        "hit"
-    );
-    assert_eq!(
-        noted(&engine, &clock, read().revalidate("never")).await,
-        (tags.clone(), None),
-        "never"
-    );
+    assert_eq!(noted(&engine, &clock, read().revalidate("60s")).await, (tags.clone(), Some(55)), "hit");
+    assert_eq!(noted(&engine, &clock, read().revalidate("never")).await, (tags.clone(), None), "never");
     let private = read().header("cookie", "a").revalidate("60s");
-    assert_eq!(
-        noted(&engine, &clock, private).await,
-        (tags, Some(60)),
-        "not stored, but declared"
-    );
+    assert_eq!(noted(&engine, &clock, private).await, (tags, Some(60)), "not stored, but declared");
 }
 
 #[tokio::test]
@@ -431,9 +328,7 @@ async fn a_page_that_makes_do_without_its_data_is_soon_made_anew() {
     for status in [404, 503] {
         upstream.answers(move |_| StatusCode::from_u16(status).unwrap());
         for (age, expected) in [("2s", 2), ("60s", 10), ("never", 10)] {
-            let read = fetch::get(upstream.url(&format!("/{status}")))
-                .tags(["a"])
-                .revalidate(age);
+            let read = fetch::get(upstream.url(&format!("/{status}"))).tags(["a"]).revalidate(age);
             assert_eq!(
                 noted(&engine, &clock, read).await,
                 (vec!["a".into()], Some(expected)),
@@ -447,13 +342,7 @@ async fn a_page_that_makes_do_without_its_data_is_soon_made_anew() {
 async fn outside_a_render_each_fetch_is_a_plain_request() {
     let upstream = Upstream::start().await;
     for expected in ["call 1", "call 2"] {
-        assert_eq!(
-            text(fetch::get(upstream.url("/")).revalidate("1h")).await,
-            expected
-        );
+        assert_eq!(text(fetch::get(upstream.url("/")).revalidate("1h")).await, expected);
     }
-    assert_eq!(
-        text(fetch::request(Method::DELETE, upstream.url("/"))).await,
-        "call 3"
-    );
+    assert_eq!(text(fetch::request(Method::DELETE, upstream.url("/"))).await, "call 3");
 }

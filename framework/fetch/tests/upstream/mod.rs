@@ -57,12 +57,7 @@ impl Upstream {
     async fn take(self, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        let seen = Seen {
-            method: head.method,
-            uri: head.uri.to_string(),
-            headers: head.headers,
-            body,
-        };
+        let seen = Seen { method: head.method, uri: head.uri.to_string(), headers: head.headers, body };
         self.seen.lock().unwrap().push(seen.clone());
         let answer = self.answer.lock().unwrap().clone();
         answer(seen).await
@@ -103,9 +98,7 @@ impl Upstream {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), arrived)
-            .await
-            .expect("the call was never made");
+        tokio::time::timeout(Duration::from_secs(10), arrived).await.expect("the call was never made");
     }
 }
 
@@ -123,7 +116,5 @@ pub(crate) async fn render<F: Future>(engine: &Engine, page: F) -> F::Output {
 /// A body that never ends.
 pub(crate) fn endless() -> Body {
     let chunk = Bytes::from_static(&[b'x'; 4096]);
-    Body::from_stream(futures::stream::repeat_with(move || {
-        Ok::<_, std::convert::Infallible>(chunk.clone())
-    }))
+    Body::from_stream(futures::stream::repeat_with(move || Ok::<_, std::convert::Infallible>(chunk.clone())))
 }
