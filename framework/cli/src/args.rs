@@ -5,12 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 /// Builds, starts and inspects Tropos applications.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo-tropos",
-    bin_name = "cargo tropos",
-    version,
-    arg_required_else_help = true
-)]
+#[command(name = "cargo-tropos", bin_name = "cargo tropos", version, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -91,12 +86,7 @@ pub(crate) struct Revalidate {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     pub(crate) url: String,
     /// The token that the server was started with
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "TROPOS_REVALIDATE_TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "TOKEN", env = "TROPOS_REVALIDATE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 }
 
@@ -127,13 +117,8 @@ mod tests {
 
     #[test]
     fn works_as_a_subcommand_of_cargo_and_on_its_own() {
-        for line in [
-            "cargo-tropos tropos build -p shop --out /x",
-            "cargo-tropos build -p shop --out /x",
-        ] {
-            let Command::Build(build) = parse(line).unwrap().command else {
-                panic!("{line}")
-            };
+        for line in ["cargo-tropos tropos build -p shop --out /x", "cargo-tropos build -p shop --out /x"] {
+            let Command::Build(build) = parse(line).unwrap().command else { panic!("{line}") };
             assert_eq!(build.project.package.as_deref(), Some("shop"), "{line}");
             assert_eq!(build.project.out, Some(PathBuf::from("/x")), "{line}");
             assert!(!build.debug);
@@ -151,9 +136,7 @@ mod tests {
     #[test]
     fn revalidate_takes_many_names_and_insists_on_one() {
         let line = "cargo-tropos revalidate --tag a --tag b --path /p --prefix /q --soft --token t";
-        let Command::Revalidate(it) = parse(line).unwrap().command else {
-            panic!()
-        };
+        let Command::Revalidate(it) = parse(line).unwrap().command else { panic!() };
         assert_eq!(
             (it.tags, it.paths, it.prefixes),
             (vec!["a".into(), "b".into()], vec!["/p".into()], vec!["/q".into()])

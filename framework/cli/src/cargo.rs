@@ -43,14 +43,8 @@ fn is_of_outer_package(name: &OsStr) -> bool {
 /// Where cargo cannot be run, or the code does not compile.
 pub(crate) fn compile(mut command: Command, target: &str) -> Result<Vec<PathBuf>, Error> {
     let shown = shown(&command);
-    let run = |source| Error::Run {
-        command: shown.clone(),
-        source,
-    };
-    command
-        .arg("--message-format=json-render-diagnostics")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    let run = |source| Error::Run { command: shown.clone(), source };
+    command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(run)?;
     let mut files = Vec::new();
     if let Some(stdout) = child.stdout.take() {
@@ -70,23 +64,14 @@ pub(crate) fn compile(mut command: Command, target: &str) -> Result<Vec<PathBuf>
     if status.success() {
         Ok(files)
     } else {
-        Err(Error::Failed {
-            command: shown,
-            status: status.to_string(),
-        })
+        Err(Error::Failed { command: shown, status: status.to_string() })
     }
 }
 
 /// The command as a person would type it, without the environment.
 pub(crate) fn shown(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
-    let mut words = vec![
-        program
-            .file_name()
-            .unwrap_or(program.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
-    ];
+    let mut words = vec![program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")
 }

@@ -6,11 +6,7 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub(crate) enum Error {
     #[error("{doing} {path}: {source}")]
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { doing: &'static str, path: PathBuf, source: io::Error },
 
     #[error("{command} could not be run: {source}")]
     Run { command: String, source: io::Error },
@@ -44,11 +40,7 @@ pub(crate) enum Error {
     #[error(
         "{path} is not a wasm-opt of version {at_least} or newer ({found}); name another by --wasm-opt, or none"
     )]
-    WasmOpt {
-        path: PathBuf,
-        at_least: u32,
-        found: String,
-    },
+    WasmOpt { path: PathBuf, at_least: u32, found: String },
 
     #[error("stylesheets import each other in a circle, so that none can be named by its content: {0}")]
     CssCycle(String),
@@ -76,11 +68,7 @@ pub(crate) enum Error {
     Unreachable { url: String, why: String },
 
     #[error("{url} answered {status}: {meaning}")]
-    Refused {
-        url: String,
-        status: u16,
-        meaning: String,
-    },
+    Refused { url: String, status: u16, meaning: String },
 }
 
 impl Error {

@@ -7,6 +7,7 @@
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
 //! | `start`, `routes`, `revalidate` | the other commands |
+//! | `table` | the table of routes |
 //! | `terminal` | colours, phases, numbers for people |
 
 mod args;
@@ -17,6 +18,7 @@ mod project;
 mod revalidate;
 mod routes;
 mod start;
+mod table;
 mod terminal;
 
 use args::{Args, Command};

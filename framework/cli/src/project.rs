@@ -63,23 +63,13 @@ impl Project {
 
 /// Chooses the package: the named one, the one of the current directory, or the only one that can be meant.
 fn select(metadata: &Metadata, wanted: Option<&str>) -> Result<Project, Error> {
-    let applications = || {
-        metadata
-            .workspace_packages()
-            .into_iter()
-            .filter(|package| is_application(package))
-    };
+    let applications = || metadata.workspace_packages().into_iter().filter(|package| is_application(package));
     let package = match (wanted, metadata.root_package()) {
-        (Some(name), _) => metadata
-            .workspace_packages()
-            .into_iter()
-            .find(|package| package.name == name)
-            .ok_or_else(|| {
-                Error::Project(format!(
-                    "the workspace has no package `{name}`{}",
-                    listed(applications())
-                ))
-            })?,
+        (Some(name), _) => {
+            metadata.workspace_packages().into_iter().find(|package| package.name == name).ok_or_else(
+                || Error::Project(format!("the workspace has no package `{name}`{}", listed(applications()))),
+            )?
+        }
         (None, Some(package)) => package,
         (None, None) => {
             let mut found = applications();
@@ -102,10 +92,7 @@ fn select(metadata: &Metadata, wanted: Option<&str>) -> Result<Project, Error> {
         )));
     }
     let library = library(package);
-    let directory = package
-        .manifest_path
-        .parent()
-        .map_or_else(|| Path::new("."), |path| path.as_std_path());
+    let directory = package.manifest_path.parent().map_or_else(|| Path::new("."), |path| path.as_std_path());
     Ok(Project {
         name: package.name.to_string(),
         manifest: package.manifest_path.clone().into(),
@@ -123,37 +110,22 @@ fn select(metadata: &Metadata, wanted: Option<&str>) -> Result<Project, Error> {
 }
 
 fn has_own_binary(package: &Package) -> bool {
-    package
-        .targets
-        .iter()
-        .any(|target| target.is_bin() && target.name == package.name.as_str())
+    package.targets.iter().any(|target| target.is_bin() && target.name == package.name.as_str())
 }
 
 fn library(package: &Package) -> Option<String> {
     let library = |kind: &TargetKind| matches!(kind, TargetKind::Lib | TargetKind::RLib | TargetKind::CDyLib);
-    package
-        .targets
-        .iter()
-        .find(|target| target.kind.iter().any(library))
-        .map(|target| target.name.clone())
+    package.targets.iter().find(|target| target.kind.iter().any(library)).map(|target| target.name.clone())
 }
 
 /// Depends on the facade and has a binary of its own name.
 fn is_application(package: &Package) -> bool {
-    has_own_binary(package)
-        && package
-            .dependencies
-            .iter()
-            .any(|dependency| dependency.name == "tropos")
+    has_own_binary(package) && package.dependencies.iter().any(|dependency| dependency.name == "tropos")
 }
 
 fn listed<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
     let names: Vec<_> = packages.map(|package| format!("-p {}", package.name)).collect();
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("; it has: {}", names.join(", "))
-    }
+    if names.is_empty() { String::new() } else { format!("; it has: {}", names.join(", ")) }
 }
 
 #[cfg(test)]
@@ -164,20 +136,13 @@ mod tests {
     /// A workspace of packages that need nothing, as (name, has a binary, has `hydrate`).
     fn workspace(packages: &[(&str, bool, bool)]) -> (tempfile::TempDir, Metadata) {
         let root = tempfile::tempdir().unwrap();
-        fs::write(
-            root.path().join("Cargo.toml"),
-            "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n",
-        )
-        .unwrap();
+        fs::write(root.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n")
+            .unwrap();
         // Stands in for the facade, so that packages can depend on it without the network.
         for (name, binary, hydrates) in packages.iter().chain(&[("tropos", false, false)]) {
             let directory = root.path().join(name);
             fs::create_dir_all(directory.join("src")).unwrap();
-            let dependency = if *name == "tropos" {
-                ""
-            } else {
-                "tropos = { path = \"../tropos\" }"
-            };
+            let dependency = if *name == "tropos" { "" } else { "tropos = { path = \"../tropos\" }" };
             let features = if *hydrates { "hydrate = []" } else { "" };
             let manifest = format!(
                 "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[features]\n{features}\n\n\

@@ -28,32 +28,19 @@ struct Answer {
 /// # Errors
 /// Where there is no token, the server cannot be reached, or refuses.
 pub(crate) fn run(options: &args::Revalidate) -> Result<ExitCode, Error> {
-    let token = options
-        .token
-        .as_deref()
-        .filter(|token| !token.is_empty())
-        .ok_or(Error::NoToken)?;
+    let token = options.token.as_deref().filter(|token| !token.is_empty()).ok_or(Error::NoToken)?;
     let url = endpoint(&options.url);
-    let body = Body {
-        tags: &options.tags,
-        paths: &options.paths,
-        prefixes: &options.prefixes,
-        soft: options.soft,
-    };
-    let body = serde_json::to_vec(&body).map_err(|source| Error::Json {
-        what: "the request".into(),
-        source,
-    })?;
+    let body =
+        Body { tags: &options.tags, paths: &options.paths, prefixes: &options.prefixes, soft: options.soft };
+    let body =
+        serde_json::to_vec(&body).map_err(|source| Error::Json { what: "the request".into(), source })?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
         .max_redirects(0)
         .build()
         .into();
-    let unreachable = |error: ureq::Error| Error::Unreachable {
-        url: url.clone(),
-        why: error.to_string(),
-    };
+    let unreachable = |error: ureq::Error| Error::Unreachable { url: url.clone(), why: error.to_string() };
     let mut response = agent
         .post(&url)
         .header("authorization", format!("Bearer {token}"))
@@ -63,27 +50,17 @@ pub(crate) fn run(options: &args::Revalidate) -> Result<ExitCode, Error> {
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().map_err(unreachable)?;
     if status != 200 {
-        return Err(Error::Refused {
-            url,
-            status,
-            meaning: meaning(status, &text),
-        });
+        return Err(Error::Refused { url, status, meaning: meaning(status, &text) });
     }
-    let answer: Answer = serde_json::from_str(&text).map_err(|source| Error::Json {
-        what: format!("the answer of {url}"),
-        source,
-    })?;
+    let answer: Answer = serde_json::from_str(&text)
+        .map_err(|source| Error::Json { what: format!("the answer of {url}"), source })?;
     terminal::print(&format!("sequence {}\n", answer.sequence));
     Ok(ExitCode::SUCCESS)
 }
 
 fn endpoint(url: &str) -> String {
     let url = url.trim_end_matches('/');
-    if url.contains("://") {
-        format!("{url}{PATH}")
-    } else {
-        format!("http://{url}{PATH}")
-    }
+    if url.contains("://") { format!("{url}{PATH}") } else { format!("http://{url}{PATH}") }
 }
 
 /// What a refusal means for whoever typed the command.
@@ -98,11 +75,7 @@ fn meaning(status: u16, body: &str) -> String {
         503 => "the shared store is out of reach, so nothing was invalidated; try again".into(),
         _ => {
             let line = body.lines().next().unwrap_or_default().trim();
-            if line.is_empty() {
-                "it gave no reason".into()
-            } else {
-                line.chars().take(300).collect()
-            }
+            if line.is_empty() { "it gave no reason".into() } else { line.chars().take(300).collect() }
         }
     }
 }
@@ -159,16 +132,8 @@ mod tests {
         let (url, thread) = server("HTTP/1.1 200 OK\r\ncontent-length: 14\r\n\r\n{\"sequence\":7}");
         assert!(send(&url, Some("secret")).is_ok());
         let request = thread.join().unwrap();
-        assert!(
-            request.starts_with("POST /_tropos/revalidate HTTP/1.1\r\n"),
-            "{request}"
-        );
-        assert!(
-            request
-                .to_ascii_lowercase()
-                .contains("authorization: bearer secret\r\n"),
-            "{request}"
-        );
+        assert!(request.starts_with("POST /_tropos/revalidate HTTP/1.1\r\n"), "{request}");
+        assert!(request.to_ascii_lowercase().contains("authorization: bearer secret\r\n"), "{request}");
         assert!(
             request.ends_with(r#"{"tags":["product-42"],"paths":[],"prefixes":["/blog"],"soft":true}"#),
             "{request}"
@@ -179,20 +144,14 @@ mod tests {
     fn a_refusal_says_what_to_do() {
         let (url, thread) = server("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
         let error = send(&url, Some("wrong")).unwrap_err().to_string();
-        assert!(
-            error.contains("answered 401") && error.contains("TROPOS_REVALIDATE_TOKEN"),
-            "{error}"
-        );
+        assert!(error.contains("answered 401") && error.contains("TROPOS_REVALIDATE_TOKEN"), "{error}");
         thread.join().unwrap();
     }
 
     #[test]
     fn without_a_token_nothing_is_sent() {
         assert!(matches!(send("http://127.0.0.1:1", None), Err(Error::NoToken)));
-        assert!(matches!(
-            send("http://127.0.0.1:1", Some("")),
-            Err(Error::NoToken)
-        ));
+        assert!(matches!(send("http://127.0.0.1:1", Some("")), Err(Error::NoToken)));
     }
 
     #[test]
@@ -200,22 +159,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let error = send(&format!("http://{address}"), Some("t"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains(&address.to_string()) && error.contains("Is the server running"),
-            "{error}"
-        );
+        let error = send(&format!("http://{address}"), Some("t")).unwrap_err().to_string();
+        assert!(error.contains(&address.to_string()) && error.contains("Is the server running"), "{error}");
     }
 
     #[test]
     fn an_address_needs_no_scheme_and_may_end_with_a_slash() {
         for (url, expected) in [
-            (
-                "http://127.0.0.1:3000",
-                "http://127.0.0.1:3000/_tropos/revalidate",
-            ),
+            ("http://127.0.0.1:3000", "http://127.0.0.1:3000/_tropos/revalidate"),
             ("https://shop.example/", "https://shop.example/_tropos/revalidate"),
             ("127.0.0.1:3000", "http://127.0.0.1:3000/_tropos/revalidate"),
         ] {

@@ -1,7 +1,12 @@
-//! `cargo tropos routes`: the server binary prints its own table.
+//! `cargo tropos routes`: what the server binary says of its routes.
 
-use crate::{Error, args, build, cargo, project::Project, terminal::Terminal};
-use std::process::{Command, ExitCode};
+use crate::{
+    Error, args, build,
+    project::Project,
+    table,
+    terminal::{self, Terminal},
+};
+use std::process::ExitCode;
 
 /// Asks the built server, or one compiled for the purpose where there is none.
 ///
@@ -11,28 +16,14 @@ pub(crate) fn run(options: &args::Routes, terminal: &Terminal) -> Result<ExitCod
     let project = Project::find(&options.project)?;
     let mut server = project.server();
     if !server.is_file() {
-        terminal.note(format_args!(
-            "there is no build in {}; compiling for debugging",
-            project.out.display()
-        ));
+        terminal
+            .note(format_args!("there is no build in {}; compiling for debugging", project.out.display()));
         server = build::server::compile(&project, true)?;
     }
-    let mut command = Command::new(server);
-    command.arg("routes").current_dir(&project.directory);
     if options.json {
-        command.arg("--json");
-    }
-    let shown = cargo::shown(&command);
-    let status = command.status().map_err(|source| Error::Run {
-        command: shown.clone(),
-        source,
-    })?;
-    if status.success() {
-        Ok(ExitCode::SUCCESS)
+        terminal::print(&String::from_utf8_lossy(&build::server::routes_json(&project, &server)?));
     } else {
-        Err(Error::Failed {
-            command: shown,
-            status: status.to_string(),
-        })
+        terminal::print(&table::declared(&build::server::routes(&project, &server)?, terminal.color_out));
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -23,20 +23,11 @@ pub(crate) fn run(options: &args::Start) -> Result<ExitCode, Error> {
 fn become_it(mut command: Command) -> Result<ExitCode, Error> {
     use std::os::unix::process::CommandExt as _;
     let source = command.exec();
-    Err(Error::Run {
-        command: cargo::shown(&command),
-        source,
-    })
+    Err(Error::Run { command: cargo::shown(&command), source })
 }
 
 #[cfg(not(unix))]
 fn become_it(mut command: Command) -> Result<ExitCode, Error> {
-    let status = command.status().map_err(|source| Error::Run {
-        command: cargo::shown(&command),
-        source,
-    })?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    let status = command.status().map_err(|source| Error::Run { command: cargo::shown(&command), source })?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -35,11 +35,7 @@ impl Look {
             Look::Magenta => 35,
             Look::Cyan => 36,
         };
-        if color {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }
 
@@ -73,11 +69,7 @@ impl Terminal {
         what: &str,
         work: impl FnOnce(&mut Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.line(&format!(
-            "{} {}",
-            Look::Bold.paint(&format!("{name:>12}"), self.color),
-            what
-        ));
+        self.line(&format!("{} {}", Look::Bold.paint(&format!("{name:>12}"), self.color), what));
         let start = self.clock.now();
         let result = work(self)?;
         self.phases.push((name, self.clock.now().since(start)));
@@ -86,10 +78,7 @@ impl Terminal {
 
     /// Something that a person should know and that does not stop the work.
     pub(crate) fn note(&self, text: impl Display) {
-        self.line(&format!(
-            "{} {text}",
-            Look::Yellow.paint(&format!("{:>12}", "note"), self.color)
-        ));
+        self.line(&format!("{} {text}", Look::Yellow.paint(&format!("{:>12}", "note"), self.color)));
     }
 
     /// The last line of a command that failed.
@@ -118,11 +107,7 @@ pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} B"),
         1_000..999_950 => format!("{}.{} kB", (count + 50) / 1_000, (count + 50) / 100 % 10),
-        _ => format!(
-            "{}.{} MB",
-            (count + 50_000) / 1_000_000,
-            (count + 50_000) / 100_000 % 10
-        ),
+        _ => format!("{}.{} MB", (count + 50_000) / 1_000_000, (count + 50_000) / 100_000 % 10),
     }
 }
 
@@ -172,13 +157,9 @@ mod tests {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), text);
         }
-        for (ms, text) in [
-            (0, "0.0 s"),
-            (449, "0.4 s"),
-            (59_949, "59.9 s"),
-            (59_950, "1 min 0 s"),
-            (194_000, "3 min 14 s"),
-        ] {
+        for (ms, text) in
+            [(0, "0.0 s"), (449, "0.4 s"), (59_949, "59.9 s"), (59_950, "1 min 0 s"), (194_000, "3 min 14 s")]
+        {
             assert_eq!(seconds(Duration::from_millis(ms)), text, "{ms}");
         }
     }

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     build_only: bool,
 }
 
-/// Installs, seeds, builds, serves.
+/// Installs, builds, serves.
 ///
 /// # Errors
 /// Whatever a step met.
@@ -34,26 +34,8 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     let folder = steps.root.join(FOLDER);
     let out = folder.join("dist");
 
-    // Pages are rendered at build from the database, so that is filled first, by the binary that the build then finds
-    // compiled.
-    let mut seed = steps.cargo();
-    seed.args([
-        "run",
-        "--release",
-        "--package",
-        PACKAGE,
-        "--bin",
-        PACKAGE,
-        "--manifest-path",
-    ])
-    .arg(folder.join("Cargo.toml"));
-    steps.run(
-        seed.args(["--", "seed"])
-            .current_dir(&folder)
-            .env(DATABASE.0, DATABASE.1),
-    )?;
-
-    fixture::build(steps, PACKAGE, &out)?;
+    // The storefront fills its database whenever it finds it empty, so also before the build reads it.
+    fixture::build(steps, PACKAGE, &out, &[DATABASE])?;
     if options.build_only {
         steps.say(&format!("built into {}", out.display()));
         return Ok(ExitCode::SUCCESS);
@@ -66,9 +48,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         .env("TROPOS_ADDR", format!("127.0.0.1:{public}"))
         .env("TROPOS_ADMIN_ADDR", format!("127.0.0.1:{admin}"))
         .env_remove("PORT");
-    steps.say(&format!(
-        "serving the storefront; admin listener on http://127.0.0.1:{admin}, Ctrl-C ends it"
-    ));
+    steps.say(&format!("serving the storefront; admin listener on http://127.0.0.1:{admin}, Ctrl-C ends it"));
     println!("http://127.0.0.1:{public}");
     become_it(server)
 }
@@ -88,21 +68,14 @@ fn ports() -> Result<(u16, u16), Error> {
 fn become_it(mut server: Command) -> Result<ExitCode, Error> {
     use std::os::unix::process::CommandExt as _;
     let source = server.exec();
-    Err(Error::Run {
-        program: crate::steps::shown(&server),
-        source,
-    })
+    Err(Error::Run { program: crate::steps::shown(&server), source })
 }
 
 #[cfg(not(unix))]
 fn become_it(mut server: Command) -> Result<ExitCode, Error> {
     let program = crate::steps::shown(&server);
     let status = server.status().map_err(|source| Error::Run { program, source })?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 #[cfg(test)]

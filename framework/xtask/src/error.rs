@@ -6,11 +6,7 @@ use std::{io, path::PathBuf};
 #[non_exhaustive]
 pub(crate) enum Error {
     #[error("{doing} {path}: {source}")]
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { doing: &'static str, path: PathBuf, source: io::Error },
 
     #[error("{program} could not be run: {source}")]
     Run { program: String, source: io::Error },
@@ -29,10 +25,7 @@ pub(crate) enum Error {
     NoUpstream,
 
     #[error("{needed} must be installed for this, and there is no apt-get here to do it; install: {}", packages.join(" "))]
-    NotInstallable {
-        needed: &'static str,
-        packages: Vec<&'static str>,
-    },
+    NotInstallable { needed: &'static str, packages: Vec<&'static str> },
 
     #[error("no port from {first} to {last} is free on 127.0.0.1")]
     NoPort { first: u16, last: u16 },

@@ -16,31 +16,27 @@ pub(crate) fn run(steps: &Steps) -> Result<ExitCode, Error> {
         return Err(Error::NoUpstream);
     }
     let out = steps.root.join(FOLDER).join("dist");
-    build(steps, PACKAGE, &out)?;
+    build(steps, PACKAGE, &out, &[])?;
     println!("{}", out.join(PACKAGE).display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds a package of this repository with the command line of this repository.
+/// Builds a package of this repository with the command line of this repository, in this environment besides its own.
 ///
 /// # Errors
 /// Where the target is missing, or the build fails.
-pub(crate) fn build(steps: &Steps, package: &str, out: &Path) -> Result<(), Error> {
+pub(crate) fn build(
+    steps: &Steps,
+    package: &str,
+    out: &Path,
+    environment: &[(&str, &str)],
+) -> Result<(), Error> {
     machine::wasm_target(steps)?;
     let mut command = steps.cargo();
     command
-        .args([
-            "run",
-            "--package",
-            "cargo-tropos",
-            "--",
-            "tropos",
-            "build",
-            "--package",
-            package,
-            "--out",
-        ])
+        .args(["run", "--package", "cargo-tropos", "--", "tropos", "build", "--package", package, "--out"])
         .arg(out);
+    command.envs(environment.iter().copied());
     if let Some(tool) = machine::wasm_opt(steps) {
         command.arg("--wasm-opt").arg(tool);
     }

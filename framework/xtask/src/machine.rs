@@ -27,10 +27,7 @@ enum Found {
 }
 
 const fn program(name: &'static str, package: &'static str) -> Need {
-    Need {
-        package,
-        found_by: Found::Program(name),
-    }
+    Need { package, found_by: Found::Program(name) }
 }
 
 /// What tests need beyond Rust.
@@ -40,10 +37,7 @@ const FOR_TESTS: &[Need] = &[
     program("npm", "npm"),
     program("wrk", "wrk"),
     // Screenshots would otherwise be measured in whatever font the machine has.
-    Need {
-        package: "fonts-liberation",
-        found_by: Found::File("/usr/share/fonts/truetype/liberation"),
-    },
+    Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];
 
 /// Makes sure that rustc can compile for the browser: by rustup, or else by the sources of the standard library, from
@@ -53,9 +47,7 @@ const FOR_TESTS: &[Need] = &[
 /// Where neither can be had.
 pub(crate) fn wasm_target(steps: &Steps) -> Result<(), Error> {
     let installed = || {
-        let folder = ask(steps
-            .command("rustc")
-            .args(["--print", "target-libdir", "--target", WASM]));
+        let folder = ask(steps.command("rustc").args(["--print", "target-libdir", "--target", WASM]));
         folder.is_some_and(|folder| Path::new(&folder).is_dir())
     };
     if installed() {
@@ -74,8 +66,7 @@ pub(crate) fn wasm_target(steps: &Steps) -> Result<(), Error> {
 fn library_sources(folder: &Path) -> bool {
     let entries = folder.read_dir().into_iter().flatten().filter_map(Result::ok);
     entries.map(|entry| entry.path()).any(|path| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("rustc-"))
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rustc-"))
             && path.join("library/std").is_dir()
     })
 }
@@ -88,11 +79,7 @@ pub(crate) fn for_tests(steps: &Steps) -> Result<(), Error> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&on_path).collect();
     let missing = missing(FOR_TESTS, &folders);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        apt(steps, "what tests need", &missing)
-    }
+    if missing.is_empty() { Ok(()) } else { apt(steps, "what tests need", &missing) }
 }
 
 fn missing(needs: &[Need], folders: &[PathBuf]) -> Vec<&'static str> {
@@ -100,20 +87,13 @@ fn missing(needs: &[Need], folders: &[PathBuf]) -> Vec<&'static str> {
         Found::Program(name) => folders.iter().any(|folder| folder.join(name).is_file()),
         Found::File(path) => Path::new(path).exists(),
     };
-    needs
-        .iter()
-        .filter(|need| !is_there(need))
-        .map(|need| need.package)
-        .collect()
+    needs.iter().filter(|need| !is_there(need)).map(|need| need.package).collect()
 }
 
 fn apt(steps: &Steps, needed: &'static str, packages: &[&'static str]) -> Result<(), Error> {
     let is_root = ask(steps.command("id").arg("-u")).as_deref() == Some("0");
     if ask(steps.command("apt-get").arg("--version")).is_none() {
-        return Err(Error::NotInstallable {
-            needed,
-            packages: packages.to_vec(),
-        });
+        return Err(Error::NotInstallable { needed, packages: packages.to_vec() });
     }
     let apt_get = || {
         let mut command = steps.command(if is_root { "apt-get" } else { "sudo" });
@@ -127,11 +107,7 @@ fn apt(steps: &Steps, needed: &'static str, packages: &[&'static str]) -> Result
     if let Err(error) = steps.run(apt_get().arg("update")) {
         steps.say(&error.to_string());
     }
-    steps.run(
-        apt_get()
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(packages),
-    )
+    steps.run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(packages))
 }
 
 /// Installs the packages of a folder with a `package.json`, where that is newer than what is installed.
@@ -139,10 +115,7 @@ fn apt(steps: &Steps, needed: &'static str, packages: &[&'static str]) -> Result
 /// # Errors
 /// Where npm fails.
 pub(crate) fn node_modules(steps: &Steps, folder: &Path) -> Result<(), Error> {
-    if !is_newer(
-        &folder.join("package.json"),
-        &folder.join("node_modules/.package-lock.json"),
-    ) {
+    if !is_newer(&folder.join("package.json"), &folder.join("node_modules/.package-lock.json")) {
         return Ok(());
     }
     steps.run(npm(steps, folder).arg("install"))
@@ -203,10 +176,7 @@ mod tests {
     fn only_what_is_missing_is_installed() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("node"), "").unwrap();
-        let there = Need {
-            package: "there",
-            found_by: Found::File("/"),
-        };
+        let there = Need { package: "there", found_by: Found::File("/") };
         let needs = [program("node", "nodejs"), program("wrk", "wrk"), there];
         assert_eq!(missing(&needs, &[folder.path().to_owned()]), ["wrk"]);
     }
@@ -220,12 +190,7 @@ mod tests {
         assert!(is_newer(&list, &stamp), "never installed");
         fs::write(&stamp, "").unwrap();
         let later = fs::metadata(&list).unwrap().modified().unwrap() + std::time::Duration::from_secs(5);
-        fs::File::options()
-            .write(true)
-            .open(&stamp)
-            .unwrap()
-            .set_modified(later)
-            .unwrap();
+        fs::File::options().write(true).open(&stamp).unwrap().set_modified(later).unwrap();
         assert!(!is_newer(&list, &stamp), "installed since");
     }
 

@@ -21,10 +21,7 @@ impl Steps {
         let own = Path::new(env!("CARGO_MANIFEST_DIR"));
         // framework/xtask, so two up.
         let root = own.ancestors().nth(2).unwrap_or(own).to_owned();
-        Self {
-            clock: SystemClock::new(),
-            root,
-        }
+        Self { clock: SystemClock::new(), root }
     }
 
     /// The time since the start.
@@ -57,39 +54,21 @@ impl Steps {
         let program = shown(command);
         self.say(&program);
         command.stdout(std::io::stderr());
-        let status = command.status().map_err(|source| Error::Run {
-            program: program.clone(),
-            source,
-        })?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(Error::Failed {
-                program,
-                status: status.to_string(),
-            })
-        }
+        let status = command.status().map_err(|source| Error::Run { program: program.clone(), source })?;
+        if status.success() { Ok(()) } else { Err(Error::Failed { program, status: status.to_string() }) }
     }
 }
 
 /// What a program prints; `None` where it cannot be run or fails.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
     let Output { status, stdout, .. } = command.stderr(Stdio::null()).output().ok()?;
-    status
-        .success()
-        .then(|| String::from_utf8_lossy(&stdout).trim().to_owned())
+    status.success().then(|| String::from_utf8_lossy(&stdout).trim().to_owned())
 }
 
 /// The command as a person would type it, without the environment.
 pub(crate) fn shown(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
-    let mut words = vec![
-        program
-            .file_name()
-            .unwrap_or(program.as_os_str())
-            .to_string_lossy()
-            .into_owned(),
-    ];
+    let mut words = vec![program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")
 }

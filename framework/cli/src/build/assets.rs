@@ -76,10 +76,7 @@ fn visit(folder: &Path, prefix: &str, depth: usize, sources: &mut Vec<Source>) -
         }
         let name = format!("{prefix}{file}");
         // Follows links, so that a folder of images may lie elsewhere.
-        if fs::metadata(&path)
-            .map_err(Error::file("reading", &path))?
-            .is_dir()
-        {
+        if fs::metadata(&path).map_err(Error::file("reading", &path))?.is_dir() {
             if depth == DEEPEST {
                 return Err(Error::Project(format!(
                     "{} is nested too deeply; does a link lead to a folder above it?",
@@ -129,8 +126,7 @@ struct Planner {
 impl Planner {
     fn add(&mut self, name: String, bytes: Vec<u8>) {
         let file = names::hashed(&name, &names::content(&bytes));
-        self.addresses
-            .insert(name.clone(), format!("{ASSETS_PATH}/{file}"));
+        self.addresses.insert(name.clone(), format!("{ASSETS_PATH}/{file}"));
         self.plan.files.push(Hashed { name, file, bytes });
     }
 
@@ -161,9 +157,7 @@ impl Planner {
             let (target, suffix) = css::resolve(name, reference)?;
             let address = self.addresses.get(&target);
             if address.is_none() && !reference.starts_with('/') {
-                missing.push(format!(
-                    "public/{name} refers to {reference}, and there is no public/{target}"
-                ));
+                missing.push(format!("public/{name} refers to {reference}, and there is no public/{target}"));
             }
             address.map(|address| format!("{address}{suffix}"))
         });
@@ -180,9 +174,7 @@ impl Planner {
 pub(crate) fn write(files: &[Hashed], public: &Path) -> Result<BTreeMap<String, Asset>, Error> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Ok(BTreeMap::new()));
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(files.len());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -241,10 +233,7 @@ mod tests {
     use super::*;
 
     fn source(name: &str, text: &str) -> Source {
-        Source {
-            name: name.into(),
-            bytes: text.into(),
-        }
+        Source { name: name.into(), bytes: text.into() }
     }
 
     fn file<'a>(plan: &'a Plan, name: &str) -> &'a Hashed {
@@ -266,10 +255,7 @@ mod tests {
         let picture = format!("{ASSETS_PATH}/{}", file(&plan, "img/x.png").file);
         let inner = format!("{ASSETS_PATH}/{}", file(&plan, "css/z.css").file);
         assert_eq!(text(&plan, "css/z.css"), format!("c {{ d: url('{picture}') }}"));
-        assert_eq!(
-            text(&plan, "a.css"),
-            format!("@import \"{inner}\"; a {{ b: url({picture}#f) }}")
-        );
+        assert_eq!(text(&plan, "a.css"), format!("@import \"{inner}\"; a {{ b: url({picture}#f) }}"));
         assert!(plan.warnings.is_empty());
     }
 
@@ -298,19 +284,13 @@ mod tests {
             text(&plan, "css/a.css"),
             "a { b: url(x.png) url(https://example.com/y.png) url(/made/by/a/page) }"
         );
-        assert_eq!(
-            plan.warnings,
-            ["public/css/a.css refers to x.png, and there is no public/css/x.png"]
-        );
+        assert_eq!(plan.warnings, ["public/css/a.css refers to x.png, and there is no public/css/x.png"]);
     }
 
     #[test]
     fn stylesheets_in_a_circle_are_refused_by_name() {
-        let error = plan(vec![
-            source("a.css", "@import \"b.css\";"),
-            source("b.css", "@import \"a.css\";"),
-        ])
-        .unwrap_err();
+        let error = plan(vec![source("a.css", "@import \"b.css\";"), source("b.css", "@import \"a.css\";")])
+            .unwrap_err();
         assert!(error.to_string().contains("a.css → b.css → a.css"), "{error}");
     }
 
@@ -321,10 +301,7 @@ mod tests {
         for (name, text) in [
             ("style.css", "a { b: c }".repeat(50)),
             ("robots.txt", "User-agent: *".to_owned()),
-            (
-                ".well-known/security.txt",
-                "Contact: mailto:security@example.com".to_owned(),
-            ),
+            (".well-known/security.txt", "Contact: mailto:security@example.com".to_owned()),
             (".DS_Store", "x".to_owned()),
             ("deep/er/.hidden", "x".to_owned()),
             ("deep/er/seen.txt", "x".to_owned()),
@@ -336,27 +313,15 @@ mod tests {
 
         assert_eq!(
             assets.keys().map(String::as_str).collect::<Vec<_>>(),
-            [
-                ".well-known/security.txt",
-                "deep/er/seen.txt",
-                "robots.txt",
-                "style.css"
-            ]
+            [".well-known/security.txt", "deep/er/seen.txt", "robots.txt", "style.css"]
         );
         let style = &assets["style.css"];
         assert_eq!(style.bytes, 500);
         for (coding, suffix) in [("br", "br"), ("zstd", "zst"), ("gzip", "gz")] {
             let beside = out.join(format!("{}.{suffix}", style.file));
-            assert_eq!(
-                fs::metadata(beside).unwrap().len(),
-                style.encoded[coding],
-                "{coding}"
-            );
+            assert_eq!(fs::metadata(beside).unwrap().len(), style.encoded[coding], "{coding}");
         }
-        assert_eq!(
-            fs::read_to_string(out.join("root/robots.txt")).unwrap(),
-            "User-agent: *"
-        );
+        assert_eq!(fs::read_to_string(out.join("root/robots.txt")).unwrap(), "User-agent: *");
         assert!(out.join("root/.well-known/security.txt").is_file());
         assert!(out.join(&assets["robots.txt"].file).is_file());
     }

@@ -35,13 +35,7 @@ pub(crate) fn encodings(name: &str, bytes: &[u8]) -> Vec<Encoded> {
         ("gzip", "gz", gzip(bytes)),
     ];
     all.into_iter()
-        .filter_map(|(coding, suffix, bytes)| {
-            bytes.map(|bytes| Encoded {
-                coding,
-                suffix,
-                bytes,
-            })
-        })
+        .filter_map(|(coding, suffix, bytes)| bytes.map(|bytes| Encoded { coding, suffix, bytes }))
         .filter(|encoded| encoded.bytes.len() < bytes.len())
         .collect()
 }
@@ -84,11 +78,7 @@ mod tests {
             match encoded.coding {
                 "br" => brotli::BrotliDecompress(&mut &*encoded.bytes, &mut decoded).unwrap(),
                 "zstd" => decoded = zstd::decode_all(&*encoded.bytes).unwrap(),
-                _ => drop(
-                    flate2::read::GzDecoder::new(&*encoded.bytes)
-                        .read_to_end(&mut decoded)
-                        .unwrap(),
-                ),
+                _ => drop(flate2::read::GzDecoder::new(&*encoded.bytes).read_to_end(&mut decoded).unwrap()),
             }
             assert_eq!(decoded, text, "{}", encoded.coding);
         }
@@ -103,11 +93,9 @@ mod tests {
     #[test]
     fn what_would_gain_nothing_is_left_alone() {
         let noise: Vec<u8> = blake3::Hasher::new().finalize_xof().bytes_of(4_096);
-        for (name, bytes) in [
-            ("small.css", vec![b'a'; 255]),
-            ("photo.JPG", vec![b'a'; 4_096]),
-            ("noise.bin", noise),
-        ] {
+        for (name, bytes) in
+            [("small.css", vec![b'a'; 255]), ("photo.JPG", vec![b'a'; 4_096]), ("noise.bin", noise)]
+        {
             assert!(encodings(name, &bytes).is_empty(), "{name}");
         }
     }

@@ -20,10 +20,7 @@ pub(crate) fn references(css: &str) -> Vec<Reference<'_>> {
     let bytes = css.as_bytes();
     let mut found = Vec::new();
     let mut add = |at: Range<usize>| {
-        if let Some(text) = css
-            .get(at.clone())
-            .filter(|text| !text.is_empty() && !text.contains('\\'))
-        {
+        if let Some(text) = css.get(at.clone()).filter(|text| !text.is_empty() && !text.contains('\\')) {
             found.push(Reference { at, text });
         }
     };
@@ -58,9 +55,8 @@ pub(crate) fn references(css: &str) -> Vec<Reference<'_>> {
                         end
                     }
                     _ => {
-                        let length = rest_of(bytes, start)
-                            .iter()
-                            .position(|b| *b == b')' || b.is_ascii_whitespace());
+                        let length =
+                            rest_of(bytes, start).iter().position(|b| *b == b')' || b.is_ascii_whitespace());
                         let end = length.map_or(bytes.len(), |length| start + length);
                         add(start..end);
                         end
@@ -97,9 +93,7 @@ pub(crate) fn rewrite(css: &str, mut replace: impl FnMut(&str) -> Option<String>
 pub(crate) fn resolve(base: &str, reference: &str) -> Option<(String, String)> {
     let cut = reference.find(['?', '#']).unwrap_or(reference.len());
     let (path, suffix) = reference.split_at(cut);
-    let has_scheme = path
-        .split_once(':')
-        .is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let has_scheme = path.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
     if path.is_empty() || has_scheme || path.starts_with("//") {
         return None;
     }
@@ -129,16 +123,11 @@ fn rest_of(bytes: &[u8], at: usize) -> &[u8] {
 }
 
 fn spaces(bytes: &[u8], at: usize) -> usize {
-    rest_of(bytes, at)
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count()
+    rest_of(bytes, at).iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
 fn starts_with_word(bytes: &[u8], word: &[u8]) -> bool {
-    bytes
-        .get(..word.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Whether a name goes on here, so that `curl(` is not taken for `url(`.
@@ -149,9 +138,7 @@ fn follows_word(bytes: &[u8], at: usize) -> bool {
 
 fn comment_end(css: &str, at: usize) -> usize {
     let inside = at + 2;
-    css.get(inside..)
-        .and_then(|rest| rest.find("*/"))
-        .map_or(css.len(), |length| inside + length + 2)
+    css.get(inside..).and_then(|rest| rest.find("*/")).map_or(css.len(), |length| inside + length + 2)
 }
 
 /// Where the quote is that closes the string opened at `at`; the end of the text if none does.
@@ -175,45 +162,22 @@ mod tests {
     use super::*;
 
     fn texts(css: &str) -> Vec<&str> {
-        references(css)
-            .into_iter()
-            .map(|reference| reference.text)
-            .collect()
+        references(css).into_iter().map(|reference| reference.text).collect()
     }
 
     #[test]
     fn references_are_found_where_css_has_them() {
         for (name, css, expected) in [
             ("bare", "a{background:url(x.png)}", &["x.png"] as &[_]),
-            (
-                "quoted",
-                "a{b:url( \"x y.png\" )} c{d:url('z.png')}",
-                &["x y.png", "z.png"],
-            ),
+            ("quoted", "a{b:url( \"x y.png\" )} c{d:url('z.png')}", &["x y.png", "z.png"]),
             ("spaces", "a{b:url(  x.png  )}", &["x.png"]),
             ("upper case", "a{b:URL(x.png)}", &["x.png"]),
-            (
-                "several",
-                "@font-face{src:url(a.woff2) format(\"woff2\"),url(a.woff)}",
-                &["a.woff2", "a.woff"],
-            ),
-            (
-                "import",
-                "@import \"base.css\" screen; @import url(more.css);",
-                &["base.css", "more.css"],
-            ),
+            ("several", "@font-face{src:url(a.woff2) format(\"woff2\"),url(a.woff)}", &["a.woff2", "a.woff"]),
+            ("import", "@import \"base.css\" screen; @import url(more.css);", &["base.css", "more.css"]),
             ("comment", "/* url(x.png) */ a{b:url(y.png)}", &["y.png"]),
             ("open comment", "/* url(x.png)", &[]),
-            (
-                "string",
-                "a::before{content:\"url(x.png)\"} b{c:url(y.png)}",
-                &["y.png"],
-            ),
-            (
-                "escaped quote",
-                r#"a{content:"\"url(x.png)"} b{c:url(y.png)}"#,
-                &["y.png"],
-            ),
+            ("string", "a::before{content:\"url(x.png)\"} b{c:url(y.png)}", &["y.png"]),
+            ("escaped quote", r#"a{content:"\"url(x.png)"} b{c:url(y.png)}"#, &["y.png"]),
             ("other function", "a{b:curl(x.png) my-url(y.png)}", &[]),
             (
                 "data with a quote after",
@@ -225,11 +189,7 @@ mod tests {
             ("cut off", "a{b:url(x.png", &["x.png"]),
             ("cut off in a quote", "a{b:url(\"x.png", &["x.png"]),
             ("cut off after an escape", "a{b:url(\"x\\", &[]),
-            (
-                "not ASCII",
-                "a::before{content:\"ä\"} b{c:url(ö.png)}",
-                &["ö.png"],
-            ),
+            ("not ASCII", "a::before{content:\"ä\"} b{c:url(ö.png)}", &["ö.png"]),
         ] {
             assert_eq!(texts(css), expected, "{name}");
         }

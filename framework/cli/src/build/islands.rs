@@ -43,10 +43,9 @@ const PROFILE_SETTINGS: &[&str] = &[
 /// [`Error::WasmBindgenVersion`].
 pub(crate) fn check_version(locked: Option<&str>) -> Result<(), Error> {
     match locked {
-        Some(locked) if locked != WASM_BINDGEN => Err(Error::WasmBindgenVersion {
-            locked: locked.to_owned(),
-            own: WASM_BINDGEN,
-        }),
+        Some(locked) if locked != WASM_BINDGEN => {
+            Err(Error::WasmBindgenVersion { locked: locked.to_owned(), own: WASM_BINDGEN })
+        }
         _ => Ok(()),
     }
 }
@@ -58,36 +57,18 @@ pub(crate) fn check_version(locked: Option<&str>) -> Result<(), Error> {
 pub(crate) fn compile(project: &Project, debug: bool, terminal: &Terminal) -> Result<PathBuf, Error> {
     let target = target::ensure(terminal)?;
     let mut command = cargo::command();
-    command
-        .arg("rustc")
-        .arg("--manifest-path")
-        .arg(&project.manifest)
-        .args(arguments(&project.name, debug));
+    command.arg("rustc").arg("--manifest-path").arg(&project.manifest).args(arguments(&project.name, debug));
     target.apply(&mut command);
     let files = cargo::compile(command, &project.library)?;
-    files
-        .into_iter()
-        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
-        .ok_or_else(|| {
-            Error::Project(format!(
-                "cargo compiled `{}` for {WASM} and reported no .wasm file",
-                project.name
-            ))
-        })
+    files.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "wasm")).ok_or_else(
+        || Error::Project(format!("cargo compiled `{}` for {WASM} and reported no .wasm file", project.name)),
+    )
 }
 
 /// `--crate-type` makes a module of any library, so that the manifest need not say it, and the server's build does not
 /// link one for nothing.
 fn arguments(package: &str, debug: bool) -> Vec<String> {
-    let mut words = vec![
-        "--package",
-        package,
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--target",
-        WASM,
-    ];
+    let mut words = vec!["--package", package, "--lib", "--crate-type", "cdylib", "--target", WASM];
     words.extend(["--no-default-features", "--features", "hydrate"]);
     let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
     if !debug {
@@ -107,12 +88,7 @@ pub(crate) fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Er
     let refused = |error| Error::WasmBindgen(format!("{error:#}"));
     let mut bindgen = Bindgen::new();
     let stem = SCRIPT.trim_end_matches(".js");
-    bindgen
-        .input_path(module)
-        .web(true)
-        .map_err(refused)?
-        .typescript(false)
-        .out_name(stem);
+    bindgen.input_path(module).web(true).map_err(refused)?.typescript(false).out_name(stem);
     if !debug {
         bindgen.remove_name_section(true).remove_producers_section(true);
     }
@@ -202,10 +178,7 @@ mod tests {
         assert!(check_version(None).is_ok());
         assert!(check_version(Some(WASM_BINDGEN)).is_ok());
         let error = check_version(Some("0.2.100")).unwrap_err().to_string();
-        assert!(
-            error.contains("cargo update -p wasm-bindgen --precise 0.2.130"),
-            "{error}"
-        );
+        assert!(error.contains("cargo update -p wasm-bindgen --precise 0.2.130"), "{error}");
         assert!(error.contains("locked to wasm-bindgen 0.2.100"), "{error}");
     }
 
@@ -254,9 +227,7 @@ mod tests {
         let script = "import { one } from './snippets/shop-1234/inline0.js';\nexport default one;\n";
         fs::write(folder.path().join(SCRIPT), script).unwrap();
         let files = files(folder.path(), true).unwrap();
-        let [snippet, script, module] = files.as_slice() else {
-            panic!("{files:?}")
-        };
+        let [snippet, script, module] = files.as_slice() else { panic!("{files:?}") };
         assert!(
             snippet.file.starts_with("snippets.") && snippet.file.ends_with("/shop-1234/inline0.js"),
             "{snippet:?}"

@@ -6,7 +6,7 @@
 //! | the islands are compiled, bound, made small | [`islands`], with [`target`], [`wasm_opt`], [`glue`] |
 //! | files are named by content and compressed | [`assets`], with [`names`], [`css`], [`compress`] |
 //! | the finished folder takes the place of the one before | [`output`] |
-//! | what it came to | [`table`] |
+//! | what it came to | [`crate::table`] |
 
 mod assets;
 mod compress;
@@ -16,13 +16,13 @@ mod islands;
 mod names;
 mod output;
 pub(crate) mod server;
-mod table;
 mod target;
 mod wasm_opt;
 
 use crate::{
     Error, args,
     project::Project,
+    table,
     terminal::{self, Terminal},
 };
 use assets::{Hashed, Plan};
@@ -40,16 +40,10 @@ pub(crate) fn run(options: &args::Build, terminal: &mut Terminal) -> Result<Exit
     let output = Output::beside(&project.out)?;
     let profile = if options.debug { "dev" } else { "release" };
 
-    let server = terminal.phase(
-        "server",
-        &format!("compiling {} ({profile})", project.name),
-        |_| server::compile(&project, options.debug),
-    )?;
-    let islands = if project.hydrates {
-        build_islands(options, &project, terminal)?
-    } else {
-        Vec::new()
-    };
+    let server = terminal.phase("server", &format!("compiling {} ({profile})", project.name), |_| {
+        server::compile(&project, options.debug)
+    })?;
+    let islands = if project.hydrates { build_islands(options, &project, terminal)? } else { Vec::new() };
     let manifest = terminal.phase("assets", "naming and compressing files", |terminal| {
         let plan = gather(&project, islands)?;
         plan.warnings.iter().for_each(|warning| terminal.note(warning));
@@ -57,23 +51,15 @@ pub(crate) fn run(options: &args::Build, terminal: &mut Terminal) -> Result<Exit
         finish(&project, &server, output.path(), assets)
     })?;
     let server = output.path().join(project.binary());
-    terminal.phase("pages", "rendering what can be rendered ahead", |_| {
-        server::prerender(&project, &server)
-    })?;
+    terminal
+        .phase("pages", "rendering what can be rendered ahead", |_| server::prerender(&project, &server))?;
     let routes = server::routes(&project, &server)?;
     let index = read_index(output.path())?;
     output.publish()?;
 
-    terminal::print(&format!(
-        "\n{}",
-        table::routes(&routes, &index, &manifest, terminal.color_out)
-    ));
+    terminal::print(&format!("\n{}", table::built(&routes, &index, &manifest, terminal.color_out)));
     terminal::print(&format!("  {}\n", times(terminal)));
-    terminal::print(&format!(
-        "  build {} in {}\n",
-        manifest.build_id,
-        project.out.display()
-    ));
+    terminal::print(&format!("  build {} in {}\n", manifest.build_id, project.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,17 +114,13 @@ fn finish(
     let manifest = Manifest {
         version: manifest::VERSION,
         build_id: build_id(&binary, &assets),
-        islands: has_islands.then(|| Islands {
-            script: islands::SCRIPT.into(),
-            wasm: islands::MODULE.into(),
-        }),
+        islands: has_islands
+            .then(|| Islands { script: islands::SCRIPT.into(), wasm: islands::MODULE.into() }),
         assets,
     };
     let path = folder.join(manifest::FILE);
-    let json = serde_json::to_vec_pretty(&manifest).map_err(|source| Error::Json {
-        what: manifest::FILE.into(),
-        source,
-    })?;
+    let json = serde_json::to_vec_pretty(&manifest)
+        .map_err(|source| Error::Json { what: manifest::FILE.into(), source })?;
     fs::write(&path, json).map_err(Error::file("writing", path))?;
     Ok(manifest)
 }
@@ -148,10 +130,7 @@ fn build_id(binary: &[u8], assets: &BTreeMap<String, Asset>) -> String {
     let mut hash = blake3::Hasher::new();
     hash.update(blake3::hash(binary).as_bytes());
     for (name, asset) in assets {
-        hash.update(name.as_bytes())
-            .update(&[0])
-            .update(asset.file.as_bytes())
-            .update(&[0]);
+        hash.update(name.as_bytes()).update(&[0]).update(asset.file.as_bytes()).update(&[0]);
     }
     names::short(&hash.finalize())
 }
@@ -160,21 +139,16 @@ fn build_id(binary: &[u8], assets: &BTreeMap<String, Asset>) -> String {
 fn read_index(folder: &Path) -> Result<PageIndex, Error> {
     let path = folder.join("pages/index.json");
     match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::Json {
-            what: path.display().to_string(),
-            source,
-        }),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Json { what: path.display().to_string(), source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(PageIndex::default()),
         Err(error) => Err(Error::file("reading", path)(error)),
     }
 }
 
 fn times(terminal: &Terminal) -> String {
-    let mut parts: Vec<_> = terminal
-        .phases
-        .iter()
-        .map(|(name, span)| format!("{name} {}", terminal::seconds(*span)))
-        .collect();
+    let mut parts: Vec<_> =
+        terminal.phases.iter().map(|(name, span)| format!("{name} {}", terminal::seconds(*span))).collect();
     parts.push(format!("in all {}", terminal::seconds(terminal.elapsed())));
     parts.join(" · ")
 }
@@ -185,11 +159,7 @@ mod tests {
 
     #[test]
     fn the_build_id_changes_with_the_server_and_with_each_asset() {
-        let asset = |file: &str| Asset {
-            file: file.into(),
-            bytes: 1,
-            encoded: BTreeMap::new(),
-        };
+        let asset = |file: &str| Asset { file: file.into(), bytes: 1, encoded: BTreeMap::new() };
         let assets = |name: &str, file: &str| BTreeMap::from([(name.to_owned(), asset(file))]);
         let one = build_id(b"server", &assets("a.css", "a.1.css"));
         assert_eq!(one.len(), 16);

@@ -17,10 +17,7 @@ pub(crate) fn content(bytes: &[u8]) -> String {
 /// `fonts/text.woff2` with the hash before its last extension. Characters that an address would have to escape become
 /// `-`.
 pub(crate) fn hashed(name: &str, hash: &str) -> String {
-    let safe: String = name
-        .chars()
-        .map(|c| if is_plain(c) || c == '/' { c } else { '-' })
-        .collect();
+    let safe: String = name.chars().map(|c| if is_plain(c) || c == '/' { c } else { '-' }).collect();
     let (directory, file) = match safe.rsplit_once('/') {
         Some((directory, file)) => (format!("{directory}/"), file),
         None => (String::new(), safe.as_str()),
@@ -38,9 +35,7 @@ fn is_plain(c: char) -> bool {
 /// The last extension, in lower case; empty where there is none.
 pub(crate) fn extension(name: &str) -> String {
     let file = name.rsplit('/').next().unwrap_or(name);
-    file.rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase())
-        .unwrap_or_default()
+    file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// Whether the world expects the file under its plain name, at the root of the site.

@@ -33,10 +33,7 @@ impl Output {
             .tempdir_in(parent)
             .map_err(Error::file("making", parent))?;
         readable_by_all(staging.path())?;
-        Ok(Self {
-            staging,
-            place: place.to_owned(),
-        })
+        Ok(Self { staging, place: place.to_owned() })
     }
 
     /// The folder to fill.
@@ -75,11 +72,7 @@ impl Output {
 
 /// Whether a folder holds something that is not a build: `--out ~` must not end in an empty home.
 fn is_foreign(place: &Path) -> bool {
-    let holds_something = || {
-        place
-            .read_dir()
-            .map_or(true, |mut entries| entries.next().is_some())
-    };
+    let holds_something = || place.read_dir().map_or(true, |mut entries| entries.next().is_some());
     place.exists() && !place.join(manifest::FILE).is_file() && holds_something()
 }
 
@@ -100,11 +93,8 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<_> = folder
-            .read_dir()
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> =
+            folder.read_dir().unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -141,10 +131,7 @@ mod tests {
     fn a_folder_that_no_build_made_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("letter.txt"), "").unwrap();
-        assert!(matches!(
-            Output::beside(root.path()),
-            Err(Error::ForeignOutput(_))
-        ));
+        assert!(matches!(Output::beside(root.path()), Err(Error::ForeignOutput(_))));
         let empty = root.path().join("empty");
         fs::create_dir(&empty).unwrap();
         assert!(Output::beside(&empty).is_ok());
@@ -156,9 +143,6 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let root = tempfile::tempdir().unwrap();
         let output = Output::beside(&root.path().join("dist")).unwrap();
-        assert_eq!(
-            fs::metadata(output.path()).unwrap().permissions().mode() & 0o777,
-            0o755
-        );
+        assert_eq!(fs::metadata(output.path()).unwrap().permissions().mode() & 0o777, 0o755);
     }
 }

@@ -39,14 +39,8 @@ pub(crate) fn ensure(terminal: &Terminal) -> Result<Target, Error> {
     if is_installed() {
         return Ok(Target::Installed);
     }
-    terminal.note(format_args!(
-        "the target {WASM} is missing; running `rustup target add {WASM}`"
-    ));
-    let why = match Command::new("rustup")
-        .args(["target", "add", WASM])
-        .stdin(Stdio::null())
-        .status()
-    {
+    terminal.note(format_args!("the target {WASM} is missing; running `rustup target add {WASM}`"));
+    let why = match Command::new("rustup").args(["target", "add", WASM]).stdin(Stdio::null()).status() {
         Ok(status) if status.success() && is_installed() => return Ok(Target::Installed),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
@@ -58,10 +52,8 @@ pub(crate) fn ensure(terminal: &Terminal) -> Result<Target, Error> {
         .find(|path| path.join("std").is_dir())
     {
         Some(library) => {
-            terminal.note(format_args!(
-                "building the standard library for {WASM} from {}",
-                library.display()
-            ));
+            terminal
+                .note(format_args!("building the standard library for {WASM} from {}", library.display()));
             Ok(Target::FromSources(library))
         }
         None => Err(Error::WasmTarget { why }),
@@ -82,9 +74,7 @@ fn packaged_sources(folder: &Path) -> Vec<PathBuf> {
 
 fn is_installed() -> bool {
     let folder = ask_rustc(&["--print", "target-libdir", "--target", WASM]);
-    folder
-        .and_then(|folder| folder.read_dir().ok())
-        .is_some_and(|mut entries| entries.next().is_some())
+    folder.and_then(|folder| folder.read_dir().ok()).is_some_and(|mut entries| entries.next().is_some())
 }
 
 fn sysroot() -> Option<PathBuf> {
@@ -93,16 +83,9 @@ fn sysroot() -> Option<PathBuf> {
 
 fn ask_rustc(arguments: &[&str]) -> Option<PathBuf> {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+    let output =
+        Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
 #[cfg(test)]
@@ -115,10 +98,7 @@ mod tests {
         Target::Installed.apply(&mut command);
         assert_eq!(command.get_args().count() + command.get_envs().count(), 0);
         Target::FromSources("/src/library".into()).apply(&mut command);
-        assert_eq!(
-            command.get_args().collect::<Vec<_>>(),
-            ["-Zbuild-std=std,panic_abort"]
-        );
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["-Zbuild-std=std,panic_abort"]);
         assert_eq!(command.get_envs().count(), 2);
     }
 
@@ -131,10 +111,7 @@ mod tests {
         let found = packaged_sources(root.path());
         assert_eq!(
             found,
-            [
-                root.path().join("rustc-1.96.0/library"),
-                root.path().join("rustc-1.95.0/library")
-            ]
+            [root.path().join("rustc-1.96.0/library"), root.path().join("rustc-1.95.0/library")]
         );
         assert!(packaged_sources(Path::new("/nonexistent")).is_empty());
     }

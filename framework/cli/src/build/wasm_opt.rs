@@ -37,17 +37,14 @@ pub(crate) fn find(named: Option<&Path>, directory: &Path) -> Result<Found, Erro
     if let Some(path) = named {
         return match version(path) {
             Some(version) if version >= AT_LEAST => Ok(Found::Usable(path.to_owned())),
-            found => Err(Error::WasmOpt {
-                path: path.to_owned(),
-                at_least: AT_LEAST,
-                found: describe(found),
-            }),
+            found => {
+                Err(Error::WasmOpt { path: path.to_owned(), at_least: AT_LEAST, found: describe(found) })
+            }
         };
     }
     let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let candidates = candidates(std::env::split_paths(&on_path), directory)
-        .into_iter()
-        .filter(|path| path.is_file());
+    let candidates =
+        candidates(std::env::split_paths(&on_path), directory).into_iter().filter(|path| path.is_file());
     let mut old = None;
     for path in candidates {
         match version(&path) {
@@ -67,9 +64,7 @@ pub(crate) fn find(named: Option<&Path>, directory: &Path) -> Result<Found, Erro
 }
 
 fn candidates(on_path: impl Iterator<Item = PathBuf>, directory: &Path) -> Vec<PathBuf> {
-    let in_modules = directory
-        .ancestors()
-        .map(|folder| folder.join("node_modules/.bin"));
+    let in_modules = directory.ancestors().map(|folder| folder.join("node_modules/.bin"));
     on_path
         .chain(in_modules)
         .map(|folder| folder.join(format!("wasm-opt{}", std::env::consts::EXE_SUFFIX)))
@@ -77,18 +72,11 @@ fn candidates(on_path: impl Iterator<Item = PathBuf>, directory: &Path) -> Vec<P
 }
 
 fn describe(version: Option<u32>) -> String {
-    version.map_or_else(
-        || "of an unknown version".to_owned(),
-        |version| format!("version {version}"),
-    )
+    version.map_or_else(|| "of an unknown version".to_owned(), |version| format!("version {version}"))
 }
 
 fn version(path: &Path) -> Option<u32> {
-    let output = Command::new(path)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new(path).arg("--version").stdin(Stdio::null()).output().ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -114,18 +102,8 @@ pub(crate) fn run(tool: &Path, module: &Path) -> Result<(), Error> {
         .arg(module)
         .stdin(Stdio::null());
     let shown = cargo::shown(&command);
-    let status = command.status().map_err(|source| Error::Run {
-        command: shown.clone(),
-        source,
-    })?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Error::Failed {
-            command: shown,
-            status: status.to_string(),
-        })
-    }
+    let status = command.status().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    if status.success() { Ok(()) } else { Err(Error::Failed { command: shown, status: status.to_string() }) }
 }
 
 #[cfg(test)]

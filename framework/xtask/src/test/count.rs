@@ -66,30 +66,15 @@ mod tests {
     #[test]
     fn the_sums_of_each_runner_are_read_and_nothing_else() {
         for (name, text, passed, failed) in [
-            (
-                "cargo",
-                "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured",
-                12,
-                0,
-            ),
-            (
-                "cargo, failing",
-                "test result: FAILED. 1 passed; 2 failed; 0 ignored",
-                1,
-                2,
-            ),
+            ("cargo", "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured", 12, 0),
+            ("cargo, failing", "test result: FAILED. 1 passed; 2 failed; 0 ignored", 1, 2),
             (
                 "cargo, twice",
                 "test result: ok. 1 passed; 0 failed\ntest result: ok. 2 passed; 0 failed",
                 3,
                 0,
             ),
-            (
-                "nextest",
-                "     Summary [   0.225s] 50 tests run: 50 passed, 0 skipped",
-                50,
-                0,
-            ),
+            ("nextest", "     Summary [   0.225s] 50 tests run: 50 passed, 0 skipped", 50, 0),
             (
                 "nextest, failing",
                 "     Summary [   0.272s] 41/50 tests run: 40 passed, 1 failed, 0 skipped",
@@ -108,12 +93,7 @@ mod tests {
                 5,
                 0,
             ),
-            (
-                "node",
-                "ℹ tests 7\nℹ pass 5\nℹ fail 1\nℹ cancelled 1\nℹ duration_ms 12",
-                5,
-                2,
-            ),
+            ("node", "ℹ tests 7\nℹ pass 5\nℹ fail 1\nℹ cancelled 1\nℹ duration_ms 12", 5, 2),
             ("node, as TAP", "# pass 5\n# fail 0", 5, 0),
             ("the cases", "38 passed, 2 failed, 1 skipped", 38, 2),
             ("a test's name", "test reads_3_passed_lines ... ok", 0, 0),

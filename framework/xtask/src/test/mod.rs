@@ -54,11 +54,8 @@ impl fmt::Display for Outcome {
             Outcome::Checked(true) => f.write_str("1 passed, 0 failed"),
             Outcome::Checked(false) => f.write_str("0 passed, 1 failed"),
             Outcome::Counted { count, succeeded } => {
-                let unexplained = if !succeeded && count.failed == 0 {
-                    " (the runner itself failed)"
-                } else {
-                    ""
-                };
+                let unexplained =
+                    if !succeeded && count.failed == 0 { " (the runner itself failed)" } else { "" };
                 write!(f, "{} passed, {} failed{unexplained}", count.passed, count.failed)
             }
             Outcome::Skipped(why) => write!(f, "0 passed, 1 failed (not run: {why})"),
@@ -84,26 +81,17 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         machine::install_wasm_opt(steps)?;
         machine::node_modules(steps, &browser(steps))?;
     }
-    let mut runner = Runner {
-        steps,
-        only: &options.only,
-        phases: Vec::new(),
-    };
+    let mut runner = Runner { steps, only: &options.only, phases: Vec::new() };
     let has_nextest = crate::steps::ask(steps.cargo().args(["nextest", "--version"])).is_some();
 
     runner.check("fmt", steps.cargo().args(["fmt", "--all", "--check"]));
     runner.check(
         "clippy",
-        steps
-            .cargo()
-            .args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        steps.cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     );
     runner.check(
         "doc",
-        steps
-            .cargo()
-            .args(["doc", "--workspace", "--no-deps"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+        steps.cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     );
     runner.phase("tidy", || {
         Outcome::Checked(matches!(tidy::problems(steps), Ok(problems) if tidy::report(&problems)))
@@ -112,23 +100,10 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     if has_nextest {
         tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
     } else {
-        tests.args([
-            "test",
-            "--workspace",
-            "--no-fail-fast",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--examples",
-        ]);
+        tests.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests", "--examples"]);
     }
     runner.count("unit and integration", &mut tests);
-    runner.count(
-        "doc tests",
-        steps
-            .cargo()
-            .args(["test", "--workspace", "--doc", "--no-fail-fast"]),
-    );
+    runner.count("doc tests", steps.cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]));
     // The data source of the cases is the fixture's while it is built.
     let mut fixture = steps.cargo();
     fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
@@ -143,11 +118,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         runner.phase("cases", || Outcome::Skipped("the fixture was not built".into()));
     }
     let mut node = steps.command("node");
-    runner.count(
-        "browser",
-        node.args(["--test", "--test-reporter=spec"])
-            .args(browser_tests(steps)),
-    );
+    runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(browser_tests(steps)));
     Ok(runner.sum_up())
 }
 
@@ -197,18 +168,10 @@ impl Runner<'_> {
         println!("\n{}", summary(&self.phases));
         println!(
             "{} after {}",
-            if holds {
-                "all of it holds"
-            } else {
-                "something failed"
-            },
+            if holds { "all of it holds" } else { "something failed" },
             clock(self.steps.elapsed())
         );
-        if holds {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        }
+        if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
@@ -217,12 +180,7 @@ fn summary(phases: &[Phase]) -> String {
     let width = phases.iter().map(|phase| phase.name.len()).max().unwrap_or(0);
     let line = |phase: &Phase| {
         let mark = if phase.outcome.holds() { "ok  " } else { "FAIL" };
-        format!(
-            "{mark} {:<width$}  {}  {}",
-            phase.name,
-            clock(phase.took),
-            phase.outcome
-        )
+        format!("{mark} {:<width$}  {}  {}", phase.name, clock(phase.took), phase.outcome)
     };
     phases.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -231,18 +189,13 @@ fn summary(phases: &[Phase]) -> String {
 fn counted(steps: &Steps, command: &mut Command) -> Result<(Count, bool), Error> {
     let program = shown(command);
     steps.say(&program);
-    let run = |source| Error::Run {
-        program: program.clone(),
-        source,
-    };
+    let run = |source| Error::Run { program: program.clone(), source };
     let (reader, writer) = std::io::pipe().map_err(run)?;
     // Runners differ in where they print their sums: cargo's to standard output, nextest's to standard error.
     command.stdout(writer.try_clone().map_err(run)?).stderr(writer);
     let mut child = command.spawn().map_err(run)?;
     // The pipe ends when the last writer goes, and the command holds two.
-    command
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null());
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut count = Count::default();
     let mut lines = BufReader::new(reader);
     let mut line = Vec::new();
@@ -260,11 +213,7 @@ fn browser(steps: &Steps) -> PathBuf {
 }
 
 fn browser_tests(steps: &Steps) -> Vec<PathBuf> {
-    let entries = browser(steps)
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok);
+    let entries = browser(steps).read_dir().into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<_> = entries
         .map(|entry| entry.path())
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
@@ -278,34 +227,15 @@ mod tests {
     use super::*;
 
     fn phase(name: &'static str, outcome: Outcome) -> Phase {
-        Phase {
-            name,
-            outcome,
-            took: Duration::from_secs(3),
-        }
+        Phase { name, outcome, took: Duration::from_secs(3) }
     }
 
     #[test]
     fn each_runner_has_a_line_with_its_sums() {
         let phases = [
             phase("fmt", Outcome::Checked(true)),
-            phase(
-                "cases",
-                Outcome::Counted {
-                    count: Count {
-                        passed: 40,
-                        failed: 2,
-                    },
-                    succeeded: false,
-                },
-            ),
-            phase(
-                "browser",
-                Outcome::Counted {
-                    count: Count { passed: 0, failed: 0 },
-                    succeeded: false,
-                },
-            ),
+            phase("cases", Outcome::Counted { count: Count { passed: 40, failed: 2 }, succeeded: false }),
+            phase("browser", Outcome::Counted { count: Count { passed: 0, failed: 0 }, succeeded: false }),
         ];
         let expected = "\
 ok   fmt      00:03  1 passed, 0 failed
@@ -316,10 +246,7 @@ FAIL browser  00:03  0 passed, 0 failed (the runner itself failed)";
 
     #[test]
     fn a_runner_that_counts_a_failure_has_not_succeeded_whatever_it_returned() {
-        let lying = Outcome::Counted {
-            count: Count { passed: 1, failed: 1 },
-            succeeded: true,
-        };
+        let lying = Outcome::Counted { count: Count { passed: 1, failed: 1 }, succeeded: true };
         assert!(!lying.holds());
         assert!(!Outcome::Skipped("no fixture".into()).holds());
     }
@@ -329,9 +256,6 @@ FAIL browser  00:03  0 passed, 0 failed (the runner itself failed)";
         let steps = Steps::new();
         let mut command = steps.command("sh");
         command.args(["-c", "echo 'test result: ok. 3 passed; 0 failed; 0 ignored'; echo 'test result: FAILED. 1 passed; 2 failed' >&2; exit 1"]);
-        assert_eq!(
-            counted(&steps, &mut command).unwrap(),
-            (Count { passed: 4, failed: 2 }, false)
-        );
+        assert_eq!(counted(&steps, &mut command).unwrap(), (Count { passed: 4, failed: 2 }, false));
     }
 }

@@ -18,14 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-fetch", &["tropos-cache"]),
     (
         "tropos-server",
-        &[
-            "tropos-cache",
-            "tropos-db",
-            "tropos-edge",
-            "tropos-fetch",
-            "tropos-live",
-            "tropos-telemetry",
-        ],
+        &["tropos-cache", "tropos-db", "tropos-edge", "tropos-fetch", "tropos-live", "tropos-telemetry"],
     ),
     ("tropos-macros", &[]),
     // The facade hands on what an application names, so it sees what it hands on.
@@ -77,10 +70,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("hyper*", &["tropos-server", "tropos-testing"]),
     ("tower*", &["tropos-server", "tropos-testing"]),
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
-    (
-        "leptos*",
-        &["tropos-server", "tropos", "tropos-fixture", "storefront"],
-    ),
+    ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
     ("sqlx*", &["tropos-db"]),
     ("redis", &["tropos-cache"]),
@@ -107,10 +97,7 @@ struct Edge {
 /// # Errors
 /// Where cargo cannot say.
 pub(crate) fn check(steps: &Steps) -> Result<Vec<String>, Error> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(steps.root.join("Cargo.toml"))
-        .no_deps()
-        .exec()?;
+    let metadata = MetadataCommand::new().manifest_path(steps.root.join("Cargo.toml")).no_deps().exec()?;
     let mut problems = judge(&members(&metadata), &edges(&metadata));
     let mut tree = steps.cargo();
     tree.args([
@@ -133,11 +120,7 @@ pub(crate) fn check(steps: &Steps) -> Result<Vec<String>, Error> {
 }
 
 fn members(metadata: &Metadata) -> Vec<String> {
-    metadata
-        .workspace_packages()
-        .into_iter()
-        .map(|package| package.name.to_string())
-        .collect()
+    metadata.workspace_packages().into_iter().map(|package| package.name.to_string()).collect()
 }
 
 fn edges(metadata: &Metadata) -> Vec<Edge> {
@@ -166,10 +149,7 @@ fn judge(members: &[String], edges: &[Edge]) -> Vec<String> {
         }
         for (_, knowing) in KNOWN_BY.iter().filter(|(name, _)| matches(name, to)) {
             if !knowing.contains(&from.as_str()) {
-                problems.push(format!(
-                    "{from} may not know {to}: only {} may",
-                    knowing.join(", ")
-                ));
+                problems.push(format!("{from} may not know {to}: only {} may", knowing.join(", ")));
             }
         }
     }
@@ -177,10 +157,7 @@ fn judge(members: &[String], edges: &[Edge]) -> Vec<String> {
 }
 
 fn allowed(member: &str) -> Option<&'static [&'static str]> {
-    EDGES
-        .iter()
-        .find(|(name, _)| *name == member)
-        .map(|(_, allowed)| *allowed)
+    EDGES.iter().find(|(name, _)| *name == member).map(|(_, allowed)| *allowed)
 }
 
 fn may_depend(from: &str, to: &str) -> bool {
@@ -215,11 +192,7 @@ mod tests {
     use super::*;
 
     fn edge(from: &str, to: &str, for_tests: bool) -> Edge {
-        Edge {
-            from: from.into(),
-            to: to.into(),
-            for_tests,
-        }
+        Edge { from: from.into(), to: to.into(), for_tests }
     }
 
     fn all() -> Vec<String> {

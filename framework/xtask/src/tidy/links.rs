@@ -21,19 +21,12 @@ pub(crate) fn check(files: &[File], exists: impl Fn(&str) -> bool) -> Vec<String
 }
 
 fn is_elsewhere(link: &str) -> bool {
-    link.starts_with("//")
-        || link
-            .split_once(':')
-            .is_some_and(|(scheme, _)| !scheme.contains(['/', '.']))
+    link.starts_with("//") || link.split_once(':').is_some_and(|(scheme, _)| !scheme.contains(['/', '.']))
 }
 
 /// The path below the root that a link in `base` means; `None` where it leaves the repository.
 fn resolve(base: &str, link: &str) -> Option<String> {
-    let mut parts: Vec<&str> = if link.starts_with('/') {
-        Vec::new()
-    } else {
-        base.split('/').collect()
-    };
+    let mut parts: Vec<&str> = if link.starts_with('/') { Vec::new() } else { base.split('/').collect() };
     parts.pop();
     for part in link.split('/') {
         match part {
@@ -59,10 +52,8 @@ fn links(markdown: &str) -> Vec<(usize, &str)> {
             (Some(open), Some(mark)) if open == mark => fence = None,
             (Some(_), _) => {}
             (None, None) => {
-                let definition = start
-                    .strip_prefix('[')
-                    .and_then(|rest| rest.split_once("]: "))
-                    .map(|(_, target)| target);
+                let definition =
+                    start.strip_prefix('[').and_then(|rest| rest.split_once("]: ")).map(|(_, target)| target);
                 match definition {
                     Some(target) => found.extend(target_of(target).map(|target| (number + 1, target))),
                     None => found.extend(inline(line).into_iter().map(|target| (number + 1, target))),
@@ -76,17 +67,13 @@ fn links(markdown: &str) -> Vec<(usize, &str)> {
 fn inline(line: &str) -> Vec<&str> {
     // Of the pieces between backticks, every other one is code.
     let text = line.split('`').step_by(2);
-    let targets = text
-        .flat_map(|text| text.split("](").skip(1))
-        .filter_map(|rest| rest.split(')').next());
+    let targets = text.flat_map(|text| text.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
     targets.filter_map(target_of).collect()
 }
 
 /// The address in `<address>` or `address "title"`.
 fn target_of(text: &str) -> Option<&str> {
-    text.split_whitespace()
-        .next()
-        .map(|word| word.trim_start_matches('<').trim_end_matches('>'))
+    text.split_whitespace().next().map(|word| word.trim_start_matches('<').trim_end_matches('>'))
 }
 
 #[cfg(test)]
@@ -96,10 +83,7 @@ mod tests {
     #[test]
     fn links_are_found_outside_code() {
         let text = "See [a](a.md) and [b](b/c.md#part \"title\"), not `[x](x.md)`.\n\n```md\n[y](y.md)\n```\n![p](p.png)\n[ref]: <r.md>\n";
-        assert_eq!(
-            links(text),
-            [(1, "a.md"), (1, "b/c.md#part"), (6, "p.png"), (7, "r.md")]
-        );
+        assert_eq!(links(text), [(1, "a.md"), (1, "b/c.md#part"), (6, "p.png"), (7, "r.md")]);
     }
 
     #[test]

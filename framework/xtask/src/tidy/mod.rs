@@ -32,16 +32,11 @@ pub(crate) struct File {
 impl File {
     #[cfg(test)]
     fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.into(),
-            text: text.into(),
-        }
+        Self { path: path.into(), text: text.into() }
     }
 
     fn is(&self, extension: &str) -> bool {
-        Path::new(&self.path)
-            .extension()
-            .is_some_and(|own| own == extension)
+        Path::new(&self.path).extension().is_some_and(|own| own == extension)
     }
 
     /// Whether it is a test, or what one needs.
@@ -59,11 +54,7 @@ impl File {
 /// Where the repository cannot be read.
 pub(crate) fn run(steps: &Steps) -> Result<ExitCode, Error> {
     let problems = problems(steps)?;
-    Ok(if report(&problems) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report(&problems) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says what is wrong; whether nothing is.
@@ -95,28 +86,16 @@ fn files(steps: &Steps) -> Result<Vec<File>, Error> {
     let mut command = steps.command("git");
     command.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let program = crate::steps::shown(&command);
-    let output = command.output().map_err(|source| Error::Run {
-        program: program.clone(),
-        source,
-    })?;
+    let output = command.output().map_err(|source| Error::Run { program: program.clone(), source })?;
     if !output.status.success() {
-        return Err(Error::Failed {
-            program,
-            status: output.status.to_string(),
-        });
+        return Err(Error::Failed { program, status: output.status.to_string() });
     }
     let mut files = Vec::new();
-    for path in String::from_utf8_lossy(&output.stdout)
-        .split('\0')
-        .filter(|path| !path.is_empty())
-    {
+    for path in String::from_utf8_lossy(&output.stdout).split('\0').filter(|path| !path.is_empty()) {
         let place: PathBuf = steps.root.join(path);
         // Deleted and not yet committed, a link to a folder, or not text.
         if let Ok(text) = fs::read_to_string(&place) {
-            files.push(File {
-                path: path.to_owned(),
-                text,
-            });
+            files.push(File { path: path.to_owned(), text });
         }
     }
     Ok(files)

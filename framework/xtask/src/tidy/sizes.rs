@@ -25,36 +25,16 @@ pub(crate) fn check(files: &[File]) -> Vec<String> {
     let mut problems: Vec<String> = code
         .iter()
         .filter(|file| lines(file) > LONGEST)
-        .map(|file| {
-            format!(
-                "{} has {} lines; none may have more than {LONGEST}",
-                file.path,
-                lines(file)
-            )
-        })
+        .map(|file| format!("{} has {} lines; none may have more than {LONGEST}", file.path, lines(file)))
         .collect();
-    let mut all: Vec<usize> = code
-        .iter()
-        .filter(|file| file.is("rs"))
-        .map(|file| lines(file))
-        .collect();
+    let mut all: Vec<usize> = code.iter().filter(|file| file.is("rs")).map(|file| lines(file)).collect();
     all.sort_unstable();
-    let at = |percent: usize| {
-        all.get(all.len().saturating_sub(1) * percent / 100)
-            .copied()
-            .unwrap_or(0)
-    };
+    let at = |percent: usize| all.get(all.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0);
     if at(50) >= MEDIAN {
-        problems.push(format!(
-            "half of the files have {} lines or more; the aim is below {MEDIAN}",
-            at(50)
-        ));
+        problems.push(format!("half of the files have {} lines or more; the aim is below {MEDIAN}", at(50)));
     }
     if at(90) > MOST {
-        problems.push(format!(
-            "one file in ten has {} lines or more; the aim is at most {MOST}",
-            at(90)
-        ));
+        problems.push(format!("one file in ten has {} lines or more; the aim is at most {MOST}", at(90)));
     }
     problems
 }
@@ -88,10 +68,7 @@ mod tests {
             assert_eq!(check(&files).is_empty(), fine, "{path} {lines}");
         }
         let mut files = short;
-        files.push(File::new(
-            "src/table.rs",
-            &format!("// @generated\n{}", "x\n".repeat(2_000)),
-        ));
+        files.push(File::new("src/table.rs", &format!("// @generated\n{}", "x\n".repeat(2_000))));
         assert!(check(&files).is_empty());
     }
 
@@ -102,10 +79,6 @@ mod tests {
         assert!(check(&many(149, 10).collect::<Vec<_>>()).is_empty());
         assert_eq!(check(&many(150, 10).collect::<Vec<_>>()).len(), 1);
         let mixed: Vec<_> = many(100, 8).chain(many(451, 3)).collect();
-        assert!(
-            check(&mixed)
-                .iter()
-                .any(|problem| problem.contains("one file in ten"))
-        );
+        assert!(check(&mixed).iter().any(|problem| problem.contains("one file in ten")));
     }
 }

@@ -12,11 +12,7 @@ const UNCHECKED: &[&str] = &[
 ];
 
 /// Folders that belong to one person or machine.
-const PRIVATE: &[&str] = &[
-    concat!("/ro", "ot/"),
-    concat!("/ho", "me/"),
-    concat!("/Us", "ers/"),
-];
+const PRIVATE: &[&str] = &[concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
 /// Where the workspace's lints are taken on.
 const LINTS: &str = "[lints]\nworkspace = true";
@@ -30,9 +26,7 @@ pub(crate) fn check(files: &[File], root: &Path) -> Vec<String> {
             let at = format!("{}:{}", file.path, number + 1);
             let is_comment = line.trim_start().starts_with("//");
             if file.is("rs") && !is_comment && UNCHECKED.iter().any(|word| line.contains(word)) {
-                problems.push(format!(
-                    "{at}: code that the compiler does not check is forbidden here"
-                ));
+                problems.push(format!("{at}: code that the compiler does not check is forbidden here"));
             }
             let private = PRIVATE.iter().find(|path| line.contains(**path)).copied();
             if let Some(path) = private.or_else(|| line.contains(&root).then_some(root.as_str())) {
@@ -70,11 +64,7 @@ mod tests {
             ("a.sh", "cd /somewhere/clone".to_owned(), false),
             ("a.sh", "cd /usr/src".to_owned(), true),
             ("a/Cargo.toml", "[package]\nname = \"a\"\n".to_owned(), false),
-            (
-                "a/Cargo.toml",
-                format!("[package]\nname = \"a\"\n\n{LINTS}\n"),
-                true,
-            ),
+            ("a/Cargo.toml", format!("[package]\nname = \"a\"\n\n{LINTS}\n"), true),
             ("a/tests/ui/Cargo.toml", "[package]\n".to_owned(), true),
         ] {
             let problems = check(&[File::new(path, &text)], Path::new("/somewhere/clone"));

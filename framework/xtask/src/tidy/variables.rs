@@ -11,10 +11,8 @@ const REFERENCE: &str = "docs/reference/";
 
 /// Variables that code names and no page of the reference does.
 pub(crate) fn check(files: &[File]) -> Vec<String> {
-    let documented: Vec<_> = files
-        .iter()
-        .filter(|file| file.path.starts_with(REFERENCE) && file.is("md"))
-        .collect();
+    let documented: Vec<_> =
+        files.iter().filter(|file| file.path.starts_with(REFERENCE) && file.is("md")).collect();
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for file in files.iter().filter(|file| file.is("rs") && !file.is_test()) {
         for name in names(without_tests(&file.text)) {
@@ -36,9 +34,7 @@ fn without_tests(text: &str) -> &str {
 fn names(text: &str) -> Vec<&str> {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_name(c));
-    words
-        .filter(|word| word.len() > PREFIX.len() && word.starts_with(PREFIX))
-        .collect()
+    words.filter(|word| word.len() > PREFIX.len() && word.starts_with(PREFIX)).collect()
 }
 
 #[cfg(test)]
@@ -51,18 +47,14 @@ mod tests {
             "a/src/lib.rs",
             &format!("x(\"{PREFIX}ADDR\"); y(\"{PREFIX}LOG\");\n#[cfg(test)]\n\"{PREFIX}ADR\""),
         );
-        let page = File::new(
-            "docs/reference/configuration.md",
-            &format!("| `{PREFIX}ADDR` | … |\n{PREFIX}LOGS"),
-        );
+        let page =
+            File::new("docs/reference/configuration.md", &format!("| `{PREFIX}ADDR` | … |\n{PREFIX}LOGS"));
         let elsewhere = File::new("docs/guide.md", &format!("{PREFIX}LOG"));
         let test = File::new("a/tests/x.rs", &format!("{PREFIX}OTHER"));
         let problems = check(&[code, page, elsewhere, test]);
         assert_eq!(
             problems,
-            [format!(
-                "a/src/lib.rs names {PREFIX}LOG, and no page in docs/reference/ does"
-            )]
+            [format!("a/src/lib.rs names {PREFIX}LOG, and no page in docs/reference/ does")]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The table that a build ends with.
+//! The table of routes, that a build ends with too.
 
 use crate::terminal::{Look, bytes, count};
 use serde::Deserialize;
@@ -28,10 +28,7 @@ struct Cell {
 
 impl Cell {
     fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ..Self::default()
-        }
+        Self { text: text.into(), ..Self::default() }
     }
 
     fn look(mut self, look: Look) -> Self {
@@ -40,20 +37,12 @@ impl Cell {
     }
 
     fn number(text: String) -> Self {
-        Self {
-            text,
-            right: true,
-            ..Self::default()
-        }
+        Self { text, right: true, ..Self::default() }
     }
 
     /// Where there is nothing to say.
     fn none(right: bool) -> Self {
-        Self {
-            text: "–".into(),
-            look: Look::Dim,
-            right,
-        }
+        Self { text: "–".into(), look: Look::Dim, right }
     }
 
     fn or_none(text: Option<String>) -> Self {
@@ -61,11 +50,7 @@ impl Cell {
     }
 
     fn size(number: u64) -> Self {
-        if number == 0 {
-            Self::none(true)
-        } else {
-            Self::number(bytes(number))
-        }
+        if number == 0 { Self::none(true) } else { Self::number(bytes(number)) }
     }
 }
 
@@ -84,13 +69,24 @@ const HEAD: [(&str, bool); 9] = [
 /// The most tags that a row names.
 const TAGS: usize = 3;
 
+/// Of these columns, how many say what is declared; the rest says what a build made of it.
+const DECLARED: usize = 5;
+
+fn head() -> [Cell; 9] {
+    HEAD.map(|(text, right)| Cell { text: text.into(), look: Look::Dim, right })
+}
+
+/// The routes as the source code declares them.
+pub(crate) fn declared(routes: &[Route], color: bool) -> String {
+    let none = PageIndex::default();
+    let rows = std::iter::once(head().to_vec()).chain(routes.iter().map(|route| row(route, &none)));
+    let rows: Vec<_> = rows.map(|row| row.into_iter().take(DECLARED).collect()).collect();
+    lay_out(&rows, color)
+}
+
 /// The routes with what the build made of each, and the totals.
-pub(crate) fn routes(routes: &[Route], index: &PageIndex, manifest: &Manifest, color: bool) -> String {
-    let head = HEAD.map(|(text, right)| Cell {
-        text: text.into(),
-        look: Look::Dim,
-        right,
-    });
+pub(crate) fn built(routes: &[Route], index: &PageIndex, manifest: &Manifest, color: bool) -> String {
+    let head = HEAD.map(|(text, right)| Cell { text: text.into(), look: Look::Dim, right });
     let mut rows = vec![head.to_vec()];
     rows.extend(routes.iter().map(|route| row(route, index)));
     let mut text = lay_out(&rows, color);
@@ -122,21 +118,13 @@ pub(crate) fn routes(routes: &[Route], index: &PageIndex, manifest: &Manifest, c
 
 fn row(route: &Route, index: &PageIndex) -> Vec<Cell> {
     let pages = index.routes.get(&route.pattern);
-    let tags = pages
-        .map(|pages| pages.tags.as_slice())
-        .filter(|tags| !tags.is_empty())
-        .unwrap_or(&route.tags);
+    let tags =
+        pages.map(|pages| pages.tags.as_slice()).filter(|tags| !tags.is_empty()).unwrap_or(&route.tags);
     let stored = route.mode == "ssg" || route.mode == "isr";
     let number = |value: Option<u64>| {
-        value
-            .filter(|_| stored)
-            .map_or_else(|| Cell::none(true), |n| Cell::number(count(n)))
+        value.filter(|_| stored).map_or_else(|| Cell::none(true), |n| Cell::number(count(n)))
     };
-    let pattern = if route.closed {
-        format!("{} (closed)", route.pattern)
-    } else {
-        route.pattern.clone()
-    };
+    let pattern = if route.closed { format!("{} (closed)", route.pattern) } else { route.pattern.clone() };
     vec![
         Cell::new(pattern).look(Look::Bold),
         Cell::new(&route.mode).look(match route.mode.as_str() {
@@ -172,11 +160,7 @@ fn plural(number: u64, word: &str) -> String {
 fn lay_out(rows: &[Vec<Cell>], color: bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.text.chars().count())
-            .max()
-            .unwrap_or(0)
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
@@ -186,11 +170,7 @@ fn lay_out(rows: &[Vec<Cell>], color: bool) -> String {
             let padding = " ".repeat(width.saturating_sub(cell.text.chars().count()));
             let text = cell.look.paint(&cell.text, color);
             line.push_str("  ");
-            line.push_str(&if cell.right {
-                format!("{padding}{text}")
-            } else {
-                format!("{text}{padding}")
-            });
+            line.push_str(&if cell.right { format!("{padding}{text}") } else { format!("{text}{padding}") });
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -210,11 +190,7 @@ mod tests {
             {"name":"Item","pattern":"/items/:id","mode":"isr","revalidate":"60s","expire":"1h","tags":[],"closed":true},
             {"name":"Basket","pattern":"/basket","mode":"server","revalidate":null,"expire":null,"tags":[],"closed":false}
         ]"#;
-        let paths = |number: usize| {
-            (0..number)
-                .map(|n| (format!("/{n}"), format!("{n}.html")))
-                .collect()
-        };
+        let paths = |number: usize| (0..number).map(|n| (format!("/{n}"), format!("{n}.html"))).collect();
         let pages = |number, html_bytes, wasm_bytes, tags: &[&str]| RoutePages {
             paths: paths(number),
             html_bytes,
@@ -226,10 +202,7 @@ mod tests {
             version: VERSION,
             routes: BTreeMap::from([
                 ("/".to_owned(), pages(1, 4_200, 0, &[])),
-                (
-                    "/items/:id".to_owned(),
-                    pages(1_200, 9_800_000, 61_000, &["items", "a", "b", "c"]),
-                ),
+                ("/items/:id".to_owned(), pages(1_200, 9_800_000, 61_000, &["items", "a", "b", "c"])),
             ]),
         };
         let asset = |file: &str, br| Asset {
@@ -240,10 +213,7 @@ mod tests {
         let manifest = Manifest {
             version: VERSION,
             build_id: "0".repeat(16),
-            islands: Some(Islands {
-                script: "app.js".into(),
-                wasm: "app_bg.wasm".into(),
-            }),
+            islands: Some(Islands { script: "app.js".into(), wasm: "app_bg.wasm".into() }),
             assets: BTreeMap::from([
                 ("app.js".into(), asset("app.1.js", 4_000)),
                 ("app_bg.wasm".into(), asset("app_bg.1.wasm", 61_000)),
@@ -262,13 +232,24 @@ mod tests {
 
   3 routes · 1,201 pages (9.8 MB of HTML) · 2 assets · islands 65.0 kB (4.0 kB of script, 61.0 kB of wasm, by brotli)
 ";
-        assert_eq!(routes(&rows, &index, &manifest, false), expected);
+        assert_eq!(built(&rows, &index, &manifest, false), expected);
+    }
+
+    #[test]
+    fn what_is_declared_is_shown_without_what_only_a_build_knows() {
+        let (rows, ..) = example();
+        let expected = "  route                mode    age  expire  tags
+  /                    ssg     –    –       –
+  /items/:id (closed)  isr     60s  1h      –
+  /basket              server  –    –       –
+";
+        assert_eq!(declared(&rows, false), expected);
     }
 
     #[test]
     fn colours_do_not_move_the_columns() {
         let (rows, index, manifest) = example();
-        let painted = routes(&rows, &index, &manifest, true);
+        let painted = built(&rows, &index, &manifest, true);
         assert!(painted.contains("\u{1b}[32mssg\u{1b}[0m"));
         let mut plain = String::new();
         let mut skipping = false;
@@ -280,7 +261,7 @@ mod tests {
                 _ => {}
             }
         }
-        assert_eq!(plain, routes(&rows, &index, &manifest, false));
+        assert_eq!(plain, built(&rows, &index, &manifest, false));
     }
 
     #[test]
