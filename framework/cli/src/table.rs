@@ -118,8 +118,9 @@ pub(crate) fn built(routes: &[Route], index: &PageIndex, manifest: &Manifest, co
 
 fn row(route: &Route, index: &PageIndex) -> Vec<Cell> {
     let pages = index.routes.get(&route.pattern);
-    let tags =
-        pages.map(|pages| pages.tags.as_slice()).filter(|tags| !tags.is_empty()).unwrap_or(&route.tags);
+    let mut tags = route.tags.clone();
+    let carried = pages.map(|pages| pages.tags.as_slice()).unwrap_or_default();
+    tags.extend(carried.iter().filter(|tag| !route.tags.contains(tag)).cloned());
     let stored = route.mode == "ssg" || route.mode == "isr";
     let number = |value: Option<u64>| {
         value.filter(|_| stored).map_or_else(|| Cell::none(true), |n| Cell::number(count(n)))
@@ -135,7 +136,7 @@ fn row(route: &Route, index: &PageIndex) -> Vec<Cell> {
         }),
         Cell::or_none(route.revalidate.clone()),
         Cell::or_none(route.expire.clone()),
-        Cell::or_none(shorten(tags)),
+        Cell::or_none(shorten(&tags)),
         number(pages.map(|pages| pages.paths.len() as u64)),
         Cell::size(pages.map_or(0, |pages| pages.html_bytes)),
         Cell::size(pages.map_or(0, |pages| pages.script_bytes)),
