@@ -46,12 +46,8 @@ pub fn diff(old: &str, new: &str) -> Patch {
         return Patch::None;
     }
     let (old_pieces, new_pieces): (Vec<_>, Vec<_>) = (Pieces::of(old).collect(), Pieces::of(new).collect());
-    let start: usize = old_pieces
-        .iter()
-        .zip(&new_pieces)
-        .take_while(|(a, b)| a == b)
-        .map(|(piece, _)| piece.len())
-        .sum();
+    let start: usize =
+        old_pieces.iter().zip(&new_pieces).take_while(|(a, b)| a == b).map(|(piece, _)| piece.len()).sum();
     // What begins and ends alike must not be counted twice.
     let room = old.len().min(new.len()) - start;
     let mut end = 0;
@@ -61,21 +57,15 @@ pub fn diff(old: &str, new: &str) -> Patch {
         }
         end += a.len();
     }
-    let (Some(before), Some(removed), Some(insert)) = (
-        old.get(..start),
-        old.get(start..old.len() - end),
-        new.get(start..new.len() - end),
-    ) else {
+    let (Some(before), Some(removed), Some(insert)) =
+        (old.get(..start), old.get(start..old.len() - end), new.get(start..new.len() - end))
+    else {
         return Patch::Whole { html: new.to_owned() };
     };
     if insert.len() + SPLICE_OVERHEAD >= new.len() {
         return Patch::Whole { html: new.to_owned() };
     }
-    Patch::Splice {
-        at: utf16_len(before),
-        remove: utf16_len(removed),
-        insert: insert.to_owned(),
-    }
+    Patch::Splice { at: utf16_len(before), remove: utf16_len(removed), insert: insert.to_owned() }
 }
 
 impl Patch {
@@ -123,10 +113,7 @@ pub enum Message {
 impl Message {
     /// The whole of a version.
     pub fn whole(v: Version, html: &str) -> Self {
-        Self::Whole {
-            v,
-            html: html.to_owned(),
-        }
+        Self::Whole { v, html: html.to_owned() }
     }
 
     /// What turns one version into another; none where they are the same.
@@ -134,13 +121,9 @@ impl Message {
         match diff(base.1, new.1) {
             Patch::None => None,
             Patch::Whole { html } => Some(Self::Whole { v: new.0, html }),
-            Patch::Splice { at, remove, insert } => Some(Self::Splice {
-                v: new.0,
-                base: base.0,
-                at,
-                del: remove,
-                ins: insert,
-            }),
+            Patch::Splice { at, remove, insert } => {
+                Some(Self::Splice { v: new.0, base: base.0, at, del: remove, ins: insert })
+            }
         }
     }
 
@@ -174,39 +157,14 @@ mod tests {
         let table = [
             ("a text grows at its end", "<p>12</p>", "<p>123</p>", "123"),
             ("a text grows at its start", "<p>12</p>", "<p>012</p>", "012"),
-            (
-                "an attribute changes",
-                "<p class=\"ab\">x</p>",
-                "<p class=\"ac\">x</p>",
-                "<p class=\"ac\">",
-            ),
+            ("an attribute changes", "<p class=\"ab\">x</p>", "<p class=\"ac\">x</p>", "<p class=\"ac\">"),
             ("an entity changes", "<p>a&amp;b</p>", "<p>a&lt;b</p>", "a&lt;b"),
             ("a tag changes its name", "<em>x</em>", "<b>x</b>", "<b>x</b>"),
-            (
-                "a character beyond the basic plane changes its second half",
-                "<p>a😀</p>",
-                "<p>a😁</p>",
-                "a😁",
-            ),
-            (
-                "an element is added beside its like",
-                "<li>x</li>",
-                "<li>x</li><li>x</li>",
-                "<li>x</li>",
-            ),
-            (
-                "two texts change",
-                "<p>1</p><hr><p>2</p>",
-                "<p>3</p><hr><p>4</p>",
-                "3</p><hr><p>4",
-            ),
+            ("a character beyond the basic plane changes its second half", "<p>a😀</p>", "<p>a😁</p>", "a😁"),
+            ("an element is added beside its like", "<li>x</li>", "<li>x</li><li>x</li>", "<li>x</li>"),
+            ("two texts change", "<p>1</p><hr><p>2</p>", "<p>3</p><hr><p>4</p>", "3</p><hr><p>4"),
             ("a text goes", "<p>1</p>", "<p></p>", ""),
-            (
-                "a script's text changes",
-                "<script>'<p>1'</script>",
-                "<script>'<p>2'</script>",
-                "'<p>2'",
-            ),
+            ("a script's text changes", "<script>'<p>1'</script>", "<script>'<p>2'</script>", "'<p>2'"),
         ];
         for (name, old, new, expected) in table {
             let (old, new) = (page(old), page(new));
@@ -222,18 +180,9 @@ mod tests {
     #[test]
     fn positions_count_utf16_units() {
         let pad = "x".repeat(200);
-        let patch = diff(
-            &format!("<b>é😀</b><p>1</p>{pad}"),
-            &format!("<b>é😀</b><p>2</p>{pad}"),
-        );
-        assert!(
-            matches!(patch, Patch::Splice { at: 13, .. }),
-            "3 + 3 + 4 + 3, not {patch:?}"
-        );
-        let patch = diff(
-            &format!("<b>é😀</b>{pad}<p>😀</p>"),
-            &format!("<b>é😀</b>{pad}<p>2</p>"),
-        );
+        let patch = diff(&format!("<b>é😀</b><p>1</p>{pad}"), &format!("<b>é😀</b><p>2</p>{pad}"));
+        assert!(matches!(patch, Patch::Splice { at: 13, .. }), "3 + 3 + 4 + 3, not {patch:?}");
+        let patch = diff(&format!("<b>é😀</b>{pad}<p>😀</p>"), &format!("<b>é😀</b>{pad}<p>2</p>"));
         assert!(matches!(patch, Patch::Splice { remove: 2, .. }), "{patch:?}");
     }
 
@@ -242,25 +191,12 @@ mod tests {
         let table = [(3, 0), (1, 2), (usize::MAX, 1), (1, usize::MAX)];
         for (at, remove) in table {
             assert_eq!(
-                Patch::Splice {
-                    at,
-                    remove,
-                    insert: String::new()
-                }
-                .apply("ab"),
+                Patch::Splice { at, remove, insert: String::new() }.apply("ab"),
                 None,
                 "{at} {remove}"
             );
         }
-        assert_eq!(
-            Patch::Splice {
-                at: 1,
-                remove: 0,
-                insert: String::new()
-            }
-            .apply("😀"),
-            None
-        );
+        assert_eq!(Patch::Splice { at: 1, remove: 0, insert: String::new() }.apply("😀"), None);
     }
 
     #[test]
@@ -271,15 +207,9 @@ mod tests {
         let at = utf16_len(&old[..old.find("1<").unwrap()]);
         assert_eq!(
             splice,
-            format!(
-                r#"{{"v":"{v2}","base":"{v1}","at":{at},"del":1,"ins":"{}2\n"}}"#,
-                '\u{2028}'
-            )
+            format!(r#"{{"v":"{v2}","base":"{v1}","at":{at},"del":1,"ins":"{}2\n"}}"#, '\u{2028}')
         );
-        assert_eq!(
-            Message::whole(v1, "<p>\"").to_json(),
-            format!(r#"{{"v":"{v1}","html":"<p>\""}}"#)
-        );
+        assert_eq!(Message::whole(v1, "<p>\"").to_json(), format!(r#"{{"v":"{v1}","html":"<p>\""}}"#));
         assert_eq!(Message::between((v1, &old), (v1, &old)), None);
     }
 

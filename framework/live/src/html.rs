@@ -23,10 +23,7 @@ const RAW_TEXT: [&str; 4] = ["script", "style", "textarea", "title"];
 impl<'a> Pieces<'a> {
     /// Cuts `html`.
     pub fn of(html: &'a str) -> Self {
-        Self {
-            rest: html,
-            raw: None,
-        }
+        Self { rest: html, raw: None }
     }
 
     fn end_of_next(&mut self) -> usize {
@@ -79,11 +76,8 @@ pub fn inner_body(html: &str) -> &str {
         let tag = pieces.next().and_then(tag_name).filter(|_| !is_text);
         if tag.is_some_and(|name| name.eq_ignore_ascii_case("body")) {
             let inner = pieces.rest;
-            let is_end = |at: &usize| {
-                inner
-                    .get(at + 2..at + 6)
-                    .is_some_and(|name| name.eq_ignore_ascii_case("body"))
-            };
+            let is_end =
+                |at: &usize| inner.get(at + 2..at + 6).is_some_and(|name| name.eq_ignore_ascii_case("body"));
             let end = inner.rmatch_indices("</").map(|(at, _)| at).find(is_end);
             return inner.get(..end.unwrap_or(inner.len())).unwrap_or(inner);
         }
@@ -94,11 +88,8 @@ pub fn inner_body(html: &str) -> &str {
 /// The name of a start tag; none for anything else.
 fn tag_name(piece: &str) -> Option<&str> {
     let name = piece.strip_prefix('<')?;
-    let end = name
-        .find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>')
-        .unwrap_or(name.len());
-    name.get(..end)
-        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+    let end = name.find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>').unwrap_or(name.len());
+    name.get(..end).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 /// Whether a tag or comment starts here: a `<` followed by anything else is text.
@@ -146,8 +137,7 @@ fn end_of_raw_text(html: &str, name: &str) -> usize {
     html.match_indices("</")
         .map(|(at, _)| at)
         .find(|&at| {
-            html.get(at + 2..at + 2 + name.len())
-                .is_some_and(|found| found.eq_ignore_ascii_case(name))
+            html.get(at + 2..at + 2 + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name))
         })
         .unwrap_or(html.len())
 }
@@ -167,14 +157,8 @@ mod tests {
             ("a < b <c", &["a < b ", "<c"]),
             ("1<2", &["1<2"]),
             ("<>x</>", &["<>x</>"]),
-            (
-                "a<!>b<!-- <p> -->c<!---->d",
-                &["a", "<!>", "b", "<!-- <p> -->", "c", "<!---->", "d"],
-            ),
-            (
-                "<script>if (a<b) '</p>'</script>x",
-                &["<script>", "if (a<b) '</p>'", "</script>", "x"],
-            ),
+            ("a<!>b<!-- <p> -->c<!---->d", &["a", "<!>", "b", "<!-- <p> -->", "c", "<!---->", "d"]),
+            ("<script>if (a<b) '</p>'</script>x", &["<script>", "if (a<b) '</p>'", "</script>", "x"]),
             ("<TEXTAREA><b></textarea>", &["<TEXTAREA>", "<b>", "</textarea>"]),
             ("<style></style>", &["<style>", "</style>"]),
             ("<titlebar><b>", &["<titlebar>", "<b>"]),
@@ -190,10 +174,7 @@ mod tests {
     fn the_body_is_found_past_text_that_looks_like_one() {
         let table = [
             ("<p>x</p>", "<p>x</p>"),
-            (
-                "<html><head><title><body></title></head><BODY a='>'>x</body></html>",
-                "x",
-            ),
+            ("<html><head><title><body></title></head><BODY a='>'>x</body></html>", "x"),
             ("<body>a</body>b</body>", "a</body>b"),
             ("<body>open</b>", "open</b>"),
             ("<body>x</BODY></html>", "x"),

@@ -34,7 +34,7 @@ pub mod version;
 
 pub use diff::{Message, Patch};
 pub use error::Error;
-pub use hub::{Event, Hub, Limits, Pace, Source, Subscription};
+pub use hub::{Event, Hub, Limits, Pace, Rendered, Source, Subscription};
 pub use pending::Pending;
 pub use scripts::{ISLANDS_JS, LIVE_JS};
 pub use version::{Since, Version};

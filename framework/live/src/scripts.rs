@@ -19,10 +19,7 @@ pub const ISLANDS_JS: &str = include_str!("scripts/islands.js");
 /// assert_eq!(tropos_live::scripts::slim("// why\nif (a) {\n  b() // c\n}\n"), "if (a) {\nb() // c\n}\n");
 /// ```
 pub fn slim(script: &str) -> String {
-    let lines = script
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("//"));
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
@@ -34,14 +31,8 @@ mod tests {
     fn the_scripts_may_be_slimmed() {
         for script in [LIVE_JS, ISLANDS_JS] {
             for line in script.lines() {
-                assert!(
-                    line.matches('`').count() % 2 == 0,
-                    "a string over more than one line: {line}"
-                );
-                assert!(
-                    !line.contains("/*"),
-                    "a comment that `slim` does not know: {line}"
-                );
+                assert!(line.matches('`').count() % 2 == 0, "a string over more than one line: {line}");
+                assert!(!line.contains("/*"), "a comment that `slim` does not know: {line}");
             }
             let slim = slim(script);
             assert!(!slim.contains("\n//") && slim.len() < script.len());

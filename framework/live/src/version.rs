@@ -21,10 +21,7 @@ impl Version {
     /// The version of this HTML.
     pub fn of(html: &str) -> Self {
         let hash = blake3::hash(html.as_bytes());
-        let (half, _) = hash
-            .as_bytes()
-            .split_first_chunk::<16>()
-            .unwrap_or((&[0; 16], &[]));
+        let (half, _) = hash.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
         Self(u128::from_be_bytes(*half))
     }
 }
@@ -93,16 +90,11 @@ impl Since {
     /// ```
     pub fn read(last_event_id: Option<&str>, query: Option<&str>) -> Self {
         let in_query = |name: &str| {
-            query?.split('&').find_map(|pair| {
-                pair.strip_prefix(name)?
-                    .strip_prefix('=')?
-                    .parse::<Version>()
-                    .ok()
-            })
+            query?
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<Version>().ok())
         };
-        let held = last_event_id
-            .and_then(|id| id.parse().ok())
-            .or_else(|| in_query("base"));
+        let held = last_event_id.and_then(|id| id.parse().ok()).or_else(|| in_query("base"));
         match (held, in_query("since")) {
             (Some(version), _) => Self::Held(version),
             (None, Some(version)) => Self::Shown(version),
@@ -119,14 +111,8 @@ mod tests {
     fn what_is_no_version_is_refused() {
         let good = "ab".repeat(16);
         assert!(good.parse::<Version>().is_ok());
-        let table = [
-            "",
-            "1",
-            &good[1..],
-            &format!("{good}0"),
-            &good.to_uppercase(),
-            &format!("+{}", &good[1..]),
-        ];
+        let table =
+            ["", "1", &good[1..], &format!("{good}0"), &good.to_uppercase(), &format!("+{}", &good[1..])];
         for text in table {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
@@ -144,33 +130,13 @@ mod tests {
         let [one, two, three] = ["1", "2", "3"].map(Version::of);
         let table = [
             (None, None, Since::Nothing),
-            (
-                Some(one.to_string()),
-                Some(format!("base={two}&since={three}")),
-                Since::Held(one),
-            ),
-            (
-                Some("junk".to_owned()),
-                Some(format!("since={three}&base={two}")),
-                Since::Held(two),
-            ),
-            (
-                None,
-                Some(format!("base=junk&since={three}")),
-                Since::Shown(three),
-            ),
-            (
-                None,
-                Some(format!("xsince={three}&since2={three}&since")),
-                Since::Nothing,
-            ),
+            (Some(one.to_string()), Some(format!("base={two}&since={three}")), Since::Held(one)),
+            (Some("junk".to_owned()), Some(format!("since={three}&base={two}")), Since::Held(two)),
+            (None, Some(format!("base=junk&since={three}")), Since::Shown(three)),
+            (None, Some(format!("xsince={three}&since2={three}&since")), Since::Nothing),
         ];
         for (id, query, expected) in table {
-            assert_eq!(
-                Since::read(id.as_deref(), query.as_deref()),
-                expected,
-                "{id:?} {query:?}"
-            );
+            assert_eq!(Since::read(id.as_deref(), query.as_deref()), expected, "{id:?} {query:?}");
         }
     }
 }

@@ -88,9 +88,7 @@ async fn a_page_that_comes_back_one_change_late_is_sent_that_change_and_two_late
 #[tokio::test(start_paused = true)]
 async fn a_hundred_watchers_cost_one_render_a_change() {
     let (hub, page) = (Hub::default(), TestPage::new("1"));
-    let mut streams: Vec<_> = (0..100)
-        .map(|_| watch(&hub, "/", &page, Since::Nothing).unwrap())
-        .collect();
+    let mut streams: Vec<_> = (0..100).map(|_| watch(&hub, "/", &page, Since::Nothing).unwrap()).collect();
     for value in ["1", "2", "3"] {
         page.set(value);
         let renders = page.renders();
@@ -120,9 +118,7 @@ async fn a_first_render_that_is_there_already_is_not_made_again() {
     let (hub, page) = (Hub::default(), TestPage::new("1"));
     let first = page.read();
     let since = Since::Shown(Version::of(&first.0));
-    let mut stream = hub
-        .watch("/".into(), Arc::new(page.clone()), Some(first), since)
-        .unwrap();
+    let mut stream = hub.watch("/".into(), Arc::new(page.clone()), Some(first), since).unwrap();
     after(SECOND).await;
     assert!(stream.next().now_or_never().is_none());
     assert_eq!(page.renders(), 0);
@@ -134,9 +130,7 @@ async fn a_change_between_render_and_subscribe_is_sent() {
     let first = page.read();
     let since = Since::Shown(Version::of(&first.0));
     page.set("2");
-    let mut stream = hub
-        .watch("/".into(), Arc::new(page.clone()), Some(first), since)
-        .unwrap();
+    let mut stream = hub.watch("/".into(), Arc::new(page.clone()), Some(first), since).unwrap();
     assert!(data_of(&stream.next().await.unwrap()).contains("2"));
 }
 
@@ -170,10 +164,7 @@ async fn a_page_that_joins_is_never_sent_a_render_older_than_its_own() {
     let mut joined = watch(&hub, "/", &page, Since::Shown(page.version())).unwrap();
     assert!(joined.next().now_or_never().is_none());
     after(SECOND).await;
-    assert!(
-        joined.next().now_or_never().is_none(),
-        "it shows the newest already"
-    );
+    assert!(joined.next().now_or_never().is_none(), "it shows the newest already");
 
     // The same while a render of older data is under way.
     page.hold_renders();
@@ -183,10 +174,7 @@ async fn a_page_that_joins_is_never_sent_a_render_older_than_its_own() {
     let mut joined = watch(&hub, "/", &page, Since::Shown(page.version())).unwrap();
     page.release_renders();
     after(SECOND).await;
-    assert!(
-        joined.next().now_or_never().is_none(),
-        "it shows the newest already"
-    );
+    assert!(joined.next().now_or_never().is_none(), "it shows the newest already");
     page.set("5");
     assert!(data_of(&joined.next().await.unwrap()).contains("5"));
 }
@@ -232,10 +220,7 @@ async fn a_storm_costs_a_render_a_pause_and_its_last_change_is_sent() {
     assert!(stream.next().now_or_never().is_none());
     // The first at once, and the last after the storm.
     let renders = (page.renders() - renders) as u128;
-    assert!(
-        (2..=pauses + 2).contains(&renders),
-        "{renders} in {pauses} pauses"
-    );
+    assert!((2..=pauses + 2).contains(&renders), "{renders} in {pauses} pauses");
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,20 +259,22 @@ async fn a_slow_reader_is_sent_the_newest_only() {
 async fn a_render_that_looks_the_same_is_not_sent() {
     let (hub, page) = (Hub::default(), TestPage::new("1"));
     let mut stream = watch(&hub, "/", &page, Since::Nothing).unwrap();
-    stream.next().await.unwrap();
-    page.set("1");
+    let one = stream.next().await.unwrap();
+    page.set("2");
+    let two = stream.next().await.unwrap();
+    page.set("2");
     after(SECOND).await;
-    assert_eq!(page.renders(), 2);
+    assert_eq!(page.renders(), 3);
     assert!(stream.next().now_or_never().is_none());
+    // Nor does it take from a late comer the change that it made no difference to.
+    let mut late = watch(&hub, "/", &page, Since::Held(one.id)).unwrap();
+    assert_eq!(late.next().await, Some(two));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_render_is_tried_again_later_and_later() {
     for failure in [page::Outcome::Fails, page::Outcome::Panics, page::Outcome::Hangs] {
-        let pace = Pace {
-            render_timeout: Duration::from_millis(1),
-            ..Pace::default()
-        };
+        let pace = Pace { render_timeout: Duration::from_millis(1), ..Pace::default() };
         let (hub, page) = (Hub::new(Limits::default(), pace), TestPage::new("1"));
         let mut stream = watch(&hub, "/", &page, Since::Nothing).unwrap();
         stream.next().await.unwrap();
@@ -318,9 +305,7 @@ async fn a_failing_render_is_tried_again_later_and_later() {
         page.set("3");
         after(Duration::from_millis(100)).await;
         page.set_outcome(page::Outcome::Renders);
-        let event = tokio::time::timeout(2 * SECOND, stream.next())
-            .await
-            .expect("tried again after 1 s");
+        let event = tokio::time::timeout(2 * SECOND, stream.next()).await.expect("tried again after 1 s");
         assert!(data_of(&event.unwrap()).contains("3"));
     }
 }
@@ -349,28 +334,15 @@ async fn the_last_watcher_ends_the_renders() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_full_takes_no_more_and_takes_again_once_somebody_left() {
-    let limits = Limits {
-        watchers: 3,
-        keys: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { watchers: 3, keys: 2, ..Limits::default() };
     let (hub, page) = (Hub::new(limits, Pace::default()), TestPage::new("1"));
     let a = watch(&hub, "/a", &page, Since::Nothing).unwrap();
     let b = watch(&hub, "/b", &page, Since::Nothing).unwrap();
-    assert_eq!(
-        watch(&hub, "/c", &page, Since::Nothing).err(),
-        Some(Error::Full {
-            what: "keys",
-            limit: 2
-        })
-    );
+    assert_eq!(watch(&hub, "/c", &page, Since::Nothing).err(), Some(Error::Full { what: "keys", limit: 2 }));
     let _again = watch(&hub, "/a", &page, Since::Nothing).unwrap();
     assert_eq!(
         watch(&hub, "/a", &page, Since::Nothing).err(),
-        Some(Error::Full {
-            what: "watchers",
-            limit: 3
-        })
+        Some(Error::Full { what: "watchers", limit: 3 })
     );
     assert_eq!((hub.watchers(), hub.keys()), (3, 2));
     drop((a, b));
@@ -379,15 +351,11 @@ async fn what_is_full_takes_no_more_and_takes_again_once_somebody_left() {
 
 #[tokio::test(start_paused = true)]
 async fn renders_at_a_time_are_bounded() {
-    let limits = Limits {
-        renders: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { renders: 2, ..Limits::default() };
     let (hub, page) = (Hub::new(limits, Pace::default()), TestPage::new("1"));
     page.hold_renders();
-    let mut streams: Vec<_> = (0..10)
-        .map(|n| watch(&hub, &n.to_string(), &page, Since::Nothing).unwrap())
-        .collect();
+    let mut streams: Vec<_> =
+        (0..10).map(|n| watch(&hub, &n.to_string(), &page, Since::Nothing).unwrap()).collect();
     after(SECOND).await;
     assert_eq!(page.renders(), 2);
     page.release_renders();

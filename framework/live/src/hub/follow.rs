@@ -35,18 +35,7 @@ impl<S: Source + ?Sized> Follower<S> {
         let mark = first.as_ref().map(|(_, mark)| mark.clone());
         let first = first.map(|(html, mark)| Arc::new(Snapshot::new(0, html, source.clone(), mark, None)));
         let (publish, newest) = watch::channel(first);
-        (
-            Self {
-                key,
-                source,
-                mark,
-                publish,
-                begun: Arc::default(),
-                pace,
-                renders,
-            },
-            newest,
-        )
+        (Self { key, source, mark, publish, begun: Arc::default(), pace, renders }, newest)
     }
 
     pub(super) fn begun(&self) -> Arc<AtomicU64> {
@@ -105,8 +94,6 @@ impl<S: Source + ?Sized> Follower<S> {
 impl Pace {
     /// How long to wait before the next try, after so many failures before the last.
     fn after_failures(&self, failures: u32) -> Duration {
-        self.first_retry
-            .saturating_mul(2_u32.saturating_pow(failures))
-            .min(self.longest_retry)
+        self.first_retry.saturating_mul(2_u32.saturating_pow(failures)).min(self.longest_retry)
     }
 }

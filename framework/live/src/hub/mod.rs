@@ -24,6 +24,9 @@ use tokio::{
 };
 use tropos_core::Failure;
 
+/// The inner HTML of a page's body with the mark under which it was read, or why there is none.
+pub type Rendered<M> = Result<(Arc<str>, M), Failure>;
+
 /// A page that can be rendered again.
 pub trait Source: Send + Sync + 'static {
     /// When a render read its data: what [`changed`](Self::changed) compares with.
@@ -31,7 +34,7 @@ pub trait Source: Send + Sync + 'static {
 
     /// Renders the page. The mark must be taken **before** the first read: a change during the render then counts as
     /// one after it, and is rendered again.
-    fn render(&self) -> BoxFuture<'static, Result<(Arc<str>, Self::Mark), Failure>>;
+    fn render(&self) -> BoxFuture<'static, Rendered<Self::Mark>>;
 
     /// Resolves once something that the render read has changed since `mark`; at once if it already has.
     fn changed(&self, mark: Self::Mark) -> BoxFuture<'static, ()>;
@@ -51,11 +54,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            watchers: 10_000,
-            keys: 10_000,
-            renders: 64,
-        }
+        Self { watchers: 10_000, keys: 10_000, renders: 64 }
     }
 }
 
@@ -127,12 +126,7 @@ impl Hub {
     pub fn new(limits: Limits, pace: Pace) -> Self {
         // A hub that may render nothing would leave every page waiting without a word.
         let renders = Arc::new(Semaphore::new(limits.renders.clamp(1, Semaphore::MAX_PERMITS)));
-        Self(Arc::new(Inner {
-            limits,
-            pace,
-            renders,
-            state: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { limits, pace, renders, state: Mutex::default() }))
     }
 
     /// Watches the page under `key`. All who watch one key share its source and its renders, so **whatever is personal
@@ -153,27 +147,16 @@ impl Hub {
         first: Option<(Arc<str>, S::Mark)>,
         since: Since,
     ) -> Result<Subscription, Error> {
-        let Inner {
-            limits,
-            pace,
-            renders,
-            ..
-        } = &*self.0;
+        let Inner { limits, pace, renders, .. } = &*self.0;
         let mut state = self.state();
         if state.closed {
             return Err(Error::Closed);
         }
         if state.watchers >= limits.watchers {
-            return Err(Error::Full {
-                what: "watchers",
-                limit: limits.watchers,
-            });
+            return Err(Error::Full { what: "watchers", limit: limits.watchers });
         }
         if !state.pages.contains_key(&key) && state.pages.len() >= limits.keys {
-            return Err(Error::Full {
-                what: "keys",
-                limit: limits.keys,
-            });
+            return Err(Error::Full { what: "keys", limit: limits.keys });
         }
         state.watchers += 1;
         state.made += 1;
@@ -181,26 +164,11 @@ impl Hub {
         let page = state.pages.entry(key.clone()).or_insert_with_key(|key| {
             let (follower, newest) = Follower::new(key.clone(), source, first, *pace, renders.clone());
             let begun = follower.begun();
-            Page {
-                id,
-                watchers: 0,
-                newest,
-                begun,
-                task: tokio::spawn(follower.run()).abort_handle(),
-            }
+            Page { id, watchers: 0, newest, begun, task: tokio::spawn(follower.run()).abort_handle() }
         });
         page.watchers += 1;
-        let place = Place {
-            hub: self.clone(),
-            key,
-            id: page.id,
-        };
-        Ok(Subscription::new(
-            place,
-            page.newest.clone(),
-            page.begun.load(Ordering::SeqCst),
-            since,
-        ))
+        let place = Place { hub: self.clone(), key, id: page.id };
+        Ok(Subscription::new(place, page.newest.clone(), page.begun.load(Ordering::SeqCst), since))
     }
 
     /// Ends every stream under `key`, as after a log-out: who may still see the page connects again.

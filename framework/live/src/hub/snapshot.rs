@@ -37,19 +37,9 @@ impl Snapshot {
             Some((before.version, message.to_json().into()))
         });
         // Unconstrained: a task that has used up its share of a turn would be told "not yet" whatever is true.
-        let outdated = move || {
-            tokio::task::unconstrained(source.changed(mark.clone()))
-                .now_or_never()
-                .is_some()
-        };
-        Self {
-            version,
-            html,
-            number,
-            step,
-            whole: OnceLock::new(),
-            outdated: Box::new(outdated),
-        }
+        let outdated =
+            move || tokio::task::unconstrained(source.changed(mark.clone())).now_or_never().is_some();
+        Self { version, html, number, step, whole: OnceLock::new(), outdated: Box::new(outdated) }
     }
 
     /// Whether something that it read has changed since.
@@ -59,9 +49,7 @@ impl Snapshot {
 
     /// The message for somebody who holds nothing.
     pub(super) fn whole(&self) -> Arc<str> {
-        self.whole
-            .get_or_init(|| Message::whole(self.version, &self.html).to_json().into())
-            .clone()
+        self.whole.get_or_init(|| Message::whole(self.version, &self.html).to_json().into()).clone()
     }
 
     /// The message for somebody who holds `base`, where it was the version before.

@@ -39,12 +39,7 @@ impl Subscription {
         begun: u64,
         since: Since,
     ) -> Self {
-        Self {
-            newest,
-            known: Known::Since(since),
-            joined: Some(begun),
-            _place: place,
-        }
+        Self { newest, known: Known::Since(since), joined: Some(begun), _place: place }
     }
 
     /// The next event; none once the hub has ended the stream. What came and went unseen since the last call is left

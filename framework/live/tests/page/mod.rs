@@ -1,4 +1,5 @@
 //! A page whose data the test owns.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests: a failure here is the test's")]
 
 use futures::future::BoxFuture;
 use std::sync::{
@@ -7,7 +8,7 @@ use std::sync::{
 };
 use tokio::sync::watch;
 use tropos_core::Failure;
-use tropos_live::{Event, Message, Source, Version};
+use tropos_live::{Event, Message, Rendered, Source, Version};
 
 /// What a render does.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +53,7 @@ impl TestPage {
 
     /// What a render would give now. Long enough for a splice to be the shorter message.
     pub(crate) fn html(&self) -> String {
-        format!(
-            "<header>{}</header><p>{}</p>",
-            "padding ".repeat(30),
-            self.0.value.lock().unwrap()
-        )
+        format!("<header>{}</header><p>{}</p>", "padding ".repeat(30), self.0.value.lock().unwrap())
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -100,7 +97,7 @@ impl TestPage {
 impl Source for TestPage {
     type Mark = u64;
 
-    fn render(&self) -> BoxFuture<'static, Result<(Arc<str>, u64), Failure>> {
+    fn render(&self) -> BoxFuture<'static, Rendered<u64>> {
         let this = self.clone();
         this.0.renders.fetch_add(1, SeqCst);
         let outcome = *this.0.outcome.lock().unwrap();
@@ -120,12 +117,7 @@ impl Source for TestPage {
         let this = self.clone();
         Box::pin(async move {
             if !this.0.outdated.load(SeqCst) {
-                this.0
-                    .number
-                    .subscribe()
-                    .wait_for(|number| *number > mark)
-                    .await
-                    .unwrap();
+                this.0.number.subscribe().wait_for(|number| *number > mark).await.unwrap();
             }
         })
     }

@@ -1,0 +1,72 @@
+// A small server of live pages, whose every answer the test decides.
+
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+
+const scripts = new URL('../../framework/live/src/scripts/', import.meta.url)
+
+// In place of an application's wasm module: each island counts how often it was hydrated, and by what it was preceded.
+const islands = `
+globalThis.calls = []
+export default async function init({ module_or_path }) { calls.push('init ' + new URL(module_or_path).pathname) }
+export function hydrate() { calls.push('hydrate') }
+export function Counter(element) {
+  calls.push('Counter ' + (element.dataset.props ?? ''))
+  const button = element.querySelector('button')
+  button.textContent = JSON.parse(element.dataset.props ?? '0')
+  button.onclick = () => (button.textContent = Number(button.textContent) + 1)
+}
+export async function Outer(element) {
+  calls.push('Outer')
+  const children = element.querySelector('leptos-children')
+  if (children) children.$$on_hydrate = () => calls.push('children of Outer')
+  await Promise.resolve()
+}
+export function Inner() { calls.push('Inner') }
+export function Broken() { throw new Error('on purpose') }
+`
+
+/** Listens on a free port. `page` is the body of the page, `stream` answers the event stream. */
+export async function listen() {
+  const state = { head: '', page: '', stream: refuse, requests: [] }
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url, 'http://localhost')
+    const answer = (type, text) => response.writeHead(200, { 'content-type': type }).end(text)
+    if (url.pathname === '/stream') {
+      state.requests.push({ query: url.search, lastEventId: request.headers['last-event-id'] })
+      state.stream(response, state.requests.length)
+    } else if (url.pathname === '/app.js') answer('text/javascript', islands)
+    else if (url.pathname === '/live.js' || url.pathname === '/islands.js')
+      answer('text/javascript', await readFile(new URL(url.pathname.slice(1), scripts)))
+    else if (url.pathname === '/')
+      answer(
+        'text/html; charset=utf-8',
+        `<!doctype html><html><head><link rel="icon" href="data:,">${state.head}</head><body>${state.page}</body></html>`,
+      )
+    else response.writeHead(404).end()
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  state.url = `http://127.0.0.1:${server.address().port}/`
+  state.close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return state
+}
+
+export function refuse(response) {
+  response.writeHead(503).end()
+}
+
+/** A stream that sends these messages, and stays open. */
+export function sending(...messages) {
+  return (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    response.write('retry: 50\n\n')
+    for (const message of messages) send(response, message)
+  }
+}
+
+export function send(response, message) {
+  response.write(`id: ${message.v}\ndata: ${JSON.stringify(message)}\n\n`)
+}
