@@ -130,12 +130,8 @@ impl<V: Value> Cache<V> {
         else {
             return Served::failed(Failure::new("the cache is gone"), Miss::Absent);
         };
-        let plan = Plan {
-            key: key.clone(),
-            ages: request.ages,
-            negative: request.negative,
-            tags: request.tags,
-        };
+        let plan =
+            Plan { key: key.clone(), ages: request.ages, negative: request.negative, tags: request.tags };
         let mut start = Some((plan, produce));
         let mut waited_for = None;
         loop {
@@ -143,33 +139,18 @@ impl<V: Value> Cache<V> {
             let why = match found {
                 Some((entry, Decision::Hit { ttl_seconds: ttl })) => {
                     let reason = match waited_for {
-                        Some(why) => Reason::Miss {
-                            why,
-                            stored: true,
-                            collapsed: true,
-                        },
+                        Some(why) => Reason::Miss { why, stored: true, collapsed: true },
                         None => Reason::Hit { ttl },
                     };
-                    return Served {
-                        result: Ok(entry),
-                        reason,
-                    };
+                    return Served { result: Ok(entry), reason };
                 }
-                Some((
-                    entry,
-                    Decision::Stale {
-                        ttl_seconds: ttl,
-                        why,
-                        regenerate,
-                    },
-                )) if !fresh || !regenerate => {
+                Some((entry, Decision::Stale { ttl_seconds: ttl, why, regenerate }))
+                    if !fresh || !regenerate =>
+                {
                     if let (true, Some((plan, produce))) = (regenerate, start) {
                         self.regenerate(engine, plan, produce);
                     }
-                    return Served {
-                        result: Ok(entry),
-                        reason: Reason::Stale { ttl, why },
-                    };
+                    return Served { result: Ok(entry), reason: Reason::Stale { ttl, why } };
                 }
                 Some((_, Decision::Stale { .. })) => Miss::Stale,
                 Some((_, Decision::Miss { why })) => why,
@@ -189,38 +170,16 @@ impl<V: Value> Cache<V> {
                     let Some((plan, produce)) = start.take() else {
                         return Served::failed(Failure::new("a render was outdated twice"), why);
                     };
-                    launch(
-                        self.0.clone(),
-                        engine.clone(),
-                        permit,
-                        plan,
-                        parent.clone(),
-                        produce,
-                    );
+                    launch(self.0.clone(), engine.clone(), permit, plan, parent.clone(), produce);
                     (waiter, false)
                 }
             };
             match waiter.wait().await {
                 Err(failure) => return self.fall_back(key, failure, why, collapsed),
-                Ok(Landed {
-                    entry,
-                    stored,
-                    all_tags,
-                }) => {
-                    let validity = if all_tags {
-                        entry.validity(&self.0.tags)
-                    } else {
-                        Validity::Hard
-                    };
+                Ok(Landed { entry, stored, all_tags }) => {
+                    let validity = if all_tags { entry.validity(&self.0.tags) } else { Validity::Hard };
                     if decide::may_join(validity, entry.meta.stamp.sequence, arrived, fresh) {
-                        return Served {
-                            result: Ok(entry),
-                            reason: Reason::Miss {
-                                why,
-                                stored,
-                                collapsed,
-                            },
-                        };
+                        return Served { result: Ok(entry), reason: Reason::Miss { why, stored, collapsed } };
                     }
                 }
             }
@@ -247,13 +206,7 @@ impl<V: Value> Cache<V> {
         };
         match self.0.at_hand(&plan.key) {
             // Somebody has just done so, or has just failed.
-            Some((
-                _,
-                Decision::Hit { .. }
-                | Decision::Stale {
-                    regenerate: false, ..
-                },
-            )) => {}
+            Some((_, Decision::Hit { .. } | Decision::Stale { regenerate: false, .. })) => {}
             _ => launch(self.0.clone(), engine, permit, plan, None, produce),
         }
     }
@@ -262,35 +215,15 @@ impl<V: Value> Cache<V> {
     fn fall_back(&self, key: &Key, failure: Failure, why: Miss, collapsed: bool) -> Served<V> {
         match self.0.at_hand(key) {
             Some((entry, Decision::Hit { ttl_seconds: ttl } | Decision::Stale { ttl_seconds: ttl, .. })) => {
-                Served {
-                    result: Ok(entry),
-                    reason: Reason::Stale {
-                        ttl: ttl.min(0),
-                        why: Stale::Error,
-                    },
-                }
+                Served { result: Ok(entry), reason: Reason::Stale { ttl: ttl.min(0), why: Stale::Error } }
             }
-            _ => Served {
-                result: Err(failure),
-                reason: Reason::Miss {
-                    why,
-                    stored: false,
-                    collapsed,
-                },
-            },
+            _ => Served { result: Err(failure), reason: Reason::Miss { why, stored: false, collapsed } },
         }
     }
 }
 
 impl<V> Served<V> {
     fn failed(failure: Failure, why: Miss) -> Self {
-        Self {
-            result: Err(failure),
-            reason: Reason::Miss {
-                why,
-                stored: false,
-                collapsed: false,
-            },
-        }
+        Self { result: Err(failure), reason: Reason::Miss { why, stored: false, collapsed: false } }
     }
 }

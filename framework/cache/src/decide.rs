@@ -59,16 +59,12 @@ pub const TTL_OF_NEVER: i64 = 31_536_000;
 pub fn decide(meta: &Meta, validity: Validity, now: Tick, backoff: Backoff) -> Decision {
     let age = now.since(meta.started);
     if validity == Validity::Hard {
-        return Decision::Miss {
-            why: Miss::Invalidated,
-        };
+        return Decision::Miss { why: Miss::Invalidated };
     }
     if meta.expire.is_some_and(|expire| age >= expire) {
         return Decision::Miss { why: Miss::Expired };
     }
-    let ttl_seconds = meta
-        .revalidate
-        .map_or(TTL_OF_NEVER, |revalidate| seconds_left(age, revalidate));
+    let ttl_seconds = meta.revalidate.map_or(TTL_OF_NEVER, |revalidate| seconds_left(age, revalidate));
     let too_old = meta.revalidate.is_some_and(|revalidate| age >= revalidate);
     if !too_old && validity == Validity::Valid {
         return Decision::Hit { ttl_seconds };
@@ -78,11 +74,7 @@ pub fn decide(meta: &Meta, validity: Validity, now: Tick, backoff: Backoff) -> D
         (0, Validity::Soft) => Stale::Soft,
         (0, _) => Stale::Age,
     };
-    Decision::Stale {
-        ttl_seconds: ttl_seconds.min(0),
-        why,
-        regenerate: now >= backoff.next_try,
-    }
+    Decision::Stale { ttl_seconds: ttl_seconds.min(0), why, regenerate: now >= backoff.next_try }
 }
 
 /// Rounded down, so that what is stale by a moment shows -1.
@@ -115,10 +107,7 @@ pub const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 pub fn after_failure(backoff: Backoff, now: Tick) -> Backoff {
     let doublings = backoff.failures.min(5);
     let pause = (FIRST_BACKOFF * 2_u32.pow(doublings)).min(LONGEST_BACKOFF);
-    Backoff {
-        failures: backoff.failures.saturating_add(1),
-        next_try: now.plus(pause),
-    }
+    Backoff { failures: backoff.failures.saturating_add(1), next_try: now.plus(pause) }
 }
 
 /// The age after which a new entry is stale: what was declared, or less where something that it read is stale sooner.
@@ -131,5 +120,129 @@ pub fn effective_revalidate(
     match (declared, nested) {
         (Some(declared), Some(nested)) => Some(declared.min(nested)),
         (declared, nested) => declared.or(nested),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stamp;
+    use tropos_core::Tags;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// An entry of tick 0.
+    fn meta(revalidate: Option<u64>, expire: Option<u64>) -> Meta {
+        Meta {
+            tags: Tags::new(),
+            stamp: Stamp::BUILD,
+            started: Tick(0),
+            started_wall: 0,
+            revalidate: revalidate.map(seconds),
+            expire: expire.map(seconds),
+            negative: false,
+        }
+    }
+
+    #[test]
+    fn every_decision_follows_from_ages_tags_and_failures() {
+        use Validity::{Hard, Soft, Valid};
+        let stale = |ttl_seconds, why| Decision::Stale { ttl_seconds, why, regenerate: true };
+        let cases = [
+            ("new", Some(60), Some(600), Valid, 0, Decision::Hit { ttl_seconds: 60 }),
+            ("in its last millisecond", Some(60), Some(600), Valid, 59_999, Decision::Hit { ttl_seconds: 0 }),
+            ("just stale", Some(60), Some(600), Valid, 60_000, stale(0, Stale::Age)),
+            ("stale for a moment", Some(60), Some(600), Valid, 60_001, stale(-1, Stale::Age)),
+            ("stale to the last", Some(60), Some(600), Valid, 599_999, stale(-540, Stale::Age)),
+            ("expired", Some(60), Some(600), Valid, 600_000, Decision::Miss { why: Miss::Expired }),
+            ("both ages alike", Some(60), Some(60), Valid, 60_000, Decision::Miss { why: Miss::Expired }),
+            ("never stale", None, None, Valid, i64::MAX, Decision::Hit { ttl_seconds: TTL_OF_NEVER }),
+            ("never stale, but expired", None, Some(9), Valid, 9_000, Decision::Miss { why: Miss::Expired }),
+            ("soft", Some(60), Some(600), Soft, 10, stale(0, Stale::Soft)),
+            ("soft and old", Some(60), Some(600), Soft, 63_000, stale(-3, Stale::Soft)),
+            ("soft and expired", Some(60), Some(600), Soft, 600_000, Decision::Miss { why: Miss::Expired }),
+            ("hard", Some(60), Some(600), Hard, 0, Decision::Miss { why: Miss::Invalidated }),
+            (
+                "hard and expired",
+                Some(60),
+                Some(600),
+                Hard,
+                600_000,
+                Decision::Miss { why: Miss::Invalidated },
+            ),
+            (
+                "from before the clock was made",
+                Some(60),
+                Some(600),
+                Valid,
+                -5,
+                Decision::Hit { ttl_seconds: 60 },
+            ),
+        ];
+        for (name, revalidate, expire, validity, now, decision) in cases {
+            assert_eq!(
+                decide(&meta(revalidate, expire), validity, Tick(now), Backoff::NONE),
+                decision,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn after_a_failure_the_next_try_waits_for_its_time() {
+        let mut backoff = Backoff::NONE;
+        let mut now = Tick(60_000);
+        for pause in [1, 2, 4, 8, 16, 30, 30, 30] {
+            backoff = after_failure(backoff, now);
+            let why = Stale::Error;
+            let at = |tick: Tick| decide(&meta(Some(60), None), Validity::Valid, tick, backoff);
+            let before = now.plus(seconds(pause)).minus(Duration::from_millis(1));
+            assert!(
+                matches!(at(before), Decision::Stale { why: w, regenerate: false, .. } if w == why),
+                "{pause}"
+            );
+            now = now.plus(seconds(pause));
+            assert!(
+                matches!(at(now), Decision::Stale { why: w, regenerate: true, .. } if w == why),
+                "{pause}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_entry_is_stale_with_the_first_of_what_it_read() {
+        let cases = [
+            (Some(60), None, Some(60)),
+            (Some(60), Some(5_000), Some(5)),
+            (Some(60), Some(90_000), Some(60)),
+            (None, Some(5_000), Some(5)),
+            (None, None, None),
+            (Some(60), Some(-1), Some(0)),
+        ];
+        for (declared, stale_at, effective) in cases {
+            let got = effective_revalidate(declared.map(seconds), Tick(0), stale_at.map(Tick));
+            assert_eq!(got, effective.map(seconds), "{declared:?} {stale_at:?}");
+        }
+    }
+
+    #[test]
+    fn who_came_after_an_invalidation_takes_nothing_that_began_before_it() {
+        use Validity::{Hard, Soft, Valid};
+        for (validity, started, arrived, fresh, may) in [
+            (Hard, 3, 3, false, true), // it came before, as the render did
+            (Hard, 3, 4, false, false),
+            (Valid, 3, 4, false, true), // what was invalidated was something else
+            (Soft, 3, 4, false, true),
+            (Soft, 3, 4, true, false),
+            (Soft, 4, 4, true, true),
+        ] {
+            assert_eq!(
+                may_join(validity, started, arrived, fresh),
+                may,
+                "{validity:?} {started} {arrived} {fresh}"
+            );
+        }
     }
 }

@@ -114,13 +114,7 @@ impl Engine {
 
     /// Caches of the default size that end with the process: for tests and for builds.
     pub fn in_memory(clock: Arc<dyn Clock>) -> Self {
-        Self::build(
-            EngineConfig::default(),
-            clock,
-            TagRegistry::in_memory(),
-            None,
-            None,
-        )
+        Self::build(EngineConfig::default(), clock, TagRegistry::in_memory(), None, None)
     }
 
     fn build(
@@ -133,13 +127,7 @@ impl Engine {
         let for_data = config.memory_bytes / 4;
         let for_pages = config.memory_bytes - for_data;
         Self(Arc::new_cyclic(|engine| {
-            let parts = Parts {
-                engine,
-                config: &config,
-                clock: &clock,
-                tags: &tags,
-                disk: &disk,
-            };
+            let parts = Parts { engine, config: &config, clock: &clock, tags: &tags, disk: &disk };
             Inner {
                 pages: parts.cache(for_pages, page_seed),
                 data: parts.cache(for_data, None),
@@ -198,11 +186,7 @@ impl Engine {
     /// What another crate keeps beside the caches, such as its HTTP client: one of each type, made at first use.
     pub fn extension<T: Send + Sync + 'static>(&self, init: impl FnOnce() -> T) -> Arc<T> {
         let mut extensions = self.0.extensions.lock().unwrap_or_else(PoisonError::into_inner);
-        match extensions
-            .get(&TypeId::of::<T>())
-            .cloned()
-            .and_then(|known| known.downcast().ok())
-        {
+        match extensions.get(&TypeId::of::<T>()).cloned().and_then(|known| known.downcast().ok()) {
             Some(known) => known,
             None => {
                 let new = Arc::new(init());
@@ -224,9 +208,7 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("build_id", &self.0.build_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("build_id", &self.0.build_id).finish_non_exhaustive()
     }
 }
 

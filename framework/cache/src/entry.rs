@@ -49,10 +49,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// No failure.
-    pub const NONE: Backoff = Backoff {
-        failures: 0,
-        next_try: Tick(i64::MIN),
-    };
+    pub const NONE: Backoff = Backoff { failures: 0, next_try: Tick(i64::MIN) };
 }
 
 /// A stored result.

@@ -53,19 +53,12 @@ impl Error {
             Self::Locked { dir } => Self::Locked { dir: dir.clone() },
             Self::Io { what, path, source } => {
                 let source = io::Error::new(source.kind(), source.to_string());
-                Self::Io {
-                    what,
-                    path: path.clone(),
-                    source,
-                }
+                Self::Io { what, path: path.clone(), source }
             }
             Self::Closed => Self::Closed,
             Self::NoScope => Self::NoScope,
             Self::DuringRender => Self::DuringRender,
-            Self::Path { path, problem } => Self::Path {
-                path: path.clone(),
-                problem: *problem,
-            },
+            Self::Path { path, problem } => Self::Path { path: path.clone(), problem: *problem },
         }
     }
 }

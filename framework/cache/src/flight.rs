@@ -35,10 +35,7 @@ pub(crate) struct Landed<V> {
 
 impl<V> Clone for Landed<V> {
     fn clone(&self) -> Self {
-        Self {
-            entry: self.entry.clone(),
-            ..*self
-        }
+        Self { entry: self.entry.clone(), ..*self }
     }
 }
 
@@ -60,10 +57,7 @@ pub(crate) struct Waiter<V>(watch::Receiver<Landing<V>>);
 
 impl<V> Flights<V> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| Mutex::default()),
-        })
+        Arc::new(Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) })
     }
 
     /// Leads the flight of `key`, or joins it where it is under way.
@@ -73,11 +67,7 @@ impl<V> Flights<V> {
             hash_map::Entry::Vacant(free) => {
                 let (sender, receiver) = watch::channel(None);
                 free.insert(receiver);
-                Boarding::Lead(Permit {
-                    flights: self.clone(),
-                    key: key.clone(),
-                    sender,
-                })
+                Boarding::Lead(Permit { flights: self.clone(), key: key.clone(), sender })
             }
         }
     }
@@ -119,5 +109,41 @@ impl<V> Waiter<V> {
             Ok(landing) => landing.clone().unwrap_or_else(|| Err(dropped())),
             Err(_) => Err(dropped()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_permit_that_is_dropped_frees_the_key_and_tells_those_who_wait() {
+        let flights = Flights::<()>::new();
+        let key = Key::fetch("a");
+        let Boarding::Lead(permit) = flights.board(&key) else { panic!("nobody leads yet") };
+        let Boarding::Join(waiter) = flights.board(&key) else { panic!("one leads already") };
+        assert!(matches!(flights.board(&Key::fetch("b")), Boarding::Lead(_)));
+        drop(permit);
+        assert!(waiter.wait().await.is_err());
+        assert!(matches!(flights.board(&key), Boarding::Lead(_)));
+    }
+
+    #[tokio::test]
+    async fn a_flight_that_has_landed_is_forgotten_but_for_those_who_waited() {
+        let flights = Flights::<()>::new();
+        let key = Key::fetch("a");
+        let Boarding::Lead(permit) = flights.board(&key) else { panic!("nobody leads yet") };
+        let waiter = permit.waiter();
+        permit.land(Err(Failure::new("it rained")));
+        let Boarding::Lead(next) = flights.board(&key) else { panic!("the key is free") };
+        assert_eq!(
+            waiter.wait().await.err().map(|failure| failure.to_string()),
+            Some("it rained".to_owned())
+        );
+        assert!(
+            matches!(flights.board(&key), Boarding::Join(_)),
+            "the end of the first does not end the next"
+        );
+        drop(next);
     }
 }

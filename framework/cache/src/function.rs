@@ -44,20 +44,11 @@ where
     };
     let entry: Result<Arc<Entry<Data>>, Failure> = scope
         .once(key.as_str(), || async {
-            let request = Request {
-                key: &key,
-                ages,
-                negative: DEFAULT_NEGATIVE,
-                tags,
-                fresh: scope.wants_fresh(),
-            };
+            let request =
+                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh: scope.wants_fresh() };
             let encode = move || async move {
                 let json = serde_json::to_vec(&produce().await?)?;
-                Ok(Produced {
-                    value: Data(json.into()),
-                    negative: false,
-                    store: true,
-                })
+                Ok(Produced { value: Data(json.into()), negative: false, store: true })
             };
             scope.engine().data().serve(request, encode).await.result
         })
@@ -65,8 +56,6 @@ where
     let entry = entry?;
     scope.note_entry(&entry);
     serde_json::from_slice(&entry.value.0).map_err(|error| {
-        Failure::new(format!(
-            "the stored result of the cached function `{name}` does not read back: {error}"
-        ))
+        Failure::new(format!("the stored result of the cached function `{name}` does not read back: {error}"))
     })
 }

@@ -20,10 +20,7 @@ pub fn tag(tag: impl Into<Tag>) -> Invalidation {
 
 /// Invalidates all that carries one of several tags, in one step.
 pub fn tags<T: Into<Tag>>(tags: impl IntoIterator<Item = T>) -> Invalidation {
-    Invalidation {
-        tags: Ok(tags.into_iter().map(Into::into).collect()),
-        strength: Strength::Hard,
-    }
+    Invalidation { tags: Ok(tags.into_iter().map(Into::into).collect()), strength: Strength::Hard }
 }
 
 /// Invalidates the page at a path, with all its query keys and variants.
@@ -85,17 +82,11 @@ impl IntoFuture for Invalidation {
 }
 
 fn of_path(path: &str, tag: fn(&str) -> Tag) -> Invalidation {
-    Invalidation {
-        tags: canonical(path).map(|path| vec![tag(path.as_str())]),
-        strength: Strength::Hard,
-    }
+    Invalidation { tags: canonical(path).map(|path| vec![tag(path.as_str())]), strength: Strength::Hard }
 }
 
 fn canonical(path: &str) -> Result<CanonicalPath, Error> {
     let end = path.find(['?', '#']).unwrap_or(path.len());
     let plain = path.get(..end).unwrap_or(path);
-    CanonicalPath::parse(plain).map_err(|problem| Error::Path {
-        path: path.to_owned(),
-        problem,
-    })
+    CanonicalPath::parse(plain).map_err(|problem| Error::Path { path: path.to_owned(), problem })
 }

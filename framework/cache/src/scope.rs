@@ -171,10 +171,7 @@ impl Scope {
         let cell = match memos.get(&name) {
             Some(cell) => cell.clone(),
             None if full => return None,
-            None => memos
-                .entry(name)
-                .or_insert_with(|| Arc::new(OnceCell::<T>::new()))
-                .clone(),
+            None => memos.entry(name).or_insert_with(|| Arc::new(OnceCell::<T>::new())).clone(),
         };
         cell.downcast().ok()
     }
@@ -182,11 +179,7 @@ impl Scope {
     /// Whether a render in this scope is, in the end, awaited by the render of `key` itself.
     pub(crate) fn is_within(&self, key: &Key) -> bool {
         let mut scope = Some(self);
-        while let Some(Inner {
-            flight: Some((flight, parent)),
-            ..
-        }) = scope.map(|scope| &*scope.0)
-        {
+        while let Some(Inner { flight: Some((flight, parent)), .. }) = scope.map(|scope| &*scope.0) {
             if flight == key {
                 return true;
             }
@@ -208,12 +201,7 @@ impl Reads {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            purpose,
-            stamp,
-            reads,
-            ..
-        } = &*self.0;
+        let Inner { purpose, stamp, reads, .. } = &*self.0;
         f.debug_struct("Scope")
             .field("purpose", purpose)
             .field("stamp", stamp)

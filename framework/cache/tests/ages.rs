@@ -1,5 +1,7 @@
 //! Fresh, stale, expired, failing: cases 6, 9, 11, 12, 13 and 18.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Page, Source, ages, in_memory, produced, seconds, settle, text};
@@ -13,11 +15,7 @@ async fn a_stale_entry_is_served_at_once_and_made_anew_behind_it() {
     let page = Page::new("/a", ages(2, 10), &[], &source);
     assert_eq!(
         page.get(&engine).await.reason,
-        Reason::Miss {
-            why: Miss::Absent,
-            stored: true,
-            collapsed: false
-        }
+        Reason::Miss { why: Miss::Absent, stored: true, collapsed: false }
     );
     clock.advance(seconds(1));
     assert_eq!(page.get(&engine).await.reason, Reason::Hit { ttl: 1 });
@@ -27,16 +25,7 @@ async fn a_stale_entry_is_served_at_once_and_made_anew_behind_it() {
     clock.advance(seconds(4));
     for _ in 0..3 {
         let stale = page.get(&engine).await;
-        assert_eq!(
-            (text(&stale), stale.reason),
-            (
-                "old",
-                Reason::Stale {
-                    ttl: -3,
-                    why: Stale::Age
-                }
-            )
-        );
+        assert_eq!((text(&stale), stale.reason), ("old", Reason::Stale { ttl: -3, why: Stale::Age }));
         settle().await;
     }
     source.release();
@@ -55,11 +44,7 @@ async fn an_expired_entry_is_not_served() {
     source.set("new");
     clock.advance(seconds(10));
     let served = page.get(&engine).await;
-    let reason = Reason::Miss {
-        why: Miss::Expired,
-        stored: true,
-        collapsed: false,
-    };
+    let reason = Reason::Miss { why: Miss::Expired, stored: true, collapsed: false };
     assert_eq!((text(&served), served.reason), ("new", reason));
 }
 
@@ -73,13 +58,7 @@ async fn ages_count_from_the_start_of_the_render() {
     clock.advance(seconds(3));
     source.release();
     asked.await.unwrap();
-    assert_eq!(
-        page.get(&engine).await.reason,
-        Reason::Stale {
-            ttl: -1,
-            why: Stale::Age
-        }
-    );
+    assert_eq!(page.get(&engine).await.reason, Reason::Stale { ttl: -1, why: Stale::Age });
 }
 
 #[tokio::test]
@@ -104,21 +83,8 @@ async fn while_renders_fail_the_last_good_entry_is_served_and_tries_are_spaced_u
     assert_eq!(tries_at, [2, 3, 5, 9, 17, 33, 63, 93]);
 
     let expired = page.get(&engine).await;
-    assert_eq!(
-        expired.reason,
-        Reason::Miss {
-            why: Miss::Expired,
-            stored: false,
-            collapsed: false
-        }
-    );
-    assert!(
-        expired
-            .result
-            .unwrap_err()
-            .to_string()
-            .contains("the source fails")
-    );
+    assert_eq!(expired.reason, Reason::Miss { why: Miss::Expired, stored: false, collapsed: false });
+    assert!(expired.result.unwrap_err().to_string().contains("the source fails"));
 }
 
 #[tokio::test]
@@ -134,13 +100,7 @@ async fn a_source_that_recovers_is_seen_within_one_interval() {
     source.fail(false);
     source.set("better");
     clock.advance(seconds(1));
-    assert_eq!(
-        page.get(&engine).await.reason,
-        Reason::Stale {
-            ttl: -1,
-            why: Stale::Error
-        }
-    );
+    assert_eq!(page.get(&engine).await.reason, Reason::Stale { ttl: -1, why: Stale::Error });
     settle().await;
     let served = page.get(&engine).await;
     assert_eq!((text(&served), served.reason), ("better", Reason::Hit { ttl: 2 }));
@@ -155,14 +115,7 @@ async fn a_first_render_that_fails_is_not_stored_and_the_next_request_tries_agai
     for _ in 0..2 {
         let served = page.get(&engine).await;
         assert!(served.result.is_err());
-        assert_eq!(
-            served.reason,
-            Reason::Miss {
-                why: Miss::Absent,
-                stored: false,
-                collapsed: false
-            }
-        );
+        assert_eq!(served.reason, Reason::Miss { why: Miss::Absent, stored: false, collapsed: false });
     }
     source.fail(false);
     assert_eq!(text(&page.get(&engine).await), "good");
@@ -173,19 +126,12 @@ async fn a_first_render_that_fails_is_not_stored_and_the_next_request_tries_agai
 async fn who_wants_fresh_data_waits_and_gets_the_stale_entry_only_when_the_render_fails() {
     let (engine, clock) = in_memory();
     let source = Source::new("old");
-    let page = Page {
-        fresh: true,
-        ..Page::new("/a", ages(2, 100), &[], &source)
-    };
+    let page = Page { fresh: true, ..Page::new("/a", ages(2, 100), &[], &source) };
     page.get(&engine).await;
     clock.advance(seconds(2));
     source.set("new");
     let served = page.get(&engine).await;
-    let reason = Reason::Miss {
-        why: Miss::Stale,
-        stored: true,
-        collapsed: false,
-    };
+    let reason = Reason::Miss { why: Miss::Stale, stored: true, collapsed: false };
     assert_eq!((text(&served), served.reason), ("new", reason));
 
     clock.advance(seconds(3));
@@ -193,16 +139,7 @@ async fn who_wants_fresh_data_waits_and_gets_the_stale_entry_only_when_the_rende
     for reads in [3, 3] {
         // The second does not even try: the failure is too recent.
         let served = page.get(&engine).await;
-        assert_eq!(
-            (text(&served), served.reason),
-            (
-                "new",
-                Reason::Stale {
-                    ttl: -1,
-                    why: Stale::Error
-                }
-            )
-        );
+        assert_eq!((text(&served), served.reason), ("new", Reason::Stale { ttl: -1, why: Stale::Error }));
         assert_eq!(source.reads(), reads);
     }
 }
@@ -217,21 +154,12 @@ async fn not_found_has_its_own_age_and_ends_when_the_data_appears_and_is_invalid
     }
     assert_eq!(source.reads(), 1);
     clock.advance(seconds(10));
-    assert_eq!(
-        page.get(&engine).await.reason,
-        Reason::Stale {
-            ttl: 0,
-            why: Stale::Age
-        }
-    );
+    assert_eq!(page.get(&engine).await.reason, Reason::Stale { ttl: 0, why: Stale::Age });
     settle().await;
     assert_eq!(source.reads(), 2);
 
     source.set("there");
-    engine
-        .invalidate(&["a".into()], tropos_cache::Strength::Hard)
-        .await
-        .unwrap();
+    engine.invalidate(&["a".into()], tropos_cache::Strength::Hard).await.unwrap();
     assert_eq!(text(&page.get(&engine).await), "there");
     assert_eq!(page.get(&engine).await.reason, Reason::Hit { ttl: 31_536_000 });
 }
@@ -257,46 +185,15 @@ async fn an_answer_that_may_not_be_stored_is_made_for_every_request_and_ends_an_
     let source = Source::new("v");
     let get = |store| {
         let source = source.clone();
-        let request = Request {
-            key: &key,
-            ages: ages(1, 99),
-            negative: seconds(1),
-            tags: Tags::new(),
-            fresh: true,
-        };
-        let made = async move {
-            Ok(tropos_cache::Produced {
-                store,
-                ..produced(source.read().await?)
-            })
-        };
+        let request =
+            Request { key: &key, ages: ages(1, 99), negative: seconds(1), tags: Tags::new(), fresh: true };
+        let made = async move { Ok(tropos_cache::Produced { store, ..produced(source.read().await?) }) };
         engine.data().serve(request, move || made)
     };
-    assert_eq!(
-        get(true).await.reason,
-        Reason::Miss {
-            why: Miss::Absent,
-            stored: true,
-            collapsed: false
-        }
-    );
+    assert_eq!(get(true).await.reason, Reason::Miss { why: Miss::Absent, stored: true, collapsed: false });
     clock.advance(seconds(1));
-    assert_eq!(
-        get(false).await.reason,
-        Reason::Miss {
-            why: Miss::Stale,
-            stored: false,
-            collapsed: false
-        }
-    );
-    assert_eq!(
-        get(false).await.reason,
-        Reason::Miss {
-            why: Miss::Absent,
-            stored: false,
-            collapsed: false
-        }
-    );
+    assert_eq!(get(false).await.reason, Reason::Miss { why: Miss::Stale, stored: false, collapsed: false });
+    assert_eq!(get(false).await.reason, Reason::Miss { why: Miss::Absent, stored: false, collapsed: false });
     assert_eq!(source.reads(), 3);
 }
 
@@ -311,13 +208,7 @@ async fn a_page_lives_no_longer_than_the_shortest_lived_read_in_it() {
         let (engine2, inner) = (engine.clone(), inner.clone());
         let render = move || async move {
             let scope = Scope::current().unwrap();
-            let read = Page {
-                fresh: scope.wants_fresh(),
-                ..inner
-            }
-            .get(&engine2)
-            .await
-            .result?;
+            let read = Page { fresh: scope.wants_fresh(), ..inner }.get(&engine2).await.result?;
             scope.note_entry(&read);
             Ok(produced("page".to_owned()))
         };
@@ -335,23 +226,13 @@ async fn a_page_lives_no_longer_than_the_shortest_lived_read_in_it() {
         }
     };
     let page = get().await.result.unwrap();
-    assert_eq!(
-        page.meta.revalidate,
-        Some(seconds(2)),
-        "what remains of the inner five seconds"
-    );
+    assert_eq!(page.meta.revalidate, Some(seconds(2)), "what remains of the inner five seconds");
     assert_eq!(page.meta.expire, Some(seconds(600)));
     assert_eq!(page.meta.tags, ["inner"].into_iter().collect());
 
     // Made anew, it waits for fresh inner data instead of living on with what is stale.
     clock.advance(seconds(2));
-    assert_eq!(
-        get().await.reason,
-        Reason::Stale {
-            ttl: 0,
-            why: Stale::Age
-        }
-    );
+    assert_eq!(get().await.reason, Reason::Stale { ttl: 0, why: Stale::Age });
     settle().await;
     assert_eq!(get().await.result.unwrap().meta.revalidate, Some(seconds(5)));
     assert_eq!(source.reads(), 2);

@@ -1,5 +1,7 @@
 //! One render for all who ask, which nothing can block for longer than its time: case 10 and guarantee 4.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Page, Source, ages, in_memory, produced, seconds, settle, text};
@@ -22,14 +24,7 @@ async fn fifty_requests_at_once_for_a_cold_entry_run_one_render() {
     for asked in asked {
         let served = asked.await.unwrap();
         assert_eq!(text(&served), "v");
-        collapsed += usize::from(matches!(
-            served.reason,
-            Reason::Miss {
-                collapsed: true,
-                stored: true,
-                ..
-            }
-        ));
+        collapsed += usize::from(matches!(served.reason, Reason::Miss { collapsed: true, stored: true, .. }));
     }
     assert_eq!((source.reads(), collapsed), (1, 49));
 }
@@ -92,13 +87,8 @@ where
     Fut: Future<Output = Result<Produced<Data>, Failure>> + Send + 'static,
 {
     let key = Key::page("/a", "/a", "");
-    let request = Request {
-        key: &key,
-        ages: Ages::NEVER,
-        negative: seconds(10),
-        tags: Tags::new(),
-        fresh: false,
-    };
+    let request =
+        Request { key: &key, ages: Ages::NEVER, negative: seconds(10), tags: Tags::new(), fresh: false };
     engine.data().serve(request, produce).await
 }
 
@@ -113,15 +103,9 @@ async fn a_render_that_panics_is_a_failure_without_the_panics_text_and_frees_its
     });
     for served in [before_the_first_await, later.await] {
         let failure = served.result.unwrap_err().to_string();
-        assert!(
-            failure.contains("panicked") && !failure.contains("secret"),
-            "{failure}"
-        );
+        assert!(failure.contains("panicked") && !failure.contains("secret"), "{failure}");
     }
-    assert_eq!(
-        text(&render(&engine, || async { Ok(produced("v".into())) }).await),
-        "v"
-    );
+    assert_eq!(text(&render(&engine, || async { Ok(produced("v".into())) }).await), "v");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,47 +115,23 @@ async fn a_render_that_hangs_blocks_its_key_no_longer_than_the_render_timeout() 
     let (a, b) = tokio::join!(render(&engine, pending), render(&engine, pending));
     assert_eq!(began.elapsed().as_secs(), 30);
     for served in [a, b] {
-        assert!(
-            served
-                .result
-                .unwrap_err()
-                .to_string()
-                .contains("took longer than 30s")
-        );
+        assert!(served.result.unwrap_err().to_string().contains("took longer than 30s"));
     }
-    assert_eq!(
-        text(&render(&engine, || async { Ok(produced("v".into())) }).await),
-        "v"
-    );
+    assert_eq!(text(&render(&engine, || async { Ok(produced("v".into())) }).await), "v");
     assert_eq!(began.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn even_a_render_that_never_yields_blocks_its_key_no_longer_than_the_render_timeout() {
-    let config = EngineConfig {
-        render_timeout: Duration::from_millis(50),
-        ..EngineConfig::default()
-    };
-    let engine = Engine::open(config, Arc::new(SystemClock::new()), None)
-        .await
-        .unwrap();
+    let config = EngineConfig { render_timeout: Duration::from_millis(50), ..EngineConfig::default() };
+    let engine = Engine::open(config, Arc::new(SystemClock::new()), None).await.unwrap();
     let (wake, blocked) = std::sync::mpsc::channel::<()>();
     let served = render(&engine, move || async move {
         blocked.recv().ok();
         Ok(produced("late".into()))
     });
-    assert!(
-        served
-            .await
-            .result
-            .unwrap_err()
-            .to_string()
-            .contains("took longer than 50ms")
-    );
-    assert_eq!(
-        text(&render(&engine, || async { Ok(produced("v".into())) }).await),
-        "v"
-    );
+    assert!(served.await.result.unwrap_err().to_string().contains("took longer than 50ms"));
+    assert_eq!(text(&render(&engine, || async { Ok(produced("v".into())) }).await), "v");
     wake.send(()).unwrap();
 }
 
@@ -183,26 +143,14 @@ async fn a_read_that_needs_itself_fails_at_once_instead_of_waiting_for_itself() 
         let again = render(&inner, || async { Ok(produced("v".into())) }).await;
         again.result.map(|_| produced("outer".into()))
     });
-    assert!(
-        served
-            .await
-            .result
-            .unwrap_err()
-            .to_string()
-            .contains("reads itself")
-    );
+    assert!(served.await.result.unwrap_err().to_string().contains("reads itself"));
 }
 
 #[test]
 fn when_the_runtime_ends_amid_a_render_the_key_is_free_in_the_next() {
     let clock = ManualClock::new();
     let engine = Engine::in_memory(Arc::new(clock));
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     first.block_on(async {
         let engine = engine.clone();
@@ -211,12 +159,5 @@ fn when_the_runtime_ends_amid_a_render_the_key_is_free_in_the_next() {
     });
     drop(first);
     let served = runtime().block_on(render(&engine, || async { Ok(produced("v".into())) }));
-    assert_eq!(
-        served.reason,
-        Reason::Miss {
-            why: Miss::Absent,
-            stored: true,
-            collapsed: false
-        }
-    );
+    assert_eq!(served.reason, Reason::Miss { why: Miss::Absent, stored: true, collapsed: false });
 }

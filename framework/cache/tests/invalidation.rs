@@ -1,21 +1,15 @@
 //! Tags, hard and soft, during renders and within them: cases 21, 22, 23, 25 and 32.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{Page, Source, ages, in_memory, produced, seconds, settle, text};
 use tropos_cache::{Error, Miss, Purpose, Reason, Request, Scope, Stale, Strength, revalidate};
 use tropos_core::{Ages, Key, Tag, Tags};
 
-const ABSENT: Reason = Reason::Miss {
-    why: Miss::Absent,
-    stored: true,
-    collapsed: false,
-};
-const INVALIDATED: Reason = Reason::Miss {
-    why: Miss::Invalidated,
-    stored: true,
-    collapsed: false,
-};
+const ABSENT: Reason = Reason::Miss { why: Miss::Absent, stored: true, collapsed: false };
+const INVALIDATED: Reason = Reason::Miss { why: Miss::Invalidated, stored: true, collapsed: false };
 const HIT: Reason = Reason::Hit { ttl: 31_536_000 };
 
 #[tokio::test]
@@ -34,11 +28,7 @@ async fn only_entries_that_carry_the_tag_change() {
     for (tags, of_a, of_b) in cases {
         let tags: Vec<Tag> = tags.iter().map(|tag| Tag::from(*tag)).collect();
         engine.invalidate(&tags, Strength::Hard).await.unwrap();
-        assert_eq!(
-            (a.get(&engine).await.reason, b.get(&engine).await.reason),
-            (of_a, of_b),
-            "{tags:?}"
-        );
+        assert_eq!((a.get(&engine).await.reason, b.get(&engine).await.reason), (of_a, of_b), "{tags:?}");
     }
 }
 
@@ -54,32 +44,21 @@ async fn a_page_inherits_the_tags_of_what_it_reads_through_others() {
             let read = innermost.get(&read_through).await.result?;
             Scope::current().unwrap().note_entry(&read);
             Scope::current().unwrap().add_tag("middle".into());
-            Ok(tropos_cache::Produced {
-                value: read.value.clone(),
-                negative: false,
-                store: true,
-            })
+            Ok(tropos_cache::Produced { value: read.value.clone(), negative: false, store: true })
         };
         let through = engine.clone();
         let page = move || async move {
             let key = Key::page("/middle", "/middle", "");
             let read = through.data().serve(ask(&key), middle).await.result?;
             Scope::current().unwrap().note_entry(&read);
-            Ok(tropos_cache::Produced {
-                value: read.value.clone(),
-                negative: false,
-                store: true,
-            })
+            Ok(tropos_cache::Produced { value: read.value.clone(), negative: false, store: true })
         };
         async move {
             let key = Key::page("/outer", "/outer", "");
             engine.data().serve(ask(&key), page).await
         }
     };
-    assert_eq!(
-        outer().await.result.unwrap().meta.tags,
-        ["deep", "middle"].into_iter().collect()
-    );
+    assert_eq!(outer().await.result.unwrap().meta.tags, ["deep", "middle"].into_iter().collect());
     assert_eq!(outer().await.reason, HIT);
     source.set("new");
     engine.invalidate(&["deep".into()], Strength::Hard).await.unwrap();
@@ -87,13 +66,7 @@ async fn a_page_inherits_the_tags_of_what_it_reads_through_others() {
 }
 
 fn ask(key: &Key) -> Request<'_> {
-    Request {
-        key,
-        ages: Ages::NEVER,
-        negative: seconds(10),
-        tags: Tags::new(),
-        fresh: false,
-    }
+    Request { key, ages: Ages::NEVER, negative: seconds(10), tags: Tags::new(), fresh: false }
 }
 
 #[tokio::test]
@@ -106,16 +79,7 @@ async fn soft_serves_the_old_once_more_and_hard_does_not() {
     source.set("2");
     engine.invalidate(&["a".into()], Strength::Soft).await.unwrap();
     let stale = page.get(&engine).await;
-    assert_eq!(
-        (text(&stale), stale.reason),
-        (
-            "1",
-            Reason::Stale {
-                ttl: 0,
-                why: Stale::Soft
-            }
-        )
-    );
+    assert_eq!((text(&stale), stale.reason), ("1", Reason::Stale { ttl: 0, why: Stale::Soft }));
     settle().await;
     assert_eq!(text(&page.get(&engine).await), "2");
 
@@ -152,19 +116,13 @@ async fn paths_and_prefixes_work_each_time_by_whole_segments_and_in_any_spelling
     let cases = [
         (revalidate::path("/blog/a"), [false, false, true, false, false]),
         (revalidate::path("/blog/a"), [false, false, true, false, false]), // again
-        (
-            revalidate::path("/blog/%61/?page=2#top"),
-            [false, false, true, false, false],
-        ),
+        (revalidate::path("/blog/%61/?page=2#top"), [false, false, true, false, false]),
         (revalidate::path("/blog/café"), [false, false, false, true, false]),
         (revalidate::prefix("/blog"), [false, true, true, true, false]),
         (revalidate::prefix("/blog/"), [false, true, true, true, false]),
         (revalidate::prefix("/"), [true; 5]),
         (revalidate::path("/"), [true, false, false, false, false]),
-        (
-            revalidate::tags(["_path:/blogs"]),
-            [false, false, false, false, true],
-        ),
+        (revalidate::tags(["_path:/blogs"]), [false, false, false, false, true]),
     ];
     for (at, (invalidation, changed)) in cases.into_iter().enumerate() {
         action.run(async move { invalidation.await }).await.unwrap();
@@ -191,11 +149,7 @@ async fn an_invalidation_while_the_render_runs_is_not_lost_and_who_comes_after_i
     source.release();
 
     let leader = leader.await.unwrap();
-    let not_stored = Reason::Miss {
-        why: Miss::Absent,
-        stored: false,
-        collapsed: false,
-    };
+    let not_stored = Reason::Miss { why: Miss::Absent, stored: false, collapsed: false };
     assert_eq!((text(&leader), leader.reason), ("old", not_stored));
     assert_eq!(text(&joined_before.await.unwrap()), "old");
     assert_eq!(text(&joined_after.await.unwrap()), "new");
@@ -267,10 +221,7 @@ async fn a_render_cannot_invalidate_and_is_told_why() {
         let scope = Scope::new(&engine, purpose);
         let error = scope.run(async { revalidate::tag("a").await }).await.unwrap_err();
         assert!(matches!(error, Error::DuringRender), "{purpose:?}");
-        assert!(
-            error.to_string().contains("invalidate where the data is written"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("invalidate where the data is written"), "{error}");
     }
     assert_eq!(engine.tags().current().sequence, 0);
     assert!(matches!(revalidate::tag("a").await, Err(Error::NoScope)));
@@ -281,10 +232,7 @@ async fn a_path_without_a_single_meaning_is_refused() {
     let (engine, _clock) = in_memory();
     for path in ["blog", "//a", "/a/../b", "/%zz", ""] {
         let action = Scope::new(&engine, Purpose::Action);
-        let error = action
-            .run(async { revalidate::path(path).await })
-            .await
-            .unwrap_err();
+        let error = action.run(async { revalidate::path(path).await }).await.unwrap_err();
         assert!(matches!(error, Error::Path { .. }), "{path}: {error}");
     }
 }
@@ -301,10 +249,7 @@ async fn an_action_sees_its_own_write_after_it_has_invalidated() {
         source_of.set("new");
         revalidate::tag("a").soft().await.unwrap();
         revalidate::tag("a").await.unwrap();
-        (
-            text(&before).to_owned(),
-            text(&page.get(&through).await).to_owned(),
-        )
+        (text(&before).to_owned(), text(&page.get(&through).await).to_owned())
     });
     assert_eq!(seen.await, ("old".to_owned(), "new".to_owned()));
 }
@@ -314,10 +259,7 @@ async fn every_invalidation_takes_the_next_number_and_wakes_those_who_watch() {
     let (engine, _clock) = in_memory();
     let mut changes = engine.tags().changes();
     for number in 1..=3 {
-        assert_eq!(
-            engine.invalidate(&["a".into()], Strength::Hard).await.unwrap(),
-            number
-        );
+        assert_eq!(engine.invalidate(&["a".into()], Strength::Hard).await.unwrap(), number);
         changes.changed().await.unwrap();
         assert_eq!(*changes.borrow_and_update(), number);
     }

@@ -100,12 +100,7 @@ fn tag() -> [Tag; 1] {
 impl World {
     /// A render in the background is about to begin, since an entry is stale that nobody wants any more.
     fn start() -> Self {
-        let reader = Reader {
-            state: State::Away,
-            owed: 0,
-            arrived: 0,
-            renders: 0,
-        };
+        let reader = Reader { state: State::Away, owed: 0, arrived: 0, renders: 0 };
         Self {
             data: 0,
             numbers: TagNumbers::new(1),
@@ -129,11 +124,7 @@ impl World {
     /// Every world that is one step from this one, with the name of the step.
     fn next(&self, rules: Rules) -> Vec<(String, World)> {
         let mut next = Vec::new();
-        if let Some((name, render)) = self
-            .renders
-            .last()
-            .and_then(|last| self.render_step(*last, rules))
-        {
+        if let Some((name, render)) = self.renders.last().and_then(|last| self.render_step(*last, rules)) {
             let mut world = self.clone();
             if let Render::Stored(entry) = render {
                 world.entry = Some(entry);
@@ -155,11 +146,8 @@ impl World {
     }
 
     fn writer_step(&self, rules: Rules) -> (&'static str, World) {
-        let mut next = Self {
-            writer_steps: self.writer_steps + 1,
-            ..self.clone()
-        };
-        let first_half = self.writer_steps % 2 == 0;
+        let mut next = Self { writer_steps: self.writer_steps + 1, ..self.clone() };
+        let first_half = self.writer_steps.is_multiple_of(2);
         let name = if first_half == (rules.protocol != Protocol::InvalidationBeforeCommit) {
             next.data += 1;
             "W commits"
@@ -180,23 +168,13 @@ impl World {
             (Protocol::SequenceAfterFirstRead | Protocol::SequenceWhenStoring, Render::Boarded) => {
                 ("R reads", Render::HasRead(self.data))
             }
-            (Protocol::SequenceWhenStoring, Render::HasRead(version)) => (
-                "R takes the sequence and checks",
-                Render::Checked(Entry { version, stamp }, true),
-            ),
+            (Protocol::SequenceWhenStoring, Render::HasRead(version)) => {
+                ("R takes the sequence and checks", Render::Checked(Entry { version, stamp }, true))
+            }
             (_, Render::HasRead(version)) => ("R takes the sequence", Render::Done(Entry { version, stamp })),
             (_, Render::Boarded) => ("R takes the sequence", Render::HasStamp(stamp)),
-            (_, Render::HasStamp(stamp)) => (
-                "R reads",
-                Render::Done(Entry {
-                    version: self.data,
-                    stamp,
-                }),
-            ),
-            (_, Render::Done(entry)) => (
-                "R checks",
-                Render::Checked(entry, may_store(self.validity(entry))),
-            ),
+            (_, Render::HasStamp(stamp)) => ("R reads", Render::Done(Entry { version: self.data, stamp })),
+            (_, Render::Done(entry)) => ("R checks", Render::Checked(entry, may_store(self.validity(entry)))),
             (_, Render::Checked(entry, true)) => ("R stores", Render::Stored(entry)),
             (_, Render::Checked(entry, false)) => ("R lands, not stored", Render::Landed(entry)),
             (_, Render::Stored(entry)) => ("R lands", Render::Landed(entry)),
@@ -217,12 +195,7 @@ impl World {
             },
             State::Answered(_) => return None,
         };
-        let may = may_join(
-            self.validity(entry),
-            entry.stamp.sequence,
-            reader.arrived,
-            rules.fresh,
-        );
+        let may = may_join(self.validity(entry), entry.stamp.sequence, reader.arrived, rules.fresh);
         if may || rules.protocol == Protocol::JoinersDoNotCheck {
             reader.state = State::Answered(entry.version);
             return Some(("takes what it waited for", self.clone(), reader));
@@ -276,10 +249,7 @@ fn explore(rules: Rules) -> (usize, Option<String>) {
         let next = world.next(rules);
         if next.is_empty() {
             let answered = |reader: &Reader| matches!(reader.state, State::Answered(_));
-            assert!(
-                world.readers.iter().all(answered),
-                "a reader waits for ever: {path:?}"
-            );
+            assert!(world.readers.iter().all(answered), "a reader waits for ever: {path:?}");
         }
         for (step, next) in next {
             open.push((next, path.iter().cloned().chain([step]).collect()));
@@ -289,25 +259,15 @@ fn explore(rules: Rules) -> (usize, Option<String>) {
 }
 
 /// A soft invalidation promises nothing to those who take stale data.
-const BINDING: [(Strength, bool); 3] = [
-    (Strength::Hard, false),
-    (Strength::Hard, true),
-    (Strength::Soft, true),
-];
+const BINDING: [(Strength, bool); 3] =
+    [(Strength::Hard, false), (Strength::Hard, true), (Strength::Soft, true)];
 
 #[test]
 fn no_schedule_gives_a_reader_older_data_than_the_latest_invalidation_that_had_returned() {
     for (strength, fresh) in BINDING {
-        let (worlds, violation) = explore(Rules {
-            protocol: Protocol::Real,
-            strength,
-            fresh,
-        });
+        let (worlds, violation) = explore(Rules { protocol: Protocol::Real, strength, fresh });
         assert_eq!(violation, None, "{strength:?}, fresh: {fresh}");
-        assert!(
-            worlds > 3_000,
-            "only {worlds} worlds: the model has lost its schedules"
-        );
+        assert!(worlds > 3_000, "only {worlds} worlds: the model has lost its schedules");
     }
 }
 
@@ -321,11 +281,7 @@ fn the_model_finds_the_fault_of_each_protocol_that_is_nearly_right() {
     ];
     for protocol in faulty {
         for (strength, fresh) in BINDING {
-            let (_, violation) = explore(Rules {
-                protocol,
-                strength,
-                fresh,
-            });
+            let (_, violation) = explore(Rules { protocol, strength, fresh });
             assert!(
                 violation.is_some(),
                 "{protocol:?}, {strength:?}, fresh: {fresh}: no schedule shows the fault"

@@ -96,11 +96,7 @@ impl<V: Value> Inner<V> {
             // The answer is of a kind that is not stored: an older one must not stand in for it.
             self.forget(&plan.key);
         }
-        Landed {
-            entry,
-            stored,
-            all_tags: !reads.too_many_tags,
-        }
+        Landed { entry, stored, all_tags: !reads.too_many_tags }
     }
 
     /// Notes on the entry that was to be replaced that its successor failed.

@@ -24,10 +24,7 @@ pub(super) fn launch<V, F, Fut>(
     Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
 {
     let flight = async move {
-        let start = Start {
-            tick: cache.clock.now(),
-            wall: cache.clock.wall(),
-        };
+        let start = Start { tick: cache.clock.now(), wall: cache.clock.wall() };
         // Takes its place in the tag sequence here: before the first read.
         let scope = Scope::of_flight(&engine, plan.key.clone(), parent);
         let landing = match watched(&scope, cache.render_timeout, produce).await {
@@ -55,9 +52,7 @@ where
     match tokio::time::timeout(timeout, &mut task.0).await {
         Ok(Ok(result)) => result,
         Ok(Err(end)) => Err(abnormal(end)),
-        Err(_) => Err(Failure::new(format!(
-            "the render took longer than {timeout:?} and was given up"
-        ))),
+        Err(_) => Err(Failure::new(format!("the render took longer than {timeout:?} and was given up"))),
     }
 }
 
@@ -66,10 +61,8 @@ fn abnormal(end: JoinError) -> Failure {
     let Ok(panic) = end.try_into_panic() else {
         return Failure::new("the render was cancelled");
     };
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not a text)"), "a render panicked");
     Failure::new("the render panicked; the log says where")
 }

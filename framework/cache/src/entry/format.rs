@@ -34,9 +34,7 @@ impl<V: Value> Entry<V> {
             age(self.meta.expire),
             u64::from(self.meta.negative),
         ];
-        numbers
-            .iter()
-            .for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+        numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         let mut value = Vec::with_capacity(self.value.weight());
         self.value.encode(&mut value);
         put_bytes(&mut out, &value);
@@ -58,10 +56,7 @@ impl<V: Value> Entry<V> {
         let key = Key::from_stored(std::str::from_utf8(take_bytes(&mut rest)?).ok()?);
         let tags = std::str::from_utf8(take_bytes(&mut rest)?).ok()?;
         let tags: Tags = tags.split(' ').filter(|tag| !tag.is_empty()).collect();
-        let stamp = Stamp {
-            incarnation: take_number(&mut rest)?,
-            sequence: take_number(&mut rest)?,
-        };
+        let stamp = Stamp { incarnation: take_number(&mut rest)?, sequence: take_number(&mut rest)? };
         let started_wall = take_number(&mut rest)?;
         let revalidate = span(take_number(&mut rest)?);
         let expire = span(take_number(&mut rest)?);
@@ -72,15 +67,7 @@ impl<V: Value> Entry<V> {
             None => revalidate.unwrap_or_default(),
         };
         let started = now.minus(age);
-        let meta = Meta {
-            tags,
-            stamp,
-            started,
-            started_wall,
-            revalidate,
-            expire,
-            negative,
-        };
+        let meta = Meta { tags, stamp, started, started_wall, revalidate, expire, negative };
         rest.is_empty().then(|| (key, Self::new(meta, value)))
     }
 }

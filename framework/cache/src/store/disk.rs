@@ -57,12 +57,7 @@ impl Disk {
         let (jobs, queue) = mpsc::channel(MOST_WAITING);
         let waiting_bytes = Arc::new(AtomicUsize::new(0));
         tokio::spawn(work(files.clone(), queue, waiting_bytes.clone()));
-        let disk = Self {
-            files,
-            jobs,
-            waiting_bytes,
-            dropped: AtomicU64::new(0),
-        };
+        let disk = Self { files, jobs, waiting_bytes, dropped: AtomicU64::new(0) };
         disk.queue(Job::RemoveOtherBuilds);
         Ok(Arc::new(disk))
     }
@@ -86,11 +81,7 @@ impl Disk {
             return;
         }
         let (name, key, entry) = (Name::of(key), key.clone(), entry.clone());
-        if !self.queue(Job::Write {
-            name,
-            weight,
-            encode: Box::new(move || entry.encode(&key)),
-        }) {
+        if !self.queue(Job::Write { name, weight, encode: Box::new(move || entry.encode(&key)) }) {
             self.waiting_bytes.fetch_sub(weight, Ordering::Relaxed);
         }
     }

@@ -86,10 +86,7 @@ impl<V: Value> Memory<V> {
                 tickets: 0,
             })
         };
-        Self {
-            seed: rand::random(),
-            shards: (0..shards).map(shard).collect(),
-        }
+        Self { seed: rand::random(), shards: (0..shards).map(shard).collect() }
     }
 
     /// The entry under `key`.
@@ -125,9 +122,8 @@ impl<V: Value> Memory<V> {
     /// Removes the entry under `key`.
     pub fn remove(&self, key: &Key) {
         let hash = self.hash(key);
-        if let Some(mut shard) = self
-            .write(hash)
-            .filter(|shard| shard.slots.get(&hash).is_some_and(|s| s.key == *key))
+        if let Some(mut shard) =
+            self.write(hash).filter(|shard| shard.slots.get(&hash).is_some_and(|s| s.key == *key))
         {
             shard.remove(hash);
         }
@@ -149,10 +145,7 @@ impl<V: Value> Memory<V> {
     }
 
     fn sum(&self, of: impl Fn(&Shard<V>) -> usize) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| of(&shard.read().unwrap_or_else(PoisonError::into_inner)))
-            .sum()
+        self.shards.iter().map(|shard| of(&shard.read().unwrap_or_else(PoisonError::into_inner))).sum()
     }
 
     fn hash(&self, key: &Key) -> u64 {
@@ -165,13 +158,11 @@ impl<V: Value> Memory<V> {
     }
 
     fn read(&self, hash: u64) -> Option<RwLockReadGuard<'_, Shard<V>>> {
-        self.shard(hash)
-            .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner))
+        self.shard(hash).map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn write(&self, hash: u64) -> Option<RwLockWriteGuard<'_, Shard<V>>> {
-        self.shard(hash)
-            .map(|shard| shard.write().unwrap_or_else(PoisonError::into_inner))
+        self.shard(hash).map(|shard| shard.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -184,11 +175,7 @@ impl<V: Value> Shard<V> {
         }
         match self.slots.get_mut(&hash) {
             Some(slot) if slot.key == *key => {
-                let queue = if slot.in_main {
-                    &mut self.main
-                } else {
-                    &mut self.small
-                };
+                let queue = if slot.in_main { &mut self.main } else { &mut self.small };
                 queue.bytes = queue.bytes - slot.bytes + bytes;
                 slot.bytes = bytes;
                 slot.entry = entry.clone();
@@ -215,11 +202,7 @@ impl<V: Value> Shard<V> {
     fn enqueue(&mut self, hash: u64, mut slot: Slot<V>) {
         self.tickets += 1;
         slot.ticket = self.tickets;
-        let queue = if slot.in_main {
-            &mut self.main
-        } else {
-            &mut self.small
-        };
+        let queue = if slot.in_main { &mut self.main } else { &mut self.small };
         queue.order.push_back((hash, slot.ticket));
         queue.bytes += slot.bytes;
         self.slots.insert(hash, slot);
@@ -228,17 +211,11 @@ impl<V: Value> Shard<V> {
     /// The slot, taken out of the map; its place in the queue is skipped later, since its ticket is gone.
     fn remove(&mut self, hash: u64) -> Option<Slot<V>> {
         let slot = self.slots.remove(&hash)?;
-        let queue = if slot.in_main {
-            &mut self.main
-        } else {
-            &mut self.small
-        };
+        let queue = if slot.in_main { &mut self.main } else { &mut self.small };
         queue.bytes -= slot.bytes;
         if queue.order.len() > 2 * self.slots.len() + 64 {
             let slots = &self.slots;
-            queue
-                .order
-                .retain(|(hash, ticket)| slots.get(hash).is_some_and(|slot| slot.ticket == *ticket));
+            queue.order.retain(|(hash, ticket)| slots.get(hash).is_some_and(|slot| slot.ticket == *ticket));
         }
         Some(slot)
     }
@@ -246,11 +223,7 @@ impl<V: Value> Shard<V> {
     fn drive_one_out(&mut self) {
         // A tenth for what is new, as the authors of S3-FIFO found best.
         let from_small = self.small.bytes > self.most_bytes / 10 || self.main.order.is_empty();
-        let queue = if from_small {
-            &mut self.small
-        } else {
-            &mut self.main
-        };
+        let queue = if from_small { &mut self.small } else { &mut self.main };
         let Some((hash, ticket)) = queue.order.pop_front() else {
             return;
         };
@@ -308,12 +281,37 @@ impl Hasher for Hashed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
     }
 
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Data, Meta, Stamp};
+    use tropos_core::{Tags, Tick};
+
+    #[test]
+    fn queues_do_not_grow_with_what_is_removed_and_stored_again() {
+        let memory = Memory::new(1 << 20, usize::MAX);
+        let meta = Meta {
+            tags: Tags::new(),
+            stamp: Stamp::BUILD,
+            started: Tick(0),
+            started_wall: 0,
+            revalidate: None,
+            expire: None,
+            negative: false,
+        };
+        let entry = Arc::new(Entry::new(meta, Data("v".into())));
+        for _ in 0..10_000 {
+            memory.insert(&Key::fetch("a"), entry.clone());
+            memory.remove(&Key::fetch("a"));
+        }
+        assert!(memory.sum(|shard| shard.small.order.len() + shard.main.order.len()) <= 65);
     }
 }

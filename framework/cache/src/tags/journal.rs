@@ -9,8 +9,8 @@
 //! e55a… 13 hard product-42 cart     an invalidation
 //! ```
 //!
-//! A record is synced to the disk before the invalidation returns. A torn last record belongs to an invalidation that
-//! never returned, and is dropped. Anything else that does not read means that invalidations may be lost: the journal
+//! A record is synced to the disk before the invalidation returns. A last record without its end belongs to an invalidation
+//! that never returned, and is dropped. Anything else that does not read means that invalidations may be lost: the journal
 //! begins a new incarnation then, so that no entry made before counts as valid.
 
 use super::{Strength, TagNumbers};
@@ -51,11 +51,7 @@ impl Journal {
             Ok(bytes) => parse(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Some(TagNumbers::new(new_incarnation())),
             Err(source) => {
-                return Err(Error::Io {
-                    what: "read",
-                    path,
-                    source,
-                });
+                return Err(Error::Io { what: "read", path, source });
             }
         };
         let numbers = read.unwrap_or_else(|| {
@@ -65,13 +61,7 @@ impl Journal {
             numbers.raise_floor(Strength::Hard, 1);
             numbers
         });
-        let mut journal = Self {
-            dir: dir.to_owned(),
-            file: None,
-            bytes: 0,
-            rewritten_bytes: 0,
-            _lock: lock,
-        };
+        let mut journal = Self { dir: dir.to_owned(), file: None, bytes: 0, rewritten_bytes: 0, _lock: lock };
         if let Err(error) = journal.rewrite(&numbers) {
             // Pages can be served from memory all the same; invalidations fail, so that their callers know.
             tracing::error!(%error, "invalidations fail until the journal can be written");
@@ -88,11 +78,7 @@ impl Journal {
             return Err(Error::Closed);
         };
         let written = file.write_all(records.as_bytes()).and_then(|()| file.sync_data());
-        written.map_err(|source| Error::Io {
-            what: "write",
-            path: self.dir.join(FILE),
-            source,
-        })?;
+        written.map_err(|source| Error::Io { what: "write", path: self.dir.join(FILE), source })?;
         self.bytes += records.len() as u64;
         self.file = Some(file);
         Ok(())
@@ -112,11 +98,7 @@ impl Journal {
             sync_dir(&self.dir)?;
             Ok(file) // under its new name; what follows is written behind what is there
         };
-        self.file = Some(write().map_err(|source| Error::Io {
-            what: "write",
-            path,
-            source,
-        })?);
+        self.file = Some(write().map_err(|source| Error::Io { what: "write", path, source })?);
         self.bytes = text.len() as u64;
         self.rewritten_bytes = self.bytes;
         Ok(())
@@ -132,11 +114,7 @@ fn new_incarnation() -> u64 {
 
 /// A renamed file is there after a loss of power only if its folder was synced too.
 fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 fn write_all(numbers: &TagNumbers) -> String {
@@ -185,16 +163,16 @@ fn record(number: u64, word: &str, rest: impl IntoIterator<Item = impl std::fmt:
 
 /// `None`: damaged, so that invalidations may be lost.
 fn parse(bytes: &[u8]) -> Option<TagNumbers> {
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let first = read_record(lines.next()?)?;
     let mut numbers = match (first.word, first.rest) {
         ("sequence-of", incarnation) => TagNumbers::new(u64::from_str_radix(incarnation, 16).ok()?),
         _ => return None,
     };
-    while let Some(line) = lines.next() {
+    for line in lines {
         match read_record(line).map(|record| record.apply(&mut numbers)) {
             Some(true) => {}
-            None if lines.peek().is_none() => {} // torn: that invalidation never returned
+            None if !line.ends_with(b"\n") => {} // torn: that invalidation never returned
             None | Some(false) => return None,
         }
     }
@@ -215,23 +193,13 @@ fn read_record(line: &[u8]) -> Option<Record<'_>> {
     }
     let (number, rest) = body.split_once(' ')?;
     let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
-    Some(Record {
-        number: number.parse().ok()?,
-        word,
-        rest,
-    })
+    Some(Record { number: number.parse().ok()?, word, rest })
 }
 
 impl Record<'_> {
     /// False for a word that is not known: a later version wrote it, and this one cannot tell what it means.
     fn apply(self, numbers: &mut TagNumbers) -> bool {
-        let tags = || {
-            self.rest
-                .split(' ')
-                .filter(|tag| !tag.is_empty())
-                .map(Tag::from)
-                .collect::<Vec<_>>()
-        };
+        let tags = || self.rest.split(' ').filter(|tag| !tag.is_empty()).map(Tag::from).collect::<Vec<_>>();
         match self.word {
             "at" => numbers.apply(&[], Strength::Hard, self.number),
             "floor-hard" => numbers.raise_floor(Strength::Hard, self.number),
@@ -263,20 +231,14 @@ mod tests {
 
     #[test]
     fn appended_and_rewritten_records_read_as_the_numbers_they_came_from() {
-        let (appended, numbers) = text(&[
-            (Strength::Hard, &["a", "b"]),
-            (Strength::Soft, &["b"]),
-            (Strength::Hard, &["c"]),
-        ]);
+        let (appended, numbers) =
+            text(&[(Strength::Hard, &["a", "b"]), (Strength::Soft, &["b"]), (Strength::Hard, &["c"])]);
         for text in [appended, write_all(&numbers)] {
             let read = parse(text.as_bytes()).unwrap();
             assert_eq!(read.current(), numbers.current());
             for tag in ["a", "b", "c", "d"] {
                 for sequence in 0..4 {
-                    let at = Stamp {
-                        incarnation: 77,
-                        sequence,
-                    };
+                    let at = Stamp { incarnation: 77, sequence };
                     assert_eq!(
                         read.validity(&[tag.into()], at),
                         numbers.validity(&[tag.into()], at),
@@ -293,36 +255,39 @@ mod tests {
         let (whole, _) = text(&[(Strength::Hard, &["a"]), (Strength::Hard, &["b"])]);
         for end in before.len()..whole.len() {
             let read = parse(&whole.as_bytes()[..end]).unwrap();
-            assert_eq!(
-                read.current(),
-                Stamp {
-                    incarnation: 77,
-                    sequence: 1
-                },
-                "cut at {end}"
-            );
-            assert_eq!(
-                read.validity(
-                    &["a".into()],
-                    Stamp {
-                        incarnation: 77,
-                        sequence: 0
-                    }
-                ),
-                Validity::Hard
-            );
+            assert_eq!(read.current(), Stamp { incarnation: 77, sequence: 1 }, "cut at {end}");
+            assert_eq!(read.validity(&["a".into()], Stamp { incarnation: 77, sequence: 0 }), Validity::Hard);
         }
     }
 
     #[test]
-    fn damage_before_the_end_is_not_taken_for_a_torn_record() {
+    fn damage_is_not_taken_for_a_torn_record() {
         let (whole, _) = text(&[(Strength::Hard, &["a"]), (Strength::Hard, &["b"])]);
-        let at = whole.find(" hard a").unwrap() + 6;
-        let mut damaged = whole.into_bytes();
-        damaged[at] = b'x';
-        assert!(parse(&damaged).is_none());
+        for record in [" sequence-of", " hard a", " hard b"] {
+            let at = whole.find(record).unwrap() + record.len() - 1;
+            let mut damaged = whole.clone().into_bytes();
+            damaged[at] = b'x';
+            assert!(parse(&damaged).is_none(), "{record}");
+        }
         assert!(parse(b"").is_none());
         assert!(parse(b"something else\n").is_none());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind_and_the_next_one_starts_from_a_whole_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = File::create(dir.path().join("lock")).unwrap();
+        let (mut journal, mut numbers) = Journal::open(dir.path(), lock).unwrap();
+        let read = || parse(&fs::read(dir.path().join(FILE)).unwrap()).unwrap();
+        let record = |number, tag: &str| invalidation(number, Strength::Hard, &[tag.into()]);
+
+        journal.file = Some(File::open(dir.path().join(FILE)).unwrap()); // for reading alone: writes fail
+        assert!(matches!(journal.append(&record(1, "a"), &numbers), Err(Error::Io { what: "write", .. })));
+        assert_eq!(read().current().sequence, 0);
+
+        journal.append(&record(1, "b"), &numbers).unwrap();
+        numbers.invalidate(&["b".into()], Strength::Hard);
+        assert_eq!(read().current(), numbers.current());
     }
 
     proptest! {

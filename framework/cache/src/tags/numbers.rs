@@ -14,10 +14,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// Of entries that a build made: before all invalidations, whatever the sequence.
-    pub const BUILD: Stamp = Stamp {
-        incarnation: 0,
-        sequence: 0,
-    };
+    pub const BUILD: Stamp = Stamp { incarnation: 0, sequence: 0 };
 }
 
 /// What an invalidation does to entries.
@@ -107,21 +104,12 @@ impl TagNumbers {
 
     /// A new sequence that remembers at most so many tags.
     pub fn with_capacity(incarnation: u64, capacity: usize) -> Self {
-        Self {
-            incarnation,
-            sequence: 0,
-            floor: Marks::default(),
-            capacity,
-            marks: HashMap::new(),
-        }
+        Self { incarnation, sequence: 0, floor: Marks::default(), capacity, marks: HashMap::new() }
     }
 
     /// Where the sequence stands.
     pub fn current(&self) -> Stamp {
-        Stamp {
-            incarnation: self.incarnation,
-            sequence: self.sequence,
-        }
+        Stamp { incarnation: self.incarnation, sequence: self.sequence }
     }
 
     /// Takes the next number, writes it on the tags and returns it.
@@ -136,12 +124,7 @@ impl TagNumbers {
         if stamp.incarnation != self.incarnation && stamp != Stamp::BUILD {
             return Validity::Hard;
         }
-        let of = |tag| {
-            self.marks
-                .get(tag)
-                .unwrap_or(&self.floor)
-                .validity(stamp.sequence)
-        };
+        let of = |tag| self.marks.get(tag).unwrap_or(&self.floor).validity(stamp.sequence);
         tags.iter().map(of).max().unwrap_or(Validity::Valid)
     }
 

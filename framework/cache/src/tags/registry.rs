@@ -69,18 +69,12 @@ impl TagRegistry {
         let dir = dir.to_owned();
         let opened = tokio::task::spawn_blocking(move || Journal::open(&dir, lock)).await;
         let (journal, numbers) = opened.unwrap_or(Err(Error::Closed))?;
-        let durable = Durable {
-            journal: Mutex::new(Some(journal)),
-            waiting: Mutex::default(),
-        };
+        let durable = Durable { journal: Mutex::new(Some(journal)), waiting: Mutex::default() };
         Ok(Self::over(numbers, Some(durable)))
     }
 
     fn over(numbers: TagNumbers, durable: Option<Durable>) -> Self {
-        let Stamp {
-            incarnation,
-            sequence,
-        } = numbers.current();
+        let Stamp { incarnation, sequence } = numbers.current();
         Self(Arc::new(Shared {
             incarnation,
             sequence: AtomicU64::new(sequence),
@@ -92,10 +86,7 @@ impl TagRegistry {
 
     /// Where the sequence stands. A render takes it before its first read.
     pub fn current(&self) -> Stamp {
-        Stamp {
-            incarnation: self.0.incarnation,
-            sequence: self.0.sequence.load(Ordering::Acquire),
-        }
+        Stamp { incarnation: self.0.incarnation, sequence: self.0.sequence.load(Ordering::Acquire) }
     }
 
     /// Invalidates all that carries one of `tags`, and returns the number it took. When this has returned, no entry
@@ -110,11 +101,7 @@ impl TagRegistry {
             return Ok(self.0.apply_next(tags, strength));
         };
         let (reply, replied) = oneshot::channel();
-        lock(&durable.waiting).push(Waiting {
-            tags: tags.to_vec(),
-            strength,
-            reply,
-        });
+        lock(&durable.waiting).push(Waiting { tags: tags.to_vec(), strength, reply });
         let shared = self.0.clone();
         // Syncing blocks, so it has a thread of its own; and it goes on should the caller be dropped.
         tokio::task::spawn_blocking(move || shared.invalidate_waiting());
@@ -141,10 +128,7 @@ impl TagRegistry {
     pub async fn close(&self) {
         let shared = self.0.clone();
         let closed = tokio::task::spawn_blocking(move || {
-            shared
-                .durable
-                .as_ref()
-                .map(|durable| lock(&durable.journal).take())
+            shared.durable.as_ref().map(|durable| lock(&durable.journal).take())
         });
         drop(closed.await);
     }
@@ -161,21 +145,14 @@ impl Shared {
         }
         let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
         let first = numbers.current().sequence + 1;
-        let records: String = (first..)
-            .zip(&waiting)
-            .map(|(n, w)| journal::invalidation(n, w.strength, &w.tags))
-            .collect();
+        let records: String =
+            (first..).zip(&waiting).map(|(n, w)| journal::invalidation(n, w.strength, &w.tags)).collect();
         let written = match journal.as_mut() {
             Some(journal) => journal.append(&records, &numbers),
             None => Err(Error::Closed),
         };
         drop(numbers);
-        for Waiting {
-            tags,
-            strength,
-            reply,
-        } in waiting
-        {
+        for Waiting { tags, strength, reply } in waiting {
             let result = match &written {
                 Ok(()) => Ok(self.apply_next(&tags, strength)),
                 Err(error) => Err(error.again()),
@@ -198,11 +175,7 @@ impl Shared {
 
 /// Makes the folder and locks it, waiting a while for the process that had it before.
 async fn lock_folder(dir: &Path) -> Result<File, Error> {
-    let io = |what, path: &Path, source: io::Error| Error::Io {
-        what,
-        path: path.to_owned(),
-        source,
-    };
+    let io = |what, path: &Path, source: io::Error| Error::Io { what, path: path.to_owned(), source };
     fs::create_dir_all(dir).map_err(|source| io("create", dir, source))?;
     let path = dir.join("lock");
     let file = File::create(&path).map_err(|source| io("create", &path, source))?;

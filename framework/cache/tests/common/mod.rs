@@ -1,11 +1,7 @@
 //! A data source that a test owns, and short ways to ask the cache.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     path::Path,
@@ -66,11 +62,7 @@ impl Source {
         let value = self.0.value.lock().unwrap().clone();
         let failing = self.0.failing.load(Ordering::SeqCst);
         self.0.open.subscribe().wait_for(|open| *open).await.unwrap();
-        if failing {
-            Err(Failure::new("the source fails"))
-        } else {
-            Ok(value)
-        }
+        if failing { Err(Failure::new("the source fails")) } else { Ok(value) }
     }
 }
 
@@ -87,13 +79,7 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn new(name: &str, ages: Ages, tags: &[&str], source: &Source) -> Self {
         let tags = tags.iter().copied().collect();
-        Self {
-            key: Key::page("/:name", name, ""),
-            ages,
-            tags,
-            fresh: false,
-            source: source.clone(),
-        }
+        Self { key: Key::page("/:name", name, ""), ages, tags, fresh: false, source: source.clone() }
     }
 
     /// Asks for it; an empty value counts as "there is no such thing".
@@ -106,10 +92,7 @@ impl Page {
             fresh: self.fresh,
         };
         let source = self.source.clone();
-        engine
-            .data()
-            .serve(request, move || async move { source.read().await.map(produced) })
-            .await
+        engine.data().serve(request, move || async move { source.read().await.map(produced) }).await
     }
 
     /// Asks for it in a task of its own, and lets that come to its first wait.
@@ -122,11 +105,7 @@ impl Page {
 }
 
 pub(crate) fn produced(value: String) -> Produced<Data> {
-    Produced {
-        negative: value.is_empty(),
-        value: Data(value.into()),
-        store: true,
-    }
+    Produced { negative: value.is_empty(), value: Data(value.into()), store: true }
 }
 
 pub(crate) fn text(served: &Served<Data>) -> &str {
@@ -147,15 +126,8 @@ pub(crate) fn in_memory() -> (Engine, ManualClock) {
 }
 
 pub(crate) async fn on_disk(dir: &Path, build: &str, clock: &ManualClock) -> Engine {
-    let disk = Some(DiskConfig {
-        dir: dir.to_owned(),
-        bytes: 1 << 30,
-    });
-    let config = EngineConfig {
-        build_id: build.to_owned(),
-        disk,
-        ..EngineConfig::default()
-    };
+    let disk = Some(DiskConfig { dir: dir.to_owned(), bytes: 1 << 30 });
+    let config = EngineConfig { build_id: build.to_owned(), disk, ..EngineConfig::default() };
     Engine::open(config, Arc::new(clock.clone()), None).await.unwrap()
 }
 

@@ -23,11 +23,7 @@ pub(super) struct Name(u128);
 impl Name {
     pub(super) fn of(key: &Key) -> Self {
         let hash = blake3::hash(key.as_str().as_bytes());
-        Self(
-            hash.as_bytes()
-                .first_chunk()
-                .map_or(0, |half| u128::from_be_bytes(*half)),
-        )
+        Self(hash.as_bytes().first_chunk().map_or(0, |half| u128::from_be_bytes(*half)))
     }
 
     fn of_file(path: &Path) -> Option<Self> {
@@ -77,11 +73,8 @@ impl Files {
             source,
         })?;
         let mut index = Index::default();
-        let mut found = list(&root).map_err(|source| Error::Io {
-            what: "read",
-            path: root.clone(),
-            source,
-        })?;
+        let mut found =
+            list(&root).map_err(|source| Error::Io { what: "read", path: root.clone(), source })?;
         found.sort_by_key(|(_, modified, _)| *modified);
         for (name, _, bytes) in found {
             index.insert(name, bytes);
@@ -138,7 +131,8 @@ impl Files {
     }
 
     pub(super) fn remove(&self, name: Name) {
-        if self.index().remove(name) {
+        let known = self.index().remove(name);
+        if known {
             drop(fs::remove_file(self.path(name))); // gone is gone, by whomever
         }
     }
@@ -147,11 +141,7 @@ impl Files {
         let Ok(builds) = fs::read_dir(&self.builds) else {
             return;
         };
-        for other in builds
-            .flatten()
-            .map(|build| build.path())
-            .filter(|build| *build != self.root)
-        {
+        for other in builds.flatten().map(|build| build.path()).filter(|build| *build != self.root) {
             if let Err(error) = fs::remove_dir_all(&other) {
                 tracing::warn!(path = %other.display(), %error, "the entries of another build could not be removed");
             }
@@ -160,8 +150,12 @@ impl Files {
 
     /// Removes what was not used for longest, until the rest fits.
     fn drive_out(&self) {
-        while let Some(name) = self.index().oldest_beyond(self.most_bytes) {
-            self.remove(name);
+        loop {
+            let oldest = self.index().oldest_beyond(self.most_bytes); // the list is free again when a file is removed
+            match oldest {
+                Some(name) => self.remove(name),
+                None => return,
+            }
         }
     }
 
@@ -191,13 +185,7 @@ impl Index {
         self.uses += 1;
         self.bytes += bytes;
         self.by_use.insert(self.uses, name);
-        self.files.insert(
-            name,
-            Slot {
-                bytes,
-                used: self.uses,
-            },
-        );
+        self.files.insert(name, Slot { bytes, used: self.uses });
     }
 
     fn remove(&mut self, name: Name) -> bool {
