@@ -15,7 +15,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
 };
-use tropos_cache::{DiskConfig, Engine, EngineConfig, Purpose, Scope, Seed};
+use tropos_cache::{DiskConfig, Engine, EngineConfig, Purpose, Scope, Seed, StoredPage};
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::Db;
 use tropos_live::{Hub, Pending};
@@ -30,6 +30,8 @@ pub struct Site {
     pub(crate) api: Option<axum::Router>,
     /// The paths of files that keep their plain name.
     pub(crate) root_files: HashSet<String>,
+    /// The scripts that are built in, by their hashed names.
+    pub(crate) scripts: Vec<(String, StoredPage)>,
     pub(crate) hub: Hub,
     pub(crate) pending: Pending<crate::dispatch::live::Mark>,
     pub(crate) dist: Option<Dist>,
@@ -128,6 +130,7 @@ impl Site {
             statics,
             root_files: dist.as_ref().map(crate::dispatch::root_files).unwrap_or_default(),
             api: app.api.take(),
+            scripts: crate::dispatch::scripts(),
             hub: Hub::default(),
             pending: Pending::new(clock),
             engine,

@@ -1,12 +1,24 @@
 //! Files: hashed ones for ever, those with a plain name for a while.
 
 use super::reply;
-use crate::{render::BUILT_IN, site::Site};
+use crate::{
+    render::{BUILT_IN, BuiltIn},
+    site::Site,
+};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use std::path::PathBuf;
-use tropos_cache::http::{Coding, Codings, coding::negotiate_lines, lifetime::{IMMUTABLE, NO_STORE}, respond::VARY};
+use tropos_cache::{
+    StoredPage,
+    http::{
+        Coding, Codings,
+        coding::negotiate_lines,
+        conditional::{Precondition, Validators, evaluate},
+        lifetime::{IMMUTABLE, NO_STORE},
+        respond::VARY,
+    },
+};
 use tropos_core::manifest::Asset;
 
 /// Files with a plain name, such as `robots.txt`, change at a deployment: asked again after an hour.
@@ -18,20 +30,18 @@ const ROOT: &str = "root";
 impl Site {
     /// A hashed file. Only what the manifest lists is ever opened.
     pub(super) async fn asset(&self, file: &str, request: &Parts) -> Response<Body> {
-        if let Some(script) = BUILT_IN.iter().find(|script| script.file() == file) {
-            return sent(request, file, Bytes::from_static(script.text.as_bytes()), Coding::Identity, IMMUTABLE);
+        if let Some((_, script)) = self.scripts.iter().find(|(name, _)| name == file) {
+            let coding = negotiate_lines(request.headers.get_all(header::ACCEPT_ENCODING), script.codings());
+            return sent(request, file, script.body(coding).bytes.clone(), coding, IMMUTABLE);
         }
         let dist = self.dist.as_ref();
         let asset = dist.and_then(|dist| dist.manifest.assets.values().find(|asset| asset.file == file));
         let (Some(dist), Some(asset)) = (dist, asset) else { return self.not_found() };
         let coding = negotiate_lines(request.headers.get_all(header::ACCEPT_ENCODING), codings_of(asset));
-        let extension = match coding {
-            Coding::Brotli => ".br",
-            Coding::Zstd => ".zst",
-            Coding::Gzip => ".gz",
-            _ => "",
-        };
-        let path = dist.dir.join("public").join(format!("{file}{extension}"));
+        let path = dist.dir.join("public").join(match coding {
+            Coding::Identity => file.to_owned(),
+            coding => format!("{file}.{}", coding.suffix()),
+        });
         match tokio::fs::read(&path).await {
             Ok(bytes) => sent(request, file, bytes.into(), coding, IMMUTABLE),
             Err(error) => {
@@ -58,6 +68,16 @@ impl Site {
         let caching = if self.dist.is_some() { AN_HOUR } else { NO_STORE };
         Some(sent(request, name, bytes.into(), Coding::Identity, caching))
     }
+}
+
+/// The scripts that are built into the server, compressed.
+pub(crate) fn scripts() -> Vec<(String, StoredPage)> {
+    let script = |script: &BuiltIn| {
+        let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
+        let text = Bytes::from_static(script.text.as_bytes());
+        (script.file(), StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, kind)], text).compress())
+    };
+    BUILT_IN.iter().map(script).collect()
 }
 
 /// The plain paths of the build's root files.
@@ -90,16 +110,17 @@ fn sent(
     coding: Coding,
     caching: HeaderValue,
 ) -> Response<Body> {
-    let etag = format!("\"{:016x}{}\"", xxhash_rust::xxh3::xxh3_64(&bytes), coding.suffix());
+    // Of the encoded bytes, so another for each coding (RFC 9110 §8.8.3.3).
+    let etag = format!("\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&bytes));
+    let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""));
     let length = bytes.len();
-    let known = request.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let precondition = evaluate(&request.headers, Validators { etag: &etag, last_modified: None });
+    let known = precondition == Precondition::NotModified;
     let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes) });
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, caching);
     headers.insert(header::VARY, VARY);
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        headers.insert(header::ETAG, etag);
-    }
+    headers.insert(header::ETAG, etag);
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;

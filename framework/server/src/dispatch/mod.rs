@@ -12,7 +12,7 @@ mod revalidate;
 mod stored;
 mod streamed;
 
-pub(crate) use assets::root_files;
+pub(crate) use assets::{root_files, scripts};
 pub(crate) use stored::render_to_store;
 
 use crate::{request::RequestHead, routing::PageRoute, site::Site};

@@ -70,10 +70,12 @@ pub(super) fn for_one_visitor(
     additions: &ResponseHead,
     detail: Detail,
 ) -> Response<Body> {
+    let failed = response.status().is_server_error();
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_TYPE).or_insert(HTML);
-    // A page that failed says `no-store` already; any other answer of these modes is private.
-    headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE_NO_STORE);
+    if !failed {
+        headers.insert(header::CACHE_CONTROL, PRIVATE_NO_STORE);
+    }
     headers.insert(CACHE_STATUS, CacheStatus::Bypass(detail).as_header());
     reply::add(&mut response, additions.take().headers);
     response

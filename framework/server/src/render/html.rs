@@ -8,7 +8,7 @@ use leptos::{
     prelude::{AnyView, Owner, RenderHtml, provide_context},
     reactive::computed::ScopedFuture,
 };
-use leptos_meta::ServerMetaContext;
+use leptos_meta::{ServerMetaContext, Title, TitleProps, provide_meta_context};
 use memchr::memmem;
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 use tropos_core::{Failure, PageError};
@@ -86,6 +86,9 @@ async fn start_unguarded(
     let (meta, meta_output) = ServerMetaContext::new();
     let page = owner.with(|| {
         provide_context(meta);
+        provide_meta_context();
+        // Leptos puts titles into the head as they are, and a title is often data.
+        drop(Title(TitleProps { formatter: Some(escape_title.into()), text: None }));
         ScopedFuture::new(page)
     });
     let view = page.await?;
@@ -113,6 +116,11 @@ async fn start_unguarded(
     });
     let html = AssertUnwindSafe(html).catch_unwind().map(|piece| piece.map_err(|panic| panicked(&*panic)));
     Ok(Html { pieces: Box::pin(InContext::new(Box::pin(html), cx)) })
+}
+
+/// Within `<title>`, only a tag's end and a character reference mean something.
+fn escape_title(title: String) -> String {
+    title.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 /// The next piece, once everything that it must wait for is there.

@@ -8,6 +8,6 @@ mod document;
 mod executor;
 mod html;
 
-pub(crate) use document::{Assets, BUILT_IN, Document, Layout};
+pub(crate) use document::{Assets, BUILT_IN, BuiltIn, Document, Layout};
 pub(crate) use executor::install;
 pub(crate) use html::{Html, Order, render_page, render_view};
