@@ -37,13 +37,14 @@ use tropos_core::manifest::{self, Asset, Islands, Manifest, PageIndex};
 pub(crate) fn run(options: &args::Build, terminal: &mut Terminal) -> Result<ExitCode, Error> {
     let project = Project::find(&options.project)?;
     islands::check_version(project.wasm_bindgen.as_deref())?;
-    let output = Output::beside(&project.out)?;
+    Output::check(&project.out)?;
     let profile = if options.debug { "dev" } else { "release" };
 
     let server = terminal.phase("server", &format!("compiling {} ({profile})", project.name), |_| {
         server::compile(&project, options.debug)
     })?;
     let islands = if project.hydrates { build_islands(options, &project, terminal)? } else { Vec::new() };
+    let output = Output::beside(&project.out)?;
     let manifest = terminal.phase("assets", "naming and compressing files", |terminal| {
         let plan = gather(&project, islands)?;
         plan.warnings.iter().for_each(|warning| terminal.note(warning));

@@ -8,6 +8,9 @@ use std::{
 use tempfile::TempDir;
 use tropos_core::manifest;
 
+/// Keeps the unfinished folder out of `git status`, since nobody ignores its name.
+const IGNORE: &str = ".gitignore";
+
 /// A folder beside `dist/`, swapped in by renaming once it is complete: a build that fails leaves `dist/` as it was, and
 /// nobody sees a half of one.
 pub(crate) struct Output {
@@ -16,14 +19,20 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// A new, empty folder beside `place`.
+    /// Refuses a place that holds something that no build made: `--out ~` must not end in an empty home.
     ///
     /// # Errors
-    /// Where the folder cannot be made, or `place` holds something that no build made.
+    /// [`Error::ForeignOutput`].
+    pub(crate) fn check(place: &Path) -> Result<(), Error> {
+        if is_foreign(place) { Err(Error::ForeignOutput(place.to_owned())) } else { Ok(()) }
+    }
+
+    /// A new, empty folder beside `place`. To be made once compiling is over: an interrupt leaves the folder behind.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made, or [`Output::check`] refuses.
     pub(crate) fn beside(place: &Path) -> Result<Self, Error> {
-        if is_foreign(place) {
-            return Err(Error::ForeignOutput(place.to_owned()));
-        }
+        Self::check(place)?;
         let parent = place.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent).map_err(Error::file("making", parent))?;
         let mut prefix = place.file_name().unwrap_or_default().to_owned();
@@ -33,6 +42,8 @@ impl Output {
             .tempdir_in(parent)
             .map_err(Error::file("making", parent))?;
         readable_by_all(staging.path())?;
+        let ignore = staging.path().join(IGNORE);
+        fs::write(&ignore, "*\n").map_err(Error::file("writing", ignore))?;
         Ok(Self { staging, place: place.to_owned() })
     }
 
@@ -47,6 +58,8 @@ impl Output {
     /// Where something cannot be renamed; the folder before is then in place again.
     pub(crate) fn publish(self) -> Result<(), Error> {
         let place = &self.place;
+        let ignore = self.staging.path().join(IGNORE);
+        fs::remove_file(&ignore).map_err(Error::file("removing", ignore))?;
         let mut before = self.staging.path().as_os_str().to_owned();
         before.push(".old");
         let before = PathBuf::from(before);
@@ -70,7 +83,7 @@ impl Output {
     }
 }
 
-/// Whether a folder holds something that is not a build: `--out ~` must not end in an empty home.
+/// Whether a folder holds something that is not a build.
 fn is_foreign(place: &Path) -> bool {
     let holds_something = || place.read_dir().map_or(true, |mut entries| entries.next().is_some());
     place.exists() && !place.join(manifest::FILE).is_file() && holds_something()
