@@ -261,6 +261,19 @@ describe('what the user has done stays', () => {
     })
   }
 
+  test('the focused field keeps the focus when it moves, where the browser cannot move an element in place', async () => {
+    await open('<i id="a"></i><i id="b"><input></i>')
+    await page.evaluate(() => {
+      delete Element.prototype.moveBefore
+      $('input').focus()
+      $('input').value = 'typed'
+      $('input').setSelectionRange(2, 4)
+    })
+    await morph('<i id="b"><input></i><i id="a"></i>')
+    const see = () => [document.activeElement === $('input'), $('input').selectionStart, $('input').selectionEnd]
+    assert.deepEqual(await page.evaluate(see), [true, 2, 4])
+  })
+
   test('details follow the server until the user touches them', async () => {
     await open('')
     await morph('<details>1</details>')

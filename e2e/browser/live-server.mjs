@@ -17,10 +17,11 @@ export function Counter(element) {
   button.onclick = () => (button.textContent = Number(button.textContent) + 1)
 }
 export async function Outer(element) {
+  // As a lazily loaded island does: what is within it must wait for it.
+  await new Promise((resolve) => setTimeout(resolve, 20))
   calls.push('Outer')
   const children = element.querySelector('leptos-children')
   if (children) children.$$on_hydrate = () => calls.push('children of Outer')
-  await Promise.resolve()
 }
 export function Inner() { calls.push('Inner') }
 export function Broken() { throw new Error('on purpose') }

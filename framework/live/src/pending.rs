@@ -214,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_leaves_nothing_behind_one_that_stays() {
+        let (_, store) = store(10, 1000);
+        store.put("stays", "1".into(), 0);
+        for _ in 0..100 {
+            let version = store.put("a", "1".into(), 0);
+            assert!(store.take("a", version).is_some());
+        }
+        let counts = |kept: &Kept<u8>| (kept.renders.len(), kept.order.len(), kept.bytes);
+        assert_eq!(counts(&store.kept()), (1, 1, 1));
+    }
+
+    #[test]
     fn the_same_render_put_again_counts_once() {
         let (clock, store) = store(10, 1000);
         store.put("a", "1".into(), 1);
