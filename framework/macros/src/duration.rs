@@ -43,11 +43,7 @@ pub(crate) fn read(
             let message = error.to_string();
             // The core names the text alone; here its key stands before it, and `never` is offered only where it may be.
             let rest = message.strip_prefix(&format!("`{text}`")).unwrap_or(&message);
-            let rest = if allows_never {
-                rest
-            } else {
-                rest.trim_end_matches(", or `never`")
-            };
+            let rest = if allows_never { rest } else { rest.trim_end_matches(", or `never`") };
             Err(subject.error(&literal, format!("`{key} = \"{text}\"`{rest}")))
         }
     }
@@ -61,8 +57,7 @@ mod tests {
     fn message(source: &str, allows_never: bool) -> String {
         let subject = Subject::new("/p");
         let read = |input: ParseStream<'_>| read(&subject, "ttl", allows_never, input);
-        read.parse_str(source)
-            .map_or_else(|error| error.to_string(), |age| format!("{:?}", age.millis()))
+        read.parse_str(source).map_or_else(|error| error.to_string(), |age| format!("{:?}", age.millis()))
     }
 
     #[test]
@@ -76,21 +71,9 @@ mod tests {
                 false,
                 "`/p`: `ttl = \"never\"` has no end: write a duration, such as `1h` or `7d`".to_owned(),
             ),
-            (
-                "\"inf\"",
-                true,
-                format!("`/p`: `ttl = \"inf\"` is not a duration: {units}, or `never`"),
-            ),
-            (
-                "\"-1s\"",
-                false,
-                format!("`/p`: `ttl = \"-1s\"` is not a duration: {units}"),
-            ),
-            (
-                "60",
-                true,
-                "`/p`: `ttl` is a string with a unit: write `ttl = \"60s\"`".to_owned(),
-            ),
+            ("\"inf\"", true, format!("`/p`: `ttl = \"inf\"` is not a duration: {units}, or `never`")),
+            ("\"-1s\"", false, format!("`/p`: `ttl = \"-1s\"` is not a duration: {units}")),
+            ("60", true, "`/p`: `ttl` is a string with a unit: write `ttl = \"60s\"`".to_owned()),
         ] {
             assert_eq!(message(source, allows_never), expected, "{source}");
         }

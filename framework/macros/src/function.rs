@@ -31,13 +31,7 @@ impl Parse for Function {
 impl Function {
     /// Reports what neither a page nor a cached function can be. `what` is one of the two, with its article.
     pub(crate) fn check(&self, subject: &Subject, what: &str, errors: &mut Errors) {
-        let Signature {
-            asyncness,
-            fn_token,
-            generics,
-            ident,
-            ..
-        } = &self.sig;
+        let Signature { asyncness, fn_token, generics, ident, .. } = &self.sig;
         if asyncness.is_none() {
             errors.add(subject.error(fn_token, format!("{what} is async: write `async fn {ident}`")));
         }
@@ -56,10 +50,7 @@ impl Function {
 
     /// The attributes that decide whether the function exists, and so whether anything made from it does.
     pub(crate) fn cfgs(&self) -> Vec<&Attribute> {
-        self.attrs
-            .iter()
-            .filter(|attr| attr.path().is_ident("cfg"))
-            .collect()
+        self.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
     }
 }
 
@@ -110,14 +101,7 @@ mod tests {
 
     #[test]
     fn types_are_shown_as_people_write_them() {
-        for text in [
-            "Db",
-            "Option<Product>",
-            "a::B<(C, D), E>",
-            "&str",
-            "&[u8]",
-            "[u8; 4]",
-        ] {
+        for text in ["Db", "Option<Product>", "a::B<(C, D), E>", "&str", "&[u8]", "[u8; 4]"] {
             assert_eq!(shown(&syn::parse_str(text).unwrap()), text);
         }
     }

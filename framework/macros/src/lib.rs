@@ -29,7 +29,7 @@ use proc_macro::TokenStream;
 /// #[page("/products/:id", isr(revalidate = "60s", prerender = best_sellers, tags = ["product-{id}"]))]
 /// pub async fn Product(Path(id): Path<ProductId>, db: Db) -> PageResult {
 ///     let product = products::by_id(&db, id).await?.or_not_found()?;
-///     page! { <h1>{product.name}</h1> }
+///     view! { <h1>{product.name}</h1> }.into_page()
 /// }
 /// ```
 ///
@@ -112,7 +112,5 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// their parameters are called, do not compile.
 #[proc_macro]
 pub fn routes(pages: TokenStream) -> TokenStream {
-    routes::expand(pages.into())
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    routes::expand(pages.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -66,26 +66,18 @@ pub(crate) fn tags(
     equals(subject, key, r#"["products"]"#, input)?;
     if !input.peek(syn::token::Bracket) {
         let written = skip_value(input);
-        return Err(subject.error_at(
-            written,
-            format!("`{key}` is a list of strings: write `{key} = [\"products\"]`"),
-        ));
+        return Err(subject
+            .error_at(written, format!("`{key}` is a list of strings: write `{key} = [\"products\"]`")));
     }
     let list;
     bracketed!(list in input);
     let list = Punctuated::<LitStr, Token![,]>::parse_terminated(&list)?;
-    Ok(list
-        .into_iter()
-        .filter_map(|tag| errors.keep(Template::parse(subject, tag)))
-        .collect())
+    Ok(list.into_iter().filter_map(|tag| errors.keep(Template::parse(subject, tag))).collect())
 }
 
 /// `"did you mean ..."` or the list of what there is.
 pub(crate) fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    let nearest = known
-        .clone()
-        .into_iter()
-        .min_by_key(|candidate| distance(written, candidate));
+    let nearest = known.clone().into_iter().min_by_key(|candidate| distance(written, candidate));
     match nearest {
         // Up to a third of the letters wrong reads as a slip; more is another word.
         Some(nearest) if distance(written, nearest) <= written.len().max(3) / 3 => {
@@ -128,10 +120,7 @@ mod tests {
             ("revaldiate", "did you mean `revalidate`?"),
             ("expires", "did you mean `expire`?"),
             ("tag", "did you mean `tags`?"),
-            (
-                "ttl",
-                "its options are `revalidate`, `expire`, `negative`, `tags`",
-            ),
+            ("ttl", "its options are `revalidate`, `expire`, `negative`, `tags`"),
         ] {
             assert_eq!(suggestion(written, known), expected, "{written}");
         }

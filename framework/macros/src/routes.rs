@@ -7,17 +7,11 @@ use syn::{Path, Token, parse::Parser, punctuated::Punctuated};
 
 /// What `routes![input]` becomes: the list of routes, and one check a page that none before it has the same path.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
-    let pages: Vec<Path> = Punctuated::<Path, Token![,]>::parse_terminated
-        .parse2(input)?
-        .into_iter()
-        .collect();
+    let pages: Vec<Path> =
+        Punctuated::<Path, Token![,]>::parse_terminated.parse2(input)?.into_iter().collect();
     let count = pages.len();
     let patterns = pages.iter().map(|page| {
-        call(
-            page,
-            |span| quote_spanned!(span=> ::tropos::Page),
-            |span| quote_spanned!(span=> PATTERN),
-        )
+        call(page, |span| quote_spanned!(span=> ::tropos::Page), |span| quote_spanned!(span=> PATTERN))
     });
     // A panic at compile time takes one ready-made text, so there is one for each page that others can collide with;
     // the other page of the two is where the error points.
@@ -43,11 +37,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         }
     });
     let routes = pages.iter().map(|page| {
-        call(
-            page,
-            |span| quote_spanned!(span=> ::tropos::Page),
-            |span| quote_spanned!(span=> route()),
-        )
+        call(page, |span| quote_spanned!(span=> ::tropos::Page), |span| quote_spanned!(span=> route()))
     });
     Ok(quote! {{
         #[allow(dead_code)]

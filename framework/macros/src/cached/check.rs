@@ -106,10 +106,8 @@ pub(crate) fn check(
         && gone < stale
     {
         let why = "a result would end before it is stale; make `expire` at least as long";
-        let message = format!(
-            "`expire = \"{}\"` is shorter than `ttl = \"{}\"`: {why}",
-            expire.text, ttl.text
-        );
+        let message =
+            format!("`expire = \"{}\"` is shorter than `ttl = \"{}\"`: {why}", expire.text, ttl.text);
         errors.add(subject.error_at(*span, message));
     }
     let names: Vec<String> = arguments.iter().map(|argument| plain(argument.name)).collect();

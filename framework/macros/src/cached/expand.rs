@@ -16,59 +16,34 @@ pub(crate) fn function(
     function: &Function,
     arguments: &[Argument<'_>],
 ) -> TokenStream {
-    let Function {
-        attrs,
-        vis,
-        sig,
-        block,
-    } = function;
+    let Function { attrs, vis, sig, block } = function;
     let outer = outer(sig);
-    let inner = Signature {
-        ident: Ident::new("__uncached", sig.ident.span()),
-        ..sig.clone()
-    };
+    let inner = Signature { ident: Ident::new("__uncached", sig.ident.span()), ..sig.clone() };
     let name = plain(&sig.ident);
     // Names of our own, which cannot be an argument's.
     let [key, tags, answer] = ["key", "tags", "answer"].map(|name| Ident::new(name, Span::mixed_site()));
-    let keys = arguments.iter().map(
-        |Argument {
-             name,
-             ty,
-             by_reference,
-         }| {
-            let reference = if *by_reference {
-                quote!(#name)
-            } else {
-                quote!(&#name)
-            };
-            let add = call(
-                ty,
-                |span| quote_spanned!(span=> ::tropos::CacheArg),
-                |span| quote_spanned!(span=> add_to_key(#reference, &mut #key)),
-            );
-            quote!(#add;)
-        },
-    );
+    let keys = arguments.iter().map(|Argument { name, ty, by_reference }| {
+        let reference = if *by_reference { quote!(#name) } else { quote!(&#name) };
+        let add = call(
+            ty,
+            |span| quote_spanned!(span=> ::tropos::CacheArg),
+            |span| quote_spanned!(span=> add_to_key(#reference, &mut #key)),
+        );
+        quote!(#add;)
+    });
     let owned =
-        arguments
-            .iter()
-            .filter(|argument| argument.by_reference)
-            .map(|Argument { name, ty, .. }| {
-                let owned = call(
-                    ty,
-                    |span| quote_spanned!(span=> ::std::borrow::ToOwned),
-                    |span| quote_spanned!(span=> to_owned(#name)),
-                );
-                quote!(let #name = #owned;)
-            });
-    let passed = arguments.iter().map(
-        |Argument {
-             name, by_reference, ..
-         }| match by_reference {
-            true => quote!(&#name),
-            false => quote!(#name),
-        },
-    );
+        arguments.iter().filter(|argument| argument.by_reference).map(|Argument { name, ty, .. }| {
+            let owned = call(
+                ty,
+                |span| quote_spanned!(span=> ::std::borrow::ToOwned),
+                |span| quote_spanned!(span=> to_owned(#name)),
+            );
+            quote!(let #name = #owned;)
+        });
+    let passed = arguments.iter().map(|Argument { name, by_reference, .. }| match by_reference {
+        true => quote!(&#name),
+        false => quote!(#name),
+    });
     let ages = ages(declaration);
     let declared = declaration.tags.iter().map(|template| tag(template, arguments));
     let returned: &dyn ToTokens = match &sig.output {
@@ -124,10 +99,7 @@ fn outer(sig: &Signature) -> Signature {
 
 /// The ages, with the default for `expire` worked out. They were checked.
 fn ages(Declaration { ttl, expire, .. }: &Declaration) -> TokenStream {
-    let revalidate = ttl
-        .as_ref()
-        .and_then(|age| age.after)
-        .map_or(Revalidate::Never, Revalidate::After);
+    let revalidate = ttl.as_ref().and_then(|age| age.after).map_or(Revalidate::Never, Revalidate::After);
     let expire = expire.as_ref().and_then(|(_, age)| age.after);
     let ages = Ages::new(revalidate, expire).unwrap_or(Ages::NEVER);
     let millis =

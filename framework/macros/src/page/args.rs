@@ -63,10 +63,7 @@ impl Declaration {
         let comma: Option<Token![,]> = input.parse()?;
         if comma.is_none() || input.is_empty() {
             let how = "has no mode: every route declares one of `ssg`, `isr`, `server`, `live`";
-            return Err(subject.error(
-                &path,
-                format!("{how}, as in `#[page(\"{}\", server)]`", path.value()),
-            ));
+            return Err(subject.error(&path, format!("{how}, as in `#[page(\"{}\", server)]`", path.value())));
         }
         let mode_word = input.call(Ident::parse_any)?;
         let word = mode_word.to_string();
@@ -76,14 +73,7 @@ impl Declaration {
                        open page whenever what it read changes)";
             return Err(subject.error(&mode_word, format!("`{word}` is no mode: {how}")));
         };
-        let mut declaration = Self {
-            subject,
-            path,
-            pattern,
-            mode,
-            mode_word,
-            options: Options::default(),
-        };
+        let mut declaration = Self { subject, path, pattern, mode, mode_word, options: Options::default() };
         if input.peek(syn::token::Paren) {
             let list;
             parenthesized!(list in input);
@@ -148,10 +138,7 @@ impl Declaration {
 
 /// Why `mode` does not have the option `key`; `None` where it has.
 fn refusal(key: &str, mode: Mode) -> Option<String> {
-    let modes = OPTIONS
-        .iter()
-        .find(|(name, _)| *name == key)
-        .map(|(_, modes)| *modes);
+    let modes = OPTIONS.iter().find(|(name, _)| *name == key).map(|(_, modes)| *modes);
     match modes {
         Some(modes) if modes.contains(&mode) => None,
         Some(modes) => {
@@ -166,14 +153,8 @@ fn refusal(key: &str, mode: Mode) -> Option<String> {
             ))
         }
         None => {
-            let known = OPTIONS
-                .into_iter()
-                .filter(|(_, modes)| modes.contains(&mode))
-                .map(|(name, _)| name);
-            Some(format!(
-                "`{mode}` has no option `{key}`: {}",
-                options::suggestion(key, known)
-            ))
+            let known = OPTIONS.into_iter().filter(|(_, modes)| modes.contains(&mode)).map(|(name, _)| name);
+            Some(format!("`{mode}` has no option `{key}`: {}", options::suggestion(key, known)))
         }
     }
 }

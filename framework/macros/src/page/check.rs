@@ -17,16 +17,7 @@ pub(crate) fn declaration(declaration: &Declaration, errors: &mut Errors) {
     }
 }
 
-fn ages(
-    Declaration {
-        subject,
-        options,
-        mode,
-        mode_word,
-        ..
-    }: &Declaration,
-    errors: &mut Errors,
-) {
+fn ages(Declaration { subject, options, mode, mode_word, .. }: &Declaration, errors: &mut Errors) {
     // Where an option was refused, it may be this one, written otherwise.
     if *mode == Mode::Isr && errors.is_empty() && options.revalidate.is_none() {
         let how =
@@ -49,13 +40,7 @@ fn ages(
 }
 
 fn listing(declaration: &Declaration, pattern: &Pattern, errors: &mut Errors) {
-    let Declaration {
-        subject,
-        options,
-        mode,
-        mode_word,
-        ..
-    } = declaration;
+    let Declaration { subject, options, mode, mode_word, .. } = declaration;
     let has_parameters = pattern.names().next().is_some();
     let given = |key: &str| options.given.iter().any(|given| given == key);
     match (&options.prerender, &options.closed) {
@@ -64,26 +49,23 @@ fn listing(declaration: &Declaration, pattern: &Pattern, errors: &mut Errors) {
             errors.add(subject.error(prerender, why));
         }
         (_, Some(closed)) if !has_parameters => {
-            errors.add(subject.error(
-                closed,
-                "`closed` is about the parameters of a path, and this path has none",
-            ));
+            errors.add(
+                subject.error(closed, "`closed` is about the parameters of a path, and this path has none"),
+            );
         }
         (None, Some(closed)) if !given("prerender") => {
             let how = "add `prerender = function`, which lists them, or leave `closed` out";
-            errors.add(subject.error(
-                closed,
-                format!("`closed` answers only to parameters that are listed: {how}"),
-            ));
+            errors.add(
+                subject.error(closed, format!("`closed` answers only to parameters that are listed: {how}")),
+            );
         }
         _ => {}
     }
     if *mode == Mode::Ssg && has_parameters && !given("prerender") {
         let how = "write `ssg(prerender = function)`; its function lists the parameters, and any others are not found";
-        errors.add(subject.error(
-            mode_word,
-            format!("`ssg` makes its pages at build, and must know which: {how}"),
-        ));
+        errors.add(
+            subject.error(mode_word, format!("`ssg` makes its pages at build, and must know which: {how}")),
+        );
     }
 }
 
@@ -109,10 +91,7 @@ fn tags(Declaration { subject, options, .. }: &Declaration, pattern: &Pattern, e
 pub(crate) fn signature(subject: &Subject, function: &Function, errors: &mut Errors) {
     function.check(subject, "a page", errors);
     if let ReturnType::Default = function.sig.output {
-        errors.add(subject.error(
-            &function.sig.ident,
-            "a page returns `PageResult`: write `-> PageResult`",
-        ));
+        errors.add(subject.error(&function.sig.ident, "a page returns `PageResult`: write `-> PageResult`"));
     }
     for argument in &function.sig.inputs {
         let FnArg::Typed(argument) = argument else {

@@ -53,12 +53,8 @@ pub(crate) fn placeholder(refused: &Refused<'_>) -> TokenStream {
         _ => None,
     };
     // Two pages with broken paths must not be told that their paths are the same.
-    let path = refused
-        .declaration
-        .map_or_else(|| format!("/{}", plain(name)), |known| known.path.value());
-    let body = refused
-        .compiles
-        .then(|| quote!(#[allow(non_snake_case, dead_code)] #sig #block));
+    let path = refused.declaration.map_or_else(|| format!("/{}", plain(name)), |known| known.path.value());
+    let body = refused.compiles.then(|| quote!(#[allow(non_snake_case, dead_code)] #sig #block));
     quote! {
         #structure
         #href
@@ -80,9 +76,7 @@ fn href(declaration: &Declaration, function: &Function, addresses: &[Parameter])
     let name = &sig.ident;
     let cfgs = function.cfgs();
     let path = &declaration.path;
-    let arguments = addresses
-        .iter()
-        .map(|Parameter { name, ty, .. }| quote!(#name: #ty));
+    let arguments = addresses.iter().map(|Parameter { name, ty, .. }| quote!(#name: #ty));
     let values = addresses.iter().map(|parameter| &parameter.value);
     quote! {
         #(#cfgs)*
@@ -108,10 +102,18 @@ fn structure(function: &Function) -> TokenStream {
     }
 }
 
-/// Whether an attribute describes the page to others, rather than the code within.
+/// Whether an attribute describes the page to others. Of the levels of lints, all but `expect` hold for the page and
+/// its body both; what is expected happens once.
 fn is_about_the_item(attr: &Attribute) -> bool {
-    const NAMES: [&str; 7] = ["doc", "cfg", "deprecated", "allow", "expect", "warn", "deny"];
-    NAMES.iter().any(|name| attr.path().is_ident(name))
+    ["doc", "cfg", "deprecated"].iter().any(|name| attr.path().is_ident(name)) || is_lint_level(attr)
+}
+
+fn is_about_the_body(attr: &Attribute) -> bool {
+    !is_about_the_item(attr) && !attr.path().is_ident("must_use") || is_lint_level(attr)
+}
+
+fn is_lint_level(attr: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid"].iter().any(|name| attr.path().is_ident(name))
 }
 
 fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
@@ -120,11 +122,7 @@ fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
     let revalidate = optional(options.revalidate.as_ref().and_then(|age| age.millis()));
     let expire = optional(options.expire.as_ref().and_then(|(_, age)| age.millis()));
     // What is not there is asked for again soon, since it may have been made in the meantime.
-    let negative = options
-        .negative
-        .as_ref()
-        .and_then(|age| age.millis())
-        .unwrap_or(10_000);
+    let negative = options.negative.as_ref().and_then(|age| age.millis()).unwrap_or(10_000);
     let closed = options.closed.is_some();
     let tags = options.tags.iter().map(|tag| &tag.literal);
     let prerender = some(
@@ -162,20 +160,15 @@ fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
 
 /// A closure that takes each argument from the request's context and runs the body, which stays as it was written.
 fn handler(declaration: &Declaration, function: &Function) -> TokenStream {
-    let Function {
-        attrs, sig, block, ..
-    } = function;
+    let Function { attrs, sig, block, .. } = function;
     let name = &sig.ident;
-    let attrs = attrs
-        .iter()
-        .filter(|attr| !is_about_the_item(attr) && !attr.path().is_ident("must_use"));
+    let attrs = attrs.iter().filter(|attr| is_about_the_body(attr));
     let marker = marker(declaration);
     // Names of our own, which the page cannot see.
     let [cx, answer] = ["cx", "answer"].map(|name| Ident::new(name, Span::mixed_site()));
     let types: Vec<&Type> = sig.inputs.iter().filter_map(argument_type).collect();
-    let values: Vec<Ident> = (0..types.len())
-        .map(|at| format_ident!("a{at}", span = Span::mixed_site()))
-        .collect();
+    let values: Vec<Ident> =
+        (0..types.len()).map(|at| format_ident!("a{at}", span = Span::mixed_site())).collect();
     let extracted = types.iter().zip(&values).map(|(ty, value)| {
         let taken = call(
             ty,

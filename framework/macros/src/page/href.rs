@@ -24,13 +24,7 @@ pub(crate) fn parameters(
 ) -> Option<Vec<Parameter>> {
     let names: Vec<&str> = declaration.pattern.as_ref()?.names().collect();
     let Some((whole, inner)) = path_argument(function) else {
-        return Some(
-            names
-                .into_iter()
-                .enumerate()
-                .map(|(at, name)| parameter(at, name, None))
-                .collect(),
-        );
+        return Some(names.into_iter().enumerate().map(|(at, name)| parameter(at, name, None)).collect());
     };
     let subject = &declaration.subject;
     let types: Vec<&Type> = match inner {
@@ -42,10 +36,7 @@ pub(crate) fn parameters(
         let message = match names.len() {
             0 => "the path has no parameters to take: leave out `Path`, or write a `:name` into the path"
                 .to_owned(),
-            1 => format!(
-                "the path has one parameter, {}: write `Path<T>`",
-                listed.join(", ")
-            ),
+            1 => format!("the path has one parameter, {}: write `Path<T>`", listed.join(", ")),
             count => {
                 let tuple = vec!["_"; count].join(", ");
                 format!(
@@ -70,17 +61,9 @@ pub(crate) fn parameters(
 fn parameter(at: usize, name: &str, ty: Option<&Type>) -> Parameter {
     let name = identifier(at, name);
     match ty {
-        None => Parameter {
-            ty: quote!(impl ::core::fmt::Display),
-            value: quote!(#name),
-            name,
-        },
+        None => Parameter { ty: quote!(impl ::core::fmt::Display), value: quote!(#name), name },
         // With `impl Into<u64>`, a plain `42` would be an `i32`, and refused.
-        Some(ty) if is_primitive(ty) => Parameter {
-            ty: quote!(#ty),
-            value: quote!(#name),
-            name,
-        },
+        Some(ty) if is_primitive(ty) => Parameter { ty: quote!(#ty), value: quote!(#name), name },
         Some(ty) => Parameter {
             ty: quote!(impl ::core::convert::Into<#ty>),
             value: quote!(::core::convert::Into::<#ty>::into(#name)),
@@ -113,11 +96,7 @@ fn path_argument(function: &Function) -> Option<(&Type, &Type)> {
         let Type::Path(path) = &*argument.ty else {
             return None;
         };
-        let last = path
-            .path
-            .segments
-            .last()
-            .filter(|segment| segment.ident == "Path")?;
+        let last = path.path.segments.last().filter(|segment| segment.ident == "Path")?;
         let PathArguments::AngleBracketed(arguments) = &last.arguments else {
             return None;
         };

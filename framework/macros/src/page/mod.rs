@@ -28,9 +28,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let parse = |input: syn::parse::ParseStream<'_>| Declaration::parse(input, &mut errors);
     let declaration = parse.parse2(args);
     let declaration = errors.keep(declaration);
-    let subject = declaration
-        .as_ref()
-        .map_or_else(|| Subject::new("#[page]"), |known| known.subject.clone());
+    let subject = declaration.as_ref().map_or_else(|| Subject::new("#[page]"), |known| known.subject.clone());
     let mut signature = Errors::default();
     check::signature(&subject, &function, &mut signature);
     let compiles = signature.is_empty();
@@ -38,9 +36,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         check::declaration(declaration, &mut errors);
     }
     errors.append(signature);
-    let addresses = declaration
-        .as_ref()
-        .and_then(|known| href::parameters(known, &function, &mut errors));
+    let addresses = declaration.as_ref().and_then(|known| href::parameters(known, &function, &mut errors));
     match (&declaration, &addresses, errors.finish()) {
         (Some(declaration), Some(addresses), Ok(())) => expand::page(declaration, &function, addresses),
         (declaration, addresses, errors) => {
