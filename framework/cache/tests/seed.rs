@@ -85,3 +85,36 @@ async fn ssg_takes_the_page_of_the_build_whatever_its_age_and_tags_and_knows_no_
     }
     assert!(engine.pages().from_build(&Key::page("/:key", "/b", "")).await.is_none());
 }
+
+/// A build without pages, whose first look-up takes until it is told to end.
+struct SlowAtFirst {
+    first: std::sync::atomic::AtomicBool,
+    end: tokio::sync::Notify,
+}
+
+impl Seed<StoredPage> for SlowAtFirst {
+    fn load<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Option<Entry<StoredPage>>> {
+        Box::pin(async {
+            if self.first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                self.end.notified().await;
+            }
+            None
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_finds_nothing_while_another_renders_and_stores_it_does_not_render_it_again() {
+    let seed = Arc::new(SlowAtFirst { first: true.into(), end: tokio::sync::Notify::new() });
+    let config = EngineConfig::default();
+    let engine = Engine::open(config, Arc::new(ManualClock::new()), Some(seed.clone())).await.unwrap();
+    let key = Key::page("/:key", "/a", "");
+    let slow = tokio::spawn({
+        let (engine, key) = (engine.clone(), key.clone());
+        async move { get(&engine, &key).await }
+    });
+    common::settle().await; // looks up, and has found nothing in memory
+    assert_eq!(get(&engine, &key).await, Reason::Miss { why: Miss::Absent, stored: true, collapsed: false });
+    seed.end.notify_one();
+    assert_eq!(slow.await.unwrap(), Reason::Miss { why: Miss::Absent, stored: true, collapsed: true });
+}
