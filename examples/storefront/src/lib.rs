@@ -1,1 +1,29 @@
-//! Stub.
+//! Umberlow sells paint, by name. It shows the four modes of Tropos in one shop.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `app` | the table of pages, and what goes around them |
+//! | `pages` | one file a page: path, mode, ages and markup |
+//! | `components` | what several pages show |
+//! | [`islands`] | what is interactive: all that becomes wasm |
+//! | [`actions`] | what forms and islands call, with script or without |
+//! | `data` | products, baskets and orders: cached reads, and writes that invalidate them |
+//! | `seed` | the colours, and what the shop derives from each |
+
+#[expect(missing_docs, reason = "`#[server]` makes a public field of each argument, and takes no words for it")]
+pub mod actions;
+pub mod islands;
+
+#[cfg(feature = "server")]
+pub mod app;
+#[cfg(feature = "server")]
+mod components;
+#[cfg(feature = "server")]
+mod data;
+#[cfg(feature = "server")]
+mod pages;
+#[cfg(feature = "server")]
+mod seed;
+
+#[cfg(feature = "hydrate")]
+pub use tropos::hydrate;

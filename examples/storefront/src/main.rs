@@ -1,0 +1,7 @@
+//! The shop's server.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tropos::main(storefront::app::app())
+}
