@@ -101,6 +101,11 @@ impl Db {
     }
 }
 
+/// Through which database a cached function reads is no part of its key: an application has one.
+impl tropos_core::CacheArg for Db {
+    fn add_to_key(&self, _: &mut tropos_core::KeyArgs) {}
+}
+
 fn make_folder(file: &Path) -> Result<(), Error> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)

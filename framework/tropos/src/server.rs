@@ -2,7 +2,7 @@
 
 pub use tropos_cache::{Engine, Scope, revalidate};
 pub use tropos_core::{
-    Ages, CacheArg, Failure, KeyArgs, Tags,
+    Ages, CacheArg, Failure, KeyArgs, Revalidate, Tags,
     answer::{redirect, redirect_permanently},
     failure::Result,
 };

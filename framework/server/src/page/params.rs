@@ -108,6 +108,15 @@ impl fmt::Display for Href {
     }
 }
 
+/// `<a href=Product::href(id)>`.
+impl leptos::prelude::IntoAttributeValue for Href {
+    type Output = String;
+
+    fn into_attribute_value(self) -> String {
+        self.0
+    }
+}
+
 impl From<Href> for String {
     fn from(href: Href) -> String {
         href.0
