@@ -84,10 +84,7 @@ impl StoredPage {
 
     /// The value of one of the page's own headers.
     pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.headers
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value)
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
     /// The encodings that exist.
@@ -102,9 +99,7 @@ impl StoredPage {
     /// The body in this encoding, or the plain one where it does not exist.
     pub fn body(&self, coding: Coding) -> &Body {
         let at = ENCODED.iter().position(|encoded| *encoded == coding);
-        at.and_then(|at| self.encoded.get(at))
-            .and_then(Option::as_ref)
-            .unwrap_or(&self.identity)
+        at.and_then(|at| self.encoded.get(at)).and_then(Option::as_ref).unwrap_or(&self.identity)
     }
 
     /// What the entity tags are made of: a hash over status, headers and plain body.
@@ -119,11 +114,7 @@ impl StoredPage {
     pub(crate) fn lifetime_headers(&self, lifetime: Lifetime) -> LifetimeHeaders {
         let made = || (lifetime.cache_control(), lifetime.cdn_cache_control());
         let (kept, headers) = self.lifetime.get_or_init(|| (lifetime, made()));
-        if *kept == lifetime {
-            headers.clone()
-        } else {
-            made()
-        }
+        if *kept == lifetime { headers.clone() } else { made() }
     }
 
     fn assemble(
@@ -139,11 +130,7 @@ impl StoredPage {
             status,
             headers,
             identity: Body::new(identity, Coding::Identity, etag),
-            encoded: [
-                with(Coding::Brotli, br),
-                with(Coding::Zstd, zstd),
-                with(Coding::Gzip, gzip),
-            ],
+            encoded: [with(Coding::Brotli, br), with(Coding::Zstd, zstd), with(Coding::Gzip, gzip)],
             etag,
             lifetime: OnceLock::new(),
         }
@@ -174,11 +161,8 @@ impl Value for StoredPage {
 
     fn weight(&self) -> usize {
         // A header value is a handle of 40 bytes and its text.
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + 72)
-            .sum();
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 72).sum();
         let bodies = self.encoded.iter().flatten().chain([&self.identity]);
         size_of::<Self>() + headers + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
     }

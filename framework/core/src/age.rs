@@ -130,7 +130,7 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = self.0.as_millis();
         let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
-        match units.into_iter().find(|(unit, _)| ms > 0 && ms % unit == 0) {
+        match units.into_iter().find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit)) {
             Some((unit, name)) => write!(f, "{}{name}", ms / unit),
             None => write!(f, "{ms}ms"),
         }
@@ -156,14 +156,29 @@ mod tests {
             let read = parse(text).unwrap().unwrap();
             assert_eq!(parse(&Span(read).to_string()).unwrap().unwrap(), read, "{text}");
         }
-        for text in ["", "60", "s", "-1s", "1.5s", "inf", "NaN", "0s", " 1s", "1 s", "1w", "99999999999999999999s", "40000d"] {
+        for text in [
+            "",
+            "60",
+            "s",
+            "-1s",
+            "1.5s",
+            "inf",
+            "NaN",
+            "0s",
+            " 1s",
+            "1 s",
+            "1w",
+            "99999999999999999999s",
+            "40000d",
+        ] {
             assert_eq!(parse(text), Err(Error::Duration { text: text.into() }), "{text}");
         }
     }
 
     #[test]
     fn expire_defaults_to_ten_times_revalidate_and_at_least_an_hour() {
-        let expire = |seconds| Ages::new(Revalidate::After(Duration::from_secs(seconds)), None).unwrap().expire();
+        let expire =
+            |seconds| Ages::new(Revalidate::After(Duration::from_secs(seconds)), None).unwrap().expire();
         assert_eq!(expire(2), Some(Duration::from_secs(3600)));
         assert_eq!(expire(3600), Some(Duration::from_secs(36_000)));
         assert_eq!(Ages::new(Revalidate::Never, None).unwrap().expire(), None);
@@ -171,7 +186,8 @@ mod tests {
 
     #[test]
     fn an_entry_cannot_expire_before_it_is_stale() {
-        let error = Ages::new(Revalidate::After(Duration::from_secs(60)), Some(Duration::from_secs(10))).unwrap_err();
+        let error =
+            Ages::new(Revalidate::After(Duration::from_secs(60)), Some(Duration::from_secs(10))).unwrap_err();
         assert!(error.to_string().contains("expire (10s) is shorter than revalidate (1m)"), "{error}");
     }
 }

@@ -8,13 +8,17 @@ pub enum Error {
     #[error("a tag has at least one character; name the data, such as `product-42`")]
     EmptyTag,
     /// A duration that is not a number with a unit.
-    #[error("`{text}` is not a duration: write a whole number with a unit, such as `500ms`, `60s`, `10m`, `2h`, `7d`, or `never`")]
+    #[error(
+        "`{text}` is not a duration: write a whole number with a unit, such as `500ms`, `60s`, `10m`, `2h`, `7d`, or `never`"
+    )]
     Duration {
         /// What was written.
         text: String,
     },
     /// `expire` that would end an entry before it is stale.
-    #[error("expire ({expire}) is shorter than revalidate ({revalidate}): an entry would end before it is stale; make expire at least as long")]
+    #[error(
+        "expire ({expire}) is shorter than revalidate ({revalidate}): an entry would end before it is stale; make expire at least as long"
+    )]
     ExpireBeforeRevalidate {
         /// The age after which the entry may not be served.
         expire: String,

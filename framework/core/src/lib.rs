@@ -31,9 +31,9 @@ pub mod path;
 pub mod pattern;
 pub mod tag;
 
+pub use age::{Ages, Revalidate};
 pub use answer::{PageError, Redirect};
 pub use cache_arg::{CacheArg, KeyArgs};
-pub use age::{Ages, Revalidate};
 pub use clock::{Clock, ManualClock, SystemClock, Tick, UnixMillis};
 pub use error::Error;
 pub use failure::Failure;

@@ -64,11 +64,17 @@ impl Pattern {
                 _ => Err(wrong("has a parameter whose name is not made of letters, digits and `_`")),
             };
             segments.push(match part.split_at_checked(1) {
-                None => return Err(wrong("has an empty segment: write one `/` between segments, and none at the end")),
+                None => {
+                    return Err(wrong(
+                        "has an empty segment: write one `/` between segments, and none at the end",
+                    ));
+                }
                 Some((":", rest)) => Segment::Param(name(rest)?),
                 Some(("*", rest)) => Segment::CatchAll(name(rest)?),
                 Some(_) if path::encode(part).collect::<String>() != part || part == "." || part == ".." => {
-                    return Err(wrong("has a segment that browsers would spell otherwise: use plain characters"));
+                    return Err(wrong(
+                        "has a segment that browsers would spell otherwise: use plain characters",
+                    ));
                 }
                 Some(_) => Segment::Static(part.to_owned()),
             });
@@ -134,7 +140,13 @@ impl Pattern {
                 Segment::CatchAll(_) => {
                     let value = values.next();
                     let value = value.as_ref().map_or("", AsRef::as_ref);
-                    out.push_str(&value.split('/').map(|s| path::encode(s).collect()).collect::<Vec<String>>().join("/"));
+                    out.push_str(
+                        &value
+                            .split('/')
+                            .map(|s| path::encode(s).collect())
+                            .collect::<Vec<String>>()
+                            .join("/"),
+                    );
                 }
             }
         }
@@ -150,9 +162,11 @@ impl Pattern {
             Segment::CatchAll(_) => 2,
         };
         let pairs = self.segments.iter().zip(&other.segments);
-        pairs.map(|(a, b)| rank(a).cmp(&rank(b))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal).then_with(|| {
-            other.segments.len().cmp(&self.segments.len())
-        })
+        pairs
+            .map(|(a, b)| rank(a).cmp(&rank(b)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| other.segments.len().cmp(&self.segments.len()))
     }
 }
 
@@ -179,7 +193,12 @@ pub const fn same_paths(a: &str, b: &str) -> bool {
         let starts_segment = byte(a, i) == b'/';
         i += 1;
         j += 1;
-        if starts_segment && i < a.len() && j < b.len() && byte(a, i) == byte(b, j) && matches!(byte(a, i), b':' | b'*') {
+        if starts_segment
+            && i < a.len()
+            && j < b.len()
+            && byte(a, i) == byte(b, j)
+            && matches!(byte(a, i), b':' | b'*')
+        {
             i = end_of_segment(a, i);
             j = end_of_segment(b, j);
         }

@@ -86,9 +86,12 @@ impl Tag {
 
 fn push(out: &mut String, byte: u8) {
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-' => out.push(char::from(byte)),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-' => {
+            out.push(char::from(byte))
+        }
         _ => {
-            const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+            const HEX: [char; 16] =
+                ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
             out.push('%');
             out.extend(HEX.get(usize::from(byte >> 4)));
             out.extend(HEX.get(usize::from(byte & 15)));

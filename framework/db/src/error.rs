@@ -11,7 +11,9 @@ pub enum Error {
         url: String,
     },
     /// The file's folder cannot be made.
-    #[error("cannot make the folder of the database `{path}`: {source}; check DATABASE_URL and the folder's rights")]
+    #[error(
+        "cannot make the folder of the database `{path}`: {source}; check DATABASE_URL and the folder's rights"
+    )]
     Folder {
         /// The database file.
         path: String,

@@ -5,7 +5,10 @@ use tropos_db::{Config, Db, Error};
 async fn open(folder: &tempfile::TempDir) -> Db {
     let url = format!("sqlite://{}", folder.path().join("deep/app.db").display());
     let db = Db::connect(&Config::new(url)).await.unwrap();
-    sqlx::query("create table if not exists kv (key text primary key, value text)").execute(db.write()).await.unwrap();
+    sqlx::query("create table if not exists kv (key text primary key, value text)")
+        .execute(db.write())
+        .await
+        .unwrap();
     db
 }
 

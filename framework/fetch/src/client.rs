@@ -29,6 +29,8 @@ impl Client {
     }
 
     fn new() -> Self {
+        // Fails where the application has chosen a provider already; then that one is used.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder()
             .user_agent(concat!("tropos/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)

@@ -4,7 +4,6 @@
 //! only to find out that nothing has changed. What is missing here, because it was too old or too much, or because the
 //! page connects to another instance, costs that one render and nothing else.
 
-use crate::Version;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,16 +28,16 @@ impl Default for Bounds {
     }
 }
 
-/// First renders with their marks, by the key of their page and their version. Clones share them.
+/// First renders with their marks, by the ticket of their reader. Clones share them.
 ///
-/// The key is part of the name, so that nobody can have the HTML of one page taken for that of another.
+/// A ticket must be one that nobody can guess: whoever has it is taken for the reader who was sent the page.
 pub struct Pending<M> {
     clock: Arc<dyn Clock>,
     bounds: Bounds,
     kept: Arc<Mutex<Kept<M>>>,
 }
 
-type Name = (String, Version);
+type Name = String;
 
 struct Kept<M> {
     renders: HashMap<Name, Render<M>>,
@@ -67,27 +66,25 @@ impl<M> Pending<M> {
         Self { clock, bounds, kept: Arc::new(Mutex::new(kept)) }
     }
 
-    /// Keeps a render of the page under `key`. The version goes into the URL of the page's stream, as `since`.
-    pub fn put(&self, key: &str, html: Arc<str>, mark: M) -> Version {
-        let version = Version::of(&html);
+    /// Keeps the render that the holder of `ticket` was sent, in the place of an earlier one.
+    pub fn put(&self, ticket: &str, html: Arc<str>, mark: M) {
         let now = self.clock.now();
         let mut kept = self.kept();
-        kept.remove(&(key.to_owned(), version));
+        kept.remove(ticket);
         kept.drop_older_than(now.minus(self.bounds.age));
         if html.len() <= self.bounds.bytes && self.bounds.renders > 0 {
             while kept.renders.len() >= self.bounds.renders || kept.bytes + html.len() > self.bounds.bytes {
                 kept.drop_oldest();
             }
-            kept.insert((key.to_owned(), version), html, mark, now);
+            kept.insert(ticket.to_owned(), html, mark, now);
         }
-        version
     }
 
-    /// Takes the render of the page under `key` that has this version, where it is kept.
-    pub fn take(&self, key: &str, version: Version) -> Option<(Arc<str>, M)> {
+    /// Takes the render that the holder of `ticket` was sent, where it is kept.
+    pub fn take(&self, ticket: &str) -> Option<(Arc<str>, M)> {
         let mut kept = self.kept();
         kept.drop_older_than(self.clock.now().minus(self.bounds.age));
-        kept.remove(&(key.to_owned(), version)).map(|render| (render.html, render.mark))
+        kept.remove(ticket).map(|render| (render.html, render.mark))
     }
 
     /// How many are kept, counting those that are too old and not yet dropped.
@@ -113,7 +110,7 @@ impl<M> Kept<M> {
         self.renders.insert(name, Render { html, mark, at, order: self.made });
     }
 
-    fn remove(&mut self, name: &Name) -> Option<Render<M>> {
+    fn remove(&mut self, name: &str) -> Option<Render<M>> {
         let render = self.renders.remove(name)?;
         self.order.remove(&render.order);
         self.bytes -= render.html.len();
@@ -165,31 +162,23 @@ mod tests {
     #[test]
     fn what_is_put_is_taken_once() {
         let (_, store) = store(10, 1000);
-        let version = store.put("a", "<p>1</p>".into(), 7);
-        assert_eq!(version, Version::of("<p>1</p>"));
-        assert_eq!(store.take("a", version), Some(("<p>1</p>".into(), 7)));
-        assert_eq!(store.take("a", version), None);
+        store.put("a", "<p>1</p>".into(), 7);
+        assert_eq!(store.take("b"), None);
+        assert_eq!(store.take("a"), Some(("<p>1</p>".into(), 7)));
+        assert_eq!(store.take("a"), None);
         assert!(store.is_empty());
-    }
-
-    #[test]
-    fn the_html_of_one_page_is_not_taken_for_another() {
-        let (_, store) = store(10, 1000);
-        let version = store.put("mine", "<p>1</p>".into(), 7);
-        assert_eq!(store.take("shared", version), None);
-        assert!(store.take("mine", version).is_some());
     }
 
     #[test]
     fn what_nobody_takes_is_gone_after_its_age() {
         let (clock, store) = store(10, 1000);
-        let one = store.put("a", "1".into(), 1);
+        store.put("a", "1".into(), 1);
         clock.advance(Duration::from_secs(59));
-        let two = store.put("a", "2".into(), 2);
-        assert!(store.take("a", one).is_some());
-        let one = store.put("b", "1".into(), 1);
+        store.put("b", "2".into(), 2);
+        assert!(store.take("a").is_some());
+        store.put("c", "1".into(), 1);
         clock.advance(Duration::from_secs(60));
-        assert_eq!((store.take("b", one), store.take("a", two)), (None, None));
+        assert_eq!((store.take("b"), store.take("c")), (None, None));
         assert!(store.is_empty());
     }
 
@@ -197,8 +186,10 @@ mod tests {
     fn the_oldest_makes_room() {
         for (renders, bytes) in [(2, 1000), (1000, 2)] {
             let (_, store) = store(renders, bytes);
-            let versions = ["1", "2", "3"].map(|html| store.put("a", html.into(), 0));
-            let kept = versions.map(|version| store.take("a", version).is_some());
+            for html in ["1", "2", "3"] {
+                store.put(html, html.into(), 0);
+            }
+            let kept = ["1", "2", "3"].map(|ticket| store.take(ticket).is_some());
             assert_eq!(kept, [false, true, true], "{renders} renders, {bytes} bytes");
             assert_eq!(store.kept().bytes, 0);
         }
@@ -207,33 +198,22 @@ mod tests {
     #[test]
     fn what_is_larger_than_the_store_drives_nothing_out() {
         let (_, store) = store(10, 4);
-        let small = store.put("a", "1".into(), 0);
-        let large = store.put("a", "12345".into(), 0);
-        assert_eq!(store.take("a", large), None);
-        assert!(store.take("a", small).is_some());
+        store.put("small", "1".into(), 0);
+        store.put("large", "12345".into(), 0);
+        assert_eq!(store.take("large"), None);
+        assert!(store.take("small").is_some());
     }
 
     #[test]
-    fn what_was_taken_leaves_nothing_behind_one_that_stays() {
+    fn what_was_taken_or_put_again_leaves_nothing_behind() {
         let (_, store) = store(10, 1000);
         store.put("stays", "1".into(), 0);
         for _ in 0..100 {
-            let version = store.put("a", "1".into(), 0);
-            assert!(store.take("a", version).is_some());
+            store.put("a", "1".into(), 0);
+            store.put("a", "2".into(), 0);
+            assert!(store.take("a").is_some());
         }
         let counts = |kept: &Kept<u8>| (kept.renders.len(), kept.order.len(), kept.bytes);
         assert_eq!(counts(&store.kept()), (1, 1, 1));
-    }
-
-    #[test]
-    fn the_same_render_put_again_counts_once() {
-        let (clock, store) = store(10, 1000);
-        store.put("a", "1".into(), 1);
-        clock.advance(Duration::from_secs(30));
-        let version = store.put("a", "1".into(), 2);
-        clock.advance(Duration::from_secs(40));
-        let counts = |kept: &Kept<u8>| (kept.renders.len(), kept.order.len(), kept.bytes);
-        assert_eq!(counts(&store.kept()), (1, 1, 1));
-        assert_eq!(store.take("a", version), Some(("1".into(), 2)));
     }
 }

@@ -185,7 +185,10 @@ impl App {
             }
             let has_parameters = route.parsed_pattern()?.names().next().is_some();
             if route.mode() == tropos_core::Mode::Ssg && has_parameters && route.spec.prerender.is_none() {
-                return Err(Error::NothingListed { page: route.name().to_owned(), pattern: route.pattern().to_owned() });
+                return Err(Error::NothingListed {
+                    page: route.name().to_owned(),
+                    pattern: route.pattern().to_owned(),
+                });
             }
         }
         Ok(found)

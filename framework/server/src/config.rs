@@ -153,14 +153,16 @@ impl Config {
             .parse()
             .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         if let Some(key) = table.keys().find(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
-            let nearest = KEYS.iter().map(|known| known.name).min_by_key(|known| strsim::levenshtein(known, key));
+            let nearest =
+                KEYS.iter().map(|known| known.name).min_by_key(|known| strsim::levenshtein(known, key));
             let nearest = nearest.unwrap_or("addr");
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
         }
         let mut config = Self::default();
         for key in &KEYS {
-            let from_environment =
-                variable(key.variable).filter(|value| !value.is_empty()).map(|value| (key.variable.to_owned(), value));
+            let from_environment = variable(key.variable)
+                .filter(|value| !value.is_empty())
+                .map(|value| (key.variable.to_owned(), value));
             let from_file = || {
                 let value = match table.get(key.name)? {
                     toml::Value::String(text) => text.clone(),
@@ -176,9 +178,14 @@ impl Config {
             } else if key.name == "addr"
                 && let Some(port) = variable("PORT").filter(|port| !port.is_empty())
             {
-                let wrong = |_| ConfigError::Value { place: "PORT".into(), value: port.clone(), expected: "a port number" };
+                let wrong = |_| ConfigError::Value {
+                    place: "PORT".into(),
+                    value: port.clone(),
+                    expected: "a port number",
+                };
                 // Who sets PORT runs the process in a container or behind a router, and reaches it from outside.
-                config.addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.parse().map_err(wrong)?);
+                config.addr =
+                    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.parse().map_err(wrong)?);
             }
         }
         Ok(config)
@@ -194,7 +201,9 @@ impl Config {
             "origin" => {
                 let uri: Option<http::Uri> = value.parse().ok();
                 let is_origin = uri.is_some_and(|uri| {
-                    matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && uri.query().is_none()
+                    matches!(uri.scheme_str(), Some("http" | "https"))
+                        && uri.path() == "/"
+                        && uri.query().is_none()
                 });
                 if !is_origin {
                     return Err(wrong("a scheme and host, such as `https://shop.example`"));
@@ -243,7 +252,8 @@ mod tests {
     fn the_environment_goes_before_the_file() {
         let file = "addr = \"127.0.0.1:4000\"\ncache_bytes = 1024";
         assert_eq!(read(file, &[]).unwrap().addr.port(), 4000);
-        let config = read(file, &[("TROPOS_ADDR", "127.0.0.1:5000"), ("TROPOS_CACHE_BYTES", "2KiB")]).unwrap();
+        let config =
+            read(file, &[("TROPOS_ADDR", "127.0.0.1:5000"), ("TROPOS_CACHE_BYTES", "2KiB")]).unwrap();
         assert_eq!((config.addr.port(), config.cache_bytes), (5000, 2048));
         let port = read("", &[("PORT", "8080")]).unwrap().addr;
         assert_eq!(port.to_string(), "0.0.0.0:8080");

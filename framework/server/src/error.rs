@@ -23,7 +23,9 @@ pub enum Error {
         pattern: String,
     },
     /// An `ssg` page with parameters does not say which pages there are.
-    #[error("`{page}` ({pattern}) is `ssg` with parameters, and does not say which pages there are: add `prerender = function`")]
+    #[error(
+        "`{page}` ({pattern}) is `ssg` with parameters, and does not say which pages there are: add `prerender = function`"
+    )]
     NothingListed {
         /// The page.
         page: String,

@@ -39,14 +39,18 @@ impl ResponseHead {
     fn change(&self, change: impl FnOnce(&mut Additions)) {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(additions) => change(additions),
-            None => tracing::warn!("a header or cookie was set after the head of the answer had been sent: set it before the page's first `Suspense`"),
+            None => tracing::warn!(
+                "a header or cookie was set after the head of the answer had been sent: set it before the page's first `Suspense`"
+            ),
         }
     }
 
     fn add(&self, name: HeaderName, value: &str) {
         match HeaderValue::from_str(value) {
             Ok(value) => self.change(|additions| additions.headers.push((name, value))),
-            Err(_) => tracing::warn!(%name, "a header was not set: its value has characters that no header may have"),
+            Err(_) => {
+                tracing::warn!(%name, "a header was not set: its value has characters that no header may have")
+            }
         }
     }
 
@@ -69,7 +73,8 @@ impl Cookies {
 
     /// The value of a cookie that the request carries.
     pub fn get(&self, name: &str) -> Option<String> {
-        let lines = self.request.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+        let lines =
+            self.request.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         lines
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.split_once('='))

@@ -61,12 +61,15 @@ impl Site {
         dist: Option<Dist>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
-        let seed = dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone())) as Arc<dyn Seed<_>>);
+        let seed =
+            dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone())) as Arc<dyn Seed<_>>);
         let engine_config = EngineConfig {
             build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
             memory_bytes: config.cache_bytes,
             // Without a build there is no build id, so entries of another program would be read as this one's.
-            disk: dist.as_ref().map(|_| DiskConfig { dir: config.cache_dir.clone(), bytes: config.cache_disk_bytes }),
+            disk: dist
+                .as_ref()
+                .map(|_| DiskConfig { dir: config.cache_dir.clone(), bytes: config.cache_disk_bytes }),
             ..EngineConfig::default()
         };
         let engine = Engine::open(engine_config, clock.clone(), seed).await?;
@@ -121,7 +124,8 @@ impl Site {
         let document = |layouts: Vec<Layout>| Document { layouts: layouts.into(), assets: assets.clone() };
         let shell = document(app.shell.iter().cloned().collect());
         let statics = Statics::render(app, &shell, &cx, &engine).await;
-        let table = Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let table =
+            Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
         let clock = engine.clock().clone();
         let site = Self {
             listed: Listed::default(),

@@ -23,7 +23,8 @@ pub(crate) struct Statics {
 impl Statics {
     pub(crate) async fn render(app: &App, shell: &Document, cx: &AppCx, engine: &Engine) -> Self {
         let page = async |status: StatusCode, view: &Option<View>, text: &'static str| {
-            let view = view.clone().unwrap_or_else(|| Arc::new(move || leptos::html::h1().child(text).into_any()));
+            let view =
+                view.clone().unwrap_or_else(|| Arc::new(move || leptos::html::h1().child(text).into_any()));
             let html = one(move || view(), shell, cx, engine).await.unwrap_or_else(|error| {
                 tracing::error!(%status, %error, "the page for this status failed; a plain one takes its place");
                 format!("<!DOCTYPE html><title>{text}</title><h1>{text}</h1>")

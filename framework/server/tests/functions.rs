@@ -29,7 +29,8 @@ async fn Item(State(price): State<Price>) -> PageResult {
 /// Sets the price, and invalidates before or after it says where to go on.
 #[server]
 async fn set_price(to: i64, redirect_first: bool) -> Result<(), ServerFnError> {
-    let State(price) = tropos::extract::<State<Price>>().await.map_err(|e| ServerFnError::new(format!("{e:?}")))?;
+    let State(price) =
+        tropos::extract::<State<Price>>().await.map_err(|e| ServerFnError::new(format!("{e:?}")))?;
     price.0.store(to, Ordering::SeqCst);
     let on = || redirect_after("/item").map_err(|e| ServerFnError::new(format!("{e:?}")));
     if redirect_first {
@@ -60,7 +61,8 @@ async fn site() -> TestApp {
 }
 
 #[tokio::test]
-async fn case_31_an_invalidation_before_or_after_the_redirect_takes_effect_and_the_next_page_shows_the_write() {
+async fn case_31_an_invalidation_before_or_after_the_redirect_takes_effect_and_the_next_page_shows_the_write()
+{
     let site = site().await;
     assert_eq!(site.get("/item").await.by_id("price").as_deref(), Some("0"));
     for (to, first) in [(1, true), (2, false)] {

@@ -48,9 +48,13 @@ fn frame(name: &'static str) -> impl Fn(AnyView) -> AnyView + Send + Sync {
 
 async fn site() -> TestApp {
     let inner = Group::new().layout(frame("inner")).pages(tropos::routes![Archive]);
-    let outer = Group::new().layout(frame("outer")).layout(frame("middle")).pages(tropos::routes![Docs]).group(inner);
+    let outer =
+        Group::new().layout(frame("outer")).layout(frame("middle")).pages(tropos::routes![Docs]).group(inner);
     let app = app().pages(tropos::routes![Home, Account, Answer]).group(outer).state(Reads::default());
-    TestApp::new(app.not_found(|| view! { <h1>"Nothing here"</h1> }).error_page(|| view! { <h1>"Sorry"</h1> })).await
+    TestApp::new(
+        app.not_found(|| view! { <h1>"Nothing here"</h1> }).error_page(|| view! { <h1>"Sorry"</h1> }),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -67,7 +71,10 @@ async fn layouts_stand_around_their_pages_the_outer_first() {
     let docs = body(site.get("/docs/a/b").await.text());
     assert!(docs.starts_with(r#"<div class="outer"><div class="middle"><p id="page">a/b"#), "{docs}");
     let archive = body(site.get("/archive/2026/x").await.text());
-    assert!(archive.starts_with(r#"<div class="outer"><div class="middle"><div class="inner"><p id="at">2026 x"#), "{archive}");
+    assert!(
+        archive.starts_with(r#"<div class="outer"><div class="middle"><div class="inner"><p id="at">2026 x"#),
+        "{archive}"
+    );
     assert!(body(site.get("/").await.text()).starts_with("<h1"));
 }
 
@@ -114,7 +121,11 @@ async fn what_a_page_answers_without_a_view_is_answered_so() {
 async fn a_session_begins_when_it_is_asked_to_and_stays() {
     let site = site().await;
     let first = site.get("/account").await;
-    let line = first.headers.get_all("set-cookie").iter().find(|l| l.to_str().unwrap().starts_with("tropos_session"));
+    let line = first
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .find(|l| l.to_str().unwrap().starts_with("tropos_session"));
     let line = line.unwrap().to_str().unwrap();
     assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"), "{line}");
     assert!(first.cookies().contains("seen=yes"));

@@ -1,6 +1,6 @@
 //! What most files of an application use: `use tropos::prelude::*;`.
 
-pub use crate::{answer::OrNotFound as _, PageError};
+pub use crate::{PageError, answer::OrNotFound as _};
 pub use leptos::prelude::*;
 pub use leptos_meta::{Link, Meta, MetaTags, Stylesheet, Title};
 

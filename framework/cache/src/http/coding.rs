@@ -61,9 +61,7 @@ impl Coding {
         if name.eq_ignore_ascii_case("x-gzip") {
             return Some(Coding::Gzip);
         }
-        Coding::ALL
-            .into_iter()
-            .find(|coding| name.eq_ignore_ascii_case(coding.as_str()))
+        Coding::ALL.into_iter().find(|coding| name.eq_ignore_ascii_case(coding.as_str()))
     }
 }
 
@@ -190,10 +188,7 @@ fn trim(text: &str) -> &str {
 
 /// RFC 9110 §5.6.2.
 fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `q=0.5` in thousandths (RFC 9110 §12.4.2): `0` or `1`, and at most three decimals.

@@ -29,11 +29,7 @@ pub enum Precondition {
 pub fn evaluate(headers: &HeaderMap, validators: Validators<'_>) -> Precondition {
     // Step 1. `If-Match` compares strongly (§13.1.1).
     if headers.contains_key(header::IF_MATCH) {
-        if !any_matches(
-            headers.get_all(header::IF_MATCH),
-            validators.etag,
-            Comparison::Strong,
-        ) {
+        if !any_matches(headers.get_all(header::IF_MATCH), validators.etag, Comparison::Strong) {
             return Precondition::Failed;
         }
     // Step 2, only without `If-Match`. A date that is not one, or nothing to compare it with: ignored (§13.1.4).
@@ -44,11 +40,7 @@ pub fn evaluate(headers: &HeaderMap, validators: Validators<'_>) -> Precondition
     }
     // Step 3. `If-None-Match` compares weakly (§13.1.2).
     if headers.contains_key(header::IF_NONE_MATCH) {
-        if any_matches(
-            headers.get_all(header::IF_NONE_MATCH),
-            validators.etag,
-            Comparison::Weak,
-        ) {
+        if any_matches(headers.get_all(header::IF_NONE_MATCH), validators.etag, Comparison::Weak) {
             return Precondition::NotModified;
         }
     // Step 4, only without `If-None-Match`, which is more exact (§13.1.3).
@@ -108,9 +100,7 @@ impl EntityTag<'_> {
 /// The first tag of a list (RFC 9110 §8.8.3) and what follows it; `None` at its end, or where it is malformed: what
 /// cannot be read cannot match.
 fn next_tag(list: &[u8]) -> Option<(EntityTag<'_>, &[u8])> {
-    let start = list
-        .iter()
-        .position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
+    let start = list.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b','))?;
     let tag = list.get(start..)?;
     let (weak, tag) = tag.strip_prefix(b"W/").map_or((false, tag), |tag| (true, tag));
     // Everything but the quote may stand between quotes, commas too.
@@ -141,13 +131,7 @@ mod tests {
         }
         let last_modified = last_modified.map(|date| HeaderValue::from_str(date).unwrap());
         let etag = HeaderValue::from_static("\"abc-br\"");
-        evaluate(
-            &headers,
-            Validators {
-                etag: &etag,
-                last_modified: last_modified.as_ref(),
-            },
-        )
+        evaluate(&headers, Validators { etag: &etag, last_modified: last_modified.as_ref() })
     }
 
     #[test]
@@ -191,31 +175,15 @@ mod tests {
             (&[("if-modified-since", AFTER)], Some(MODIFIED), NotModified),
             (&[("if-modified-since", BEFORE)], Some(MODIFIED), Send),
             (&[("if-modified-since", "yesterday")], Some(MODIFIED), Send),
-            (
-                &[("if-modified-since", AFTER), ("if-none-match", "\"x\"")],
-                Some(MODIFIED),
-                Send,
-            ),
+            (&[("if-modified-since", AFTER), ("if-none-match", "\"x\"")], Some(MODIFIED), Send),
             (&[("if-unmodified-since", BEFORE)], Some(MODIFIED), Failed),
             (&[("if-unmodified-since", AFTER)], Some(MODIFIED), Send),
             (&[("if-unmodified-since", BEFORE)], None, Send),
-            (
-                &[("if-unmodified-since", BEFORE), ("if-match", "\"abc-br\"")],
-                Some(MODIFIED),
-                Send,
-            ),
-            (
-                &[("if-match", "\"abc-br\""), ("if-none-match", "\"abc-br\"")],
-                None,
-                NotModified,
-            ),
+            (&[("if-unmodified-since", BEFORE), ("if-match", "\"abc-br\"")], Some(MODIFIED), Send),
+            (&[("if-match", "\"abc-br\""), ("if-none-match", "\"abc-br\"")], None, NotModified),
         ];
         for (request, last_modified, expected) in cases {
-            assert_eq!(
-                weighed(request, *last_modified),
-                *expected,
-                "{request:?} {last_modified:?}"
-            );
+            assert_eq!(weighed(request, *last_modified), *expected, "{request:?} {last_modified:?}");
         }
     }
 }

@@ -62,16 +62,11 @@ impl Lifetime {
     ) -> Self {
         match (mode, negative.or(revalidate)) {
             (Mode::Server | Mode::Live, _) => Lifetime::Visitor,
-            (Mode::Ssg, _) | (Mode::Isr, None) => Lifetime::Shared {
-                fresh: YEAR,
-                stale: 0,
-            },
+            (Mode::Ssg, _) | (Mode::Isr, None) => Lifetime::Shared { fresh: YEAR, stale: 0 },
             (Mode::Isr, Some(fresh)) => {
                 // Rounded down: a CDN may ask too early, never too late.
                 let fresh = fresh.as_secs().min(YEAR);
-                let stale = expire
-                    .map_or(0, |expire| expire.as_secs().saturating_sub(fresh))
-                    .min(YEAR);
+                let stale = expire.map_or(0, |expire| expire.as_secs().saturating_sub(fresh)).min(YEAR);
                 Lifetime::Shared { fresh, stale }
             }
         }
@@ -81,18 +76,13 @@ impl Lifetime {
     pub fn cache_control(self) -> HeaderValue {
         match self {
             // `max-age=0` is for browsers, `s-maxage` for shared caches (RFC 9111 §5.2.2.10).
-            Lifetime::Shared {
-                fresh: YEAR,
-                stale: 0,
-            } => HeaderValue::from_static("public, max-age=0, s-maxage=31536000"),
+            Lifetime::Shared { fresh: YEAR, stale: 0 } => {
+                HeaderValue::from_static("public, max-age=0, s-maxage=31536000")
+            }
             Lifetime::Shared { fresh, stale } => line(|out| {
                 write!(out, "public, max-age=0, s-maxage={fresh}")?;
                 // RFC 5861 §3.
-                if stale > 0 {
-                    write!(out, ", stale-while-revalidate={stale}")
-                } else {
-                    Ok(())
-                }
+                if stale > 0 { write!(out, ", stale-while-revalidate={stale}") } else { Ok(()) }
             }),
             Lifetime::Private => PRIVATE_NO_CACHE,
             Lifetime::Visitor => PRIVATE_NO_STORE,
@@ -104,10 +94,7 @@ impl Lifetime {
     /// and leave to serve a stale answer when Tropos cannot be reached (RFC 5861 §4).
     pub fn cdn_cache_control(self) -> Option<HeaderValue> {
         match self {
-            Lifetime::Shared {
-                fresh: YEAR,
-                stale: 0,
-            } => Some(HeaderValue::from_static("max-age=31536000")),
+            Lifetime::Shared { fresh: YEAR, stale: 0 } => Some(HeaderValue::from_static("max-age=31536000")),
             Lifetime::Shared { fresh, stale } => Some(line(|out| {
                 write!(out, "max-age={fresh}")?;
                 if stale > 0 {
@@ -140,14 +127,7 @@ mod tests {
         let s = |seconds| Some(Duration::from_secs(seconds));
         let cases = [
             // mode, revalidate, expire, negative, Cache-Control, CDN-Cache-Control
-            (
-                Mode::Ssg,
-                None,
-                None,
-                None,
-                "public, max-age=0, s-maxage=31536000",
-                "max-age=31536000",
-            ),
+            (Mode::Ssg, None, None, None, "public, max-age=0, s-maxage=31536000", "max-age=31536000"),
             (
                 Mode::Isr,
                 s(2),
@@ -156,38 +136,10 @@ mod tests {
                 "public, max-age=0, s-maxage=2, stale-while-revalidate=8",
                 "max-age=2, stale-while-revalidate=8, stale-if-error=8",
             ),
-            (
-                Mode::Isr,
-                s(60),
-                s(60),
-                None,
-                "public, max-age=0, s-maxage=60",
-                "max-age=60",
-            ),
-            (
-                Mode::Isr,
-                s(60),
-                None,
-                None,
-                "public, max-age=0, s-maxage=60",
-                "max-age=60",
-            ),
-            (
-                Mode::Isr,
-                None,
-                None,
-                None,
-                "public, max-age=0, s-maxage=31536000",
-                "max-age=31536000",
-            ),
-            (
-                Mode::Isr,
-                None,
-                s(600),
-                None,
-                "public, max-age=0, s-maxage=31536000",
-                "max-age=31536000",
-            ),
+            (Mode::Isr, s(60), s(60), None, "public, max-age=0, s-maxage=60", "max-age=60"),
+            (Mode::Isr, s(60), None, None, "public, max-age=0, s-maxage=60", "max-age=60"),
+            (Mode::Isr, None, None, None, "public, max-age=0, s-maxage=31536000", "max-age=31536000"),
+            (Mode::Isr, None, s(600), None, "public, max-age=0, s-maxage=31536000", "max-age=31536000"),
             (
                 Mode::Isr,
                 s(60),
@@ -196,14 +148,7 @@ mod tests {
                 "public, max-age=0, s-maxage=10, stale-while-revalidate=3590",
                 "max-age=10, stale-while-revalidate=3590, stale-if-error=3590",
             ),
-            (
-                Mode::Isr,
-                None,
-                None,
-                s(10),
-                "public, max-age=0, s-maxage=10",
-                "max-age=10",
-            ),
+            (Mode::Isr, None, None, s(10), "public, max-age=0, s-maxage=10", "max-age=10"),
             (
                 Mode::Isr,
                 Some(Duration::from_millis(1999)),
@@ -212,14 +157,7 @@ mod tests {
                 "public, max-age=0, s-maxage=1, stale-while-revalidate=3599",
                 "max-age=1, stale-while-revalidate=3599, stale-if-error=3599",
             ),
-            (
-                Mode::Isr,
-                s(YEAR * 50),
-                None,
-                None,
-                "public, max-age=0, s-maxage=31536000",
-                "max-age=31536000",
-            ),
+            (Mode::Isr, s(YEAR * 50), None, None, "public, max-age=0, s-maxage=31536000", "max-age=31536000"),
             (Mode::Server, None, None, None, "private, no-store", ""),
             (Mode::Live, s(2), s(10), None, "private, no-store", ""),
         ];
@@ -228,10 +166,7 @@ mod tests {
             let name = format!("{mode} {revalidate:?} {expire:?} {negative:?}");
             assert_eq!(lifetime.cache_control(), cache_control, "{name}");
             assert_eq!(
-                lifetime
-                    .cdn_cache_control()
-                    .as_ref()
-                    .map_or("", |v| v.to_str().unwrap()),
+                lifetime.cdn_cache_control().as_ref().map_or("", |v| v.to_str().unwrap()),
                 cdn,
                 "{name}"
             );

@@ -41,12 +41,7 @@ pub(crate) fn is_worth_compressing(content_type: Option<&str>, length: usize) ->
     let Some(content_type) = content_type else {
         return true;
     };
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (kind, subtype) = essence.split_once('/').unwrap_or((&essence, ""));
     match kind {
         "audio" | "video" => false,
@@ -81,11 +76,7 @@ mod tests {
             (Some("nonsense"), 1000, true),
         ];
         for (content_type, length, worth) in cases {
-            assert_eq!(
-                is_worth_compressing(content_type, length),
-                worth,
-                "{content_type:?} {length}"
-            );
+            assert_eq!(is_worth_compressing(content_type, length), worth, "{content_type:?} {length}");
         }
     }
 }

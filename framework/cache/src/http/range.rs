@@ -34,17 +34,10 @@ pub fn requested(headers: &HeaderMap, length: usize, etag: &HeaderValue) -> Part
     };
     // §13.1.5: the part only if the representation is still the same one. A date is never good enough here: the page
     // cannot be known to have changed only once within that second (§8.8.2.2).
-    if headers
-        .get(header::IF_RANGE)
-        .is_some_and(|tag| !matches(tag.as_bytes(), etag, Comparison::Strong))
-    {
+    if headers.get(header::IF_RANGE).is_some_and(|tag| !matches(tag.as_bytes(), etag, Comparison::Strong)) {
         return Part::Whole;
     }
-    range
-        .to_str()
-        .ok()
-        .and_then(|range| parse(range, length))
-        .unwrap_or(Part::Whole)
+    range.to_str().ok().and_then(|range| parse(range, length)).unwrap_or(Part::Whole)
 }
 
 /// `None` where the header is to be ignored.
@@ -63,18 +56,11 @@ fn parse(range: &str, length: usize) -> Option<Part> {
             0 => Some(Part::Unsatisfiable),
             // No `Content-Range` can name an empty part.
             _ if length == 0 => None,
-            suffix => Some(Part::Bytes {
-                first: length.saturating_sub(suffix),
-                last: length - 1,
-            }),
+            suffix => Some(Part::Bytes { first: length.saturating_sub(suffix), last: length - 1 }),
         },
         (first, last) => {
             let first = number(first)?;
-            let last = if last.is_empty() {
-                usize::MAX
-            } else {
-                number(last)?
-            };
+            let last = if last.is_empty() { usize::MAX } else { number(last)? };
             // §14.1.1: the last position before the first makes the range invalid.
             if last < first {
                 return None;
@@ -82,10 +68,7 @@ fn parse(range: &str, length: usize) -> Option<Part> {
             // §14.1.2: satisfiable if the first position is within the body; the last may lie beyond.
             let end = length.saturating_sub(1);
             Some(if first < length {
-                Part::Bytes {
-                    first,
-                    last: last.min(end),
-                }
+                Part::Bytes { first, last: last.min(end) }
             } else {
                 Part::Unsatisfiable
             })

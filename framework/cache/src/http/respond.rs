@@ -38,13 +38,7 @@ pub fn respond(method: &Method, headers: &HeaderMap, page: &StoredPage, facts: F
     // RFC 9110 §13.2.1 and §14.2: conditions and ranges count only where the answer would have been 200.
     if page.status() == StatusCode::OK {
         let last_modified = page.last_modified();
-        match conditional::evaluate(
-            headers,
-            Validators {
-                etag: &body.etag,
-                last_modified,
-            },
-        ) {
+        match conditional::evaluate(headers, Validators { etag: &body.etag, last_modified }) {
             Precondition::Send => {}
             Precondition::NotModified => return not_modified(page, body, facts),
             Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, facts),
@@ -69,11 +63,7 @@ pub fn respond(method: &Method, headers: &HeaderMap, page: &StoredPage, facts: F
 
 fn whole(method: &Method, page: &StoredPage, coding: Coding, body: &Body, facts: Facts) -> Response<Bytes> {
     // RFC 9110 §9.3.2: as `GET`, without the body; the length that `GET` would have had is allowed (§8.6).
-    let bytes = if method == Method::HEAD {
-        Bytes::new()
-    } else {
-        body.bytes.clone()
-    };
+    let bytes = if method == Method::HEAD { Bytes::new() } else { body.bytes.clone() };
     let mut response = Response::new(bytes);
     *response.status_mut() = page.status();
     let out = response.headers_mut();
@@ -107,10 +97,7 @@ fn partial(
     describe(out, page, coding);
     common(out, page, body, facts);
     out.insert(header::CONTENT_LENGTH, HeaderValue::from(last - first + 1));
-    out.insert(
-        header::CONTENT_RANGE,
-        lifetime::line(|out| write!(out, "bytes {first}-{last}/{length}")),
-    );
+    out.insert(header::CONTENT_RANGE, lifetime::line(|out| write!(out, "bytes {first}-{last}/{length}")));
     response
 }
 
@@ -120,13 +107,8 @@ fn not_modified(page: &StoredPage, body: &Body, facts: Facts) -> Response<Bytes>
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     let out = response.headers_mut();
     out.reserve(8);
-    let named = [
-        header::CONTENT_LOCATION,
-        header::EXPIRES,
-        header::VARY,
-        header::CACHE_CONTROL,
-        CDN_CACHE_CONTROL,
-    ];
+    let named =
+        [header::CONTENT_LOCATION, header::EXPIRES, header::VARY, header::CACHE_CONTROL, CDN_CACHE_CONTROL];
     for (name, value) in page.headers().iter().filter(|(name, _)| named.contains(name)) {
         out.append(name, value.clone());
     }

@@ -82,25 +82,13 @@ impl CacheStatus {
     pub const fn of(reason: Reason, mode: Mode) -> Self {
         match reason {
             Reason::Hit { ttl } => CacheStatus::hit(ttl),
-            Reason::Stale {
-                ttl,
-                why: Stale::Error,
-            } => CacheStatus::Hit {
-                ttl,
-                detail: Some(Detail::StaleError),
-            },
-            Reason::Stale {
-                ttl,
-                why: Stale::Age | Stale::Soft,
-            } => CacheStatus::Hit {
-                ttl,
-                detail: Some(Detail::Stale),
-            },
-            Reason::Miss {
-                why,
-                stored,
-                collapsed,
-            } => {
+            Reason::Stale { ttl, why: Stale::Error } => {
+                CacheStatus::Hit { ttl, detail: Some(Detail::StaleError) }
+            }
+            Reason::Stale { ttl, why: Stale::Age | Stale::Soft } => {
+                CacheStatus::Hit { ttl, detail: Some(Detail::Stale) }
+            }
+            Reason::Miss { why, stored, collapsed } => {
                 let why = match why {
                     Miss::Absent => Forward::UriMiss,
                     Miss::Expired | Miss::Invalidated | Miss::Stale => Forward::Stale,
@@ -112,11 +100,9 @@ impl CacheStatus {
                 };
                 CacheStatus::miss(why, outcome)
             }
-            Reason::Bypass => CacheStatus::Bypass(if matches!(mode, Mode::Live) {
-                Detail::Live
-            } else {
-                Detail::Server
-            }),
+            Reason::Bypass => {
+                CacheStatus::Bypass(if matches!(mode, Mode::Live) { Detail::Live } else { Detail::Server })
+            }
         }
     }
 
@@ -127,26 +113,15 @@ impl CacheStatus {
 
     /// A render answered, for want of an entry or for want of a good one.
     pub const fn miss(why: Forward, outcome: Outcome) -> Self {
-        CacheStatus::Miss {
-            why,
-            outcome,
-            degraded: false,
-        }
+        CacheStatus::Miss { why, outcome, degraded: false }
     }
 
     /// The same, while the shared store cannot be reached; takes the place of another detail.
     #[must_use]
     pub const fn degraded(self) -> Self {
         match self {
-            CacheStatus::Hit { ttl, .. } => CacheStatus::Hit {
-                ttl,
-                detail: Some(Detail::Degraded),
-            },
-            CacheStatus::Miss { why, outcome, .. } => CacheStatus::Miss {
-                why,
-                outcome,
-                degraded: true,
-            },
+            CacheStatus::Hit { ttl, .. } => CacheStatus::Hit { ttl, detail: Some(Detail::Degraded) },
+            CacheStatus::Miss { why, outcome, .. } => CacheStatus::Miss { why, outcome, degraded: true },
             CacheStatus::Bypass(_) => CacheStatus::Bypass(Detail::Degraded),
         }
     }
@@ -155,16 +130,12 @@ impl CacheStatus {
     pub fn as_header(&self) -> HeaderValue {
         let fixed = |text| HeaderValue::from_static(text);
         match self {
-            CacheStatus::Miss {
-                why: Forward::UriMiss,
-                outcome: Outcome::Stored,
-                degraded: false,
-            } => fixed("tropos; fwd=uri-miss; stored"),
-            CacheStatus::Miss {
-                why: Forward::UriMiss,
-                outcome: Outcome::Collapsed,
-                degraded: false,
-            } => fixed("tropos; fwd=uri-miss; collapsed"),
+            CacheStatus::Miss { why: Forward::UriMiss, outcome: Outcome::Stored, degraded: false } => {
+                fixed("tropos; fwd=uri-miss; stored")
+            }
+            CacheStatus::Miss { why: Forward::UriMiss, outcome: Outcome::Collapsed, degraded: false } => {
+                fixed("tropos; fwd=uri-miss; collapsed")
+            }
             CacheStatus::Bypass(Detail::Server) => fixed("tropos; fwd=bypass; detail=server"),
             CacheStatus::Bypass(Detail::Live) => fixed("tropos; fwd=bypass; detail=live"),
             other => line(|out| write!(out, "{other}")),
@@ -178,18 +149,10 @@ impl fmt::Display for CacheStatus {
         match *self {
             CacheStatus::Hit { ttl, detail } => {
                 // RFC 8941 §3.3.1: an integer has at most 15 digits.
-                write!(
-                    f,
-                    "hit; ttl={}",
-                    ttl.clamp(-999_999_999_999_999, 999_999_999_999_999)
-                )?;
+                write!(f, "hit; ttl={}", ttl.clamp(-999_999_999_999_999, 999_999_999_999_999))?;
                 detail.map_or(Ok(()), |detail| write!(f, "; detail={detail}"))
             }
-            CacheStatus::Miss {
-                why,
-                outcome,
-                degraded,
-            } => {
+            CacheStatus::Miss { why, outcome, degraded } => {
                 f.write_str(match why {
                     Forward::UriMiss => "fwd=uri-miss",
                     Forward::Stale => "fwd=stale",
@@ -199,11 +162,7 @@ impl fmt::Display for CacheStatus {
                     Outcome::Collapsed => "; collapsed",
                     Outcome::NotStored => "",
                 })?;
-                if degraded {
-                    write!(f, "; detail={}", Detail::Degraded)
-                } else {
-                    Ok(())
-                }
+                if degraded { write!(f, "; detail={}", Detail::Degraded) } else { Ok(()) }
             }
             CacheStatus::Bypass(detail) => write!(f, "fwd=bypass; detail={detail}"),
         }
@@ -229,34 +188,12 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_form() {
-        let miss = |why, stored, collapsed| Reason::Miss {
-            why,
-            stored,
-            collapsed,
-        };
+        let miss = |why, stored, collapsed| Reason::Miss { why, stored, collapsed };
         let cases = [
             (Reason::Hit { ttl: 5 }, "tropos; hit; ttl=5"),
-            (
-                Reason::Stale {
-                    ttl: -3,
-                    why: Stale::Age,
-                },
-                "tropos; hit; ttl=-3; detail=stale",
-            ),
-            (
-                Reason::Stale {
-                    ttl: 0,
-                    why: Stale::Soft,
-                },
-                "tropos; hit; ttl=0; detail=stale",
-            ),
-            (
-                Reason::Stale {
-                    ttl: -9,
-                    why: Stale::Error,
-                },
-                "tropos; hit; ttl=-9; detail=stale-error",
-            ),
+            (Reason::Stale { ttl: -3, why: Stale::Age }, "tropos; hit; ttl=-3; detail=stale"),
+            (Reason::Stale { ttl: 0, why: Stale::Soft }, "tropos; hit; ttl=0; detail=stale"),
+            (Reason::Stale { ttl: -9, why: Stale::Error }, "tropos; hit; ttl=-9; detail=stale-error"),
             (miss(Miss::Absent, true, false), "tropos; fwd=uri-miss; stored"),
             (miss(Miss::Absent, true, true), "tropos; fwd=uri-miss; collapsed"),
             (miss(Miss::Absent, false, false), "tropos; fwd=uri-miss"),
@@ -265,11 +202,7 @@ mod tests {
             (Reason::Bypass, "tropos; fwd=bypass; detail=server"),
         ];
         for (reason, expected) in cases {
-            assert_eq!(
-                CacheStatus::of(reason, Mode::Server).to_string(),
-                expected,
-                "{reason:?}"
-            );
+            assert_eq!(CacheStatus::of(reason, Mode::Server).to_string(), expected, "{reason:?}");
         }
         assert_eq!(
             CacheStatus::of(Reason::Bypass, Mode::Live).to_string(),
@@ -283,51 +216,21 @@ mod tests {
         let cases = [
             (CacheStatus::hit(57), "tropos; hit; ttl=57"),
             (hit(-3, Some(Detail::Stale)), "tropos; hit; ttl=-3; detail=stale"),
-            (
-                hit(-9, Some(Detail::StaleError)),
-                "tropos; hit; ttl=-9; detail=stale-error",
-            ),
-            (
-                hit(-9, Some(Detail::StaleError)).degraded(),
-                "tropos; hit; ttl=-9; detail=degraded",
-            ),
+            (hit(-9, Some(Detail::StaleError)), "tropos; hit; ttl=-9; detail=stale-error"),
+            (hit(-9, Some(Detail::StaleError)).degraded(), "tropos; hit; ttl=-9; detail=degraded"),
             (hit(i64::MAX, None), "tropos; hit; ttl=999999999999999"),
-            (
-                CacheStatus::miss(Forward::UriMiss, Outcome::Stored),
-                "tropos; fwd=uri-miss; stored",
-            ),
-            (
-                CacheStatus::miss(Forward::UriMiss, Outcome::Collapsed),
-                "tropos; fwd=uri-miss; collapsed",
-            ),
-            (
-                CacheStatus::miss(Forward::UriMiss, Outcome::NotStored),
-                "tropos; fwd=uri-miss",
-            ),
-            (
-                CacheStatus::miss(Forward::Stale, Outcome::Stored),
-                "tropos; fwd=stale; stored",
-            ),
+            (CacheStatus::miss(Forward::UriMiss, Outcome::Stored), "tropos; fwd=uri-miss; stored"),
+            (CacheStatus::miss(Forward::UriMiss, Outcome::Collapsed), "tropos; fwd=uri-miss; collapsed"),
+            (CacheStatus::miss(Forward::UriMiss, Outcome::NotStored), "tropos; fwd=uri-miss"),
+            (CacheStatus::miss(Forward::Stale, Outcome::Stored), "tropos; fwd=stale; stored"),
             (
                 CacheStatus::miss(Forward::UriMiss, Outcome::Stored).degraded(),
                 "tropos; fwd=uri-miss; stored; detail=degraded",
             ),
-            (
-                CacheStatus::Bypass(Detail::Server),
-                "tropos; fwd=bypass; detail=server",
-            ),
-            (
-                CacheStatus::Bypass(Detail::Live),
-                "tropos; fwd=bypass; detail=live",
-            ),
-            (
-                CacheStatus::Bypass(Detail::Draft),
-                "tropos; fwd=bypass; detail=draft",
-            ),
-            (
-                CacheStatus::Bypass(Detail::Draft).degraded(),
-                "tropos; fwd=bypass; detail=degraded",
-            ),
+            (CacheStatus::Bypass(Detail::Server), "tropos; fwd=bypass; detail=server"),
+            (CacheStatus::Bypass(Detail::Live), "tropos; fwd=bypass; detail=live"),
+            (CacheStatus::Bypass(Detail::Draft), "tropos; fwd=bypass; detail=draft"),
+            (CacheStatus::Bypass(Detail::Draft).degraded(), "tropos; fwd=bypass; detail=degraded"),
         ];
         for (status, expected) in cases {
             assert_eq!(status.to_string(), expected);

@@ -12,23 +12,14 @@ const ZSTD_LEVEL: i32 = 3;
 const GZIP_LEVEL: u32 = 6;
 
 pub(super) fn compress(page: StoredPage) -> StoredPage {
-    let content_type = page
-        .header(&header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let content_type = page.header(&header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let plain = page.identity.bytes.clone();
     if page.header(&header::CONTENT_ENCODING).is_some() || !is_worth_compressing(content_type, plain.len()) {
         return page;
     }
-    let smaller = |encoded: Option<Vec<u8>>| {
-        encoded
-            .filter(|encoded| encoded.len() < plain.len())
-            .map(Bytes::from)
-    };
-    let encoded = [
-        smaller(brotli(&plain)),
-        smaller(zstd(&plain)),
-        smaller(gzip(&plain)),
-    ];
+    let smaller =
+        |encoded: Option<Vec<u8>>| encoded.filter(|encoded| encoded.len() < plain.len()).map(Bytes::from);
+    let encoded = [smaller(brotli(&plain)), smaller(zstd(&plain)), smaller(gzip(&plain))];
     StoredPage::assemble(page.status, page.headers, page.etag, plain, encoded)
 }
 

@@ -53,10 +53,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<StoredPage> {
     for body in &mut encoded {
         *body = input.part()?.map(Bytes::copy_from_slice);
     }
-    input
-        .0
-        .is_empty()
-        .then(|| StoredPage::assemble(status, headers, etag, identity, encoded))
+    input.0.is_empty().then(|| StoredPage::assemble(status, headers, etag, identity, encoded))
 }
 
 /// What is left to read.

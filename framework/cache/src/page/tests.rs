@@ -4,10 +4,7 @@ use proptest::prelude::*;
 use std::io::Read;
 
 fn html() -> (HeaderName, HeaderValue) {
-    (
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    )
+    (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
 }
 
 fn page(body: impl Into<Bytes>) -> StoredPage {
@@ -33,11 +30,7 @@ fn every_encoding_decodes_to_the_plain_body() {
         match coding {
             Coding::Brotli => brotli::BrotliDecompress(&mut &*bytes, &mut out).unwrap(),
             Coding::Zstd => out = zstd::bulk::decompress(&bytes, 1 << 20).unwrap(),
-            Coding::Gzip => {
-                _ = flate2::read::GzDecoder::new(&*bytes)
-                    .read_to_end(&mut out)
-                    .unwrap()
-            }
+            Coding::Gzip => _ = flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut out).unwrap(),
             Coding::Identity => out = bytes.to_vec(),
         }
         assert_eq!(out, plain.as_bytes(), "{coding:?}");
@@ -51,15 +44,9 @@ fn encodings_that_save_nothing_are_not_kept() {
     assert_eq!(all(&page(noise).compress()).len(), 1, "noise does not shrink");
     assert_eq!(all(&page("a".repeat(255)).compress()).len(), 1, "short");
     let png = (header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
-    assert_eq!(
-        all(&StoredPage::new(StatusCode::OK, vec![png], "a".repeat(999).into()).compress()).len(),
-        1
-    );
+    assert_eq!(all(&StoredPage::new(StatusCode::OK, vec![png], "a".repeat(999).into()).compress()).len(), 1);
     let own = vec![html(), (header::CONTENT_ENCODING, HeaderValue::from_static("br"))];
-    assert_eq!(
-        all(&StoredPage::new(StatusCode::OK, own, "a".repeat(999).into()).compress()).len(),
-        1
-    );
+    assert_eq!(all(&StoredPage::new(StatusCode::OK, own, "a".repeat(999).into()).compress()).len(), 1);
 }
 
 #[test]
@@ -84,19 +71,9 @@ fn the_entity_tag_changes_with_status_headers_and_body_and_with_nothing_else() {
     let etag = |status, headers, body: &'static str| StoredPage::new(status, headers, body.into()).etag();
     let base = etag(StatusCode::OK, vec![header("x-a", "b")], "c");
     assert_eq!(base, etag(StatusCode::OK, vec![header("x-a", "b")], "c"));
-    assert_eq!(
-        base,
-        etag(
-            StatusCode::OK,
-            vec![header("x-a", "b"), header("set-cookie", "a=1")],
-            "c"
-        )
-    );
+    assert_eq!(base, etag(StatusCode::OK, vec![header("x-a", "b"), header("set-cookie", "a=1")], "c"));
     for (name, other) in [
-        (
-            "status",
-            etag(StatusCode::NOT_FOUND, vec![header("x-a", "b")], "c"),
-        ),
+        ("status", etag(StatusCode::NOT_FOUND, vec![header("x-a", "b")], "c")),
         ("body", etag(StatusCode::OK, vec![header("x-a", "b")], "d")),
         ("value", etag(StatusCode::OK, vec![header("x-a", "bc")], "")),
         ("name", etag(StatusCode::OK, vec![header("x-ab", "")], "c")),
@@ -118,27 +95,14 @@ fn what_belongs_to_one_visitor_or_one_connection_is_not_stored() {
         "content-length",
         "cache-status",
     ];
-    let kept = [
-        "content-type",
-        "location",
-        "link",
-        "vary",
-        "cache-control",
-        "last-modified",
-        "content-language",
-    ];
+    let kept =
+        ["content-type", "location", "link", "vary", "cache-control", "last-modified", "content-language"];
     let headers = refused
         .iter()
         .chain(&kept)
         .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("x")));
     let page = StoredPage::new(StatusCode::OK, headers.collect(), Bytes::new());
-    assert_eq!(
-        page.headers()
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect::<Vec<_>>(),
-        kept
-    );
+    assert_eq!(page.headers().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), kept);
 }
 
 #[test]
@@ -170,10 +134,7 @@ fn what_is_read_back_is_what_was_written() {
 fn the_weight_counts_every_encoding() {
     let plain = page("a".repeat(100_000));
     assert!(plain.weight() > 100_000);
-    let bytes: usize = all(&plain.clone().compress())
-        .iter()
-        .map(|(_, bytes)| bytes.len())
-        .sum();
+    let bytes: usize = all(&plain.clone().compress()).iter().map(|(_, bytes)| bytes.len()).sum();
     assert!(plain.compress().weight() > bytes);
 }
 
@@ -186,11 +147,7 @@ fn another_lifetime_than_the_first_is_not_answered_with_the_first() {
         page.lifetime_headers(Lifetime::Private),
         (HeaderValue::from_static("private, no-cache"), None)
     );
-    assert_eq!(
-        page.lifetime_headers(first).1.unwrap(),
-        "max-age=60",
-        "{CDN_CACHE_CONTROL}"
-    );
+    assert_eq!(page.lifetime_headers(first).1.unwrap(), "max-age=60", "{CDN_CACHE_CONTROL}");
 }
 
 proptest! {

@@ -131,3 +131,33 @@ fn tag(template: &Template, arguments: &[Argument<'_>]) -> TokenStream {
     });
     quote_spanned!(span=> <::tropos::Tag as ::core::convert::From<::std::string::String>>::from([#(#parts),*].concat()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cached::args::Declaration,
+        subject::{Errors, Subject},
+    };
+    use syn::parse::Parser;
+
+    #[test]
+    fn expire_is_ten_times_ttl_and_at_least_an_hour_where_it_is_left_out() {
+        for (source, revalidate, expire) in [
+            ("ttl = \"10m\"", "Some (600000u64)", "Some (6000000u64)"),
+            ("ttl = \"1s\"", "Some (1000u64)", "Some (3600000u64)"),
+            ("ttl = \"1s\", expire = \"2s\"", "Some (1000u64)", "Some (2000u64)"),
+            ("ttl = \"never\"", "None", "None"),
+            ("ttl = \"never\", expire = \"1d\"", "None", "Some (86400000u64)"),
+        ] {
+            let mut errors = Errors::default();
+            let subject = Subject::new("f");
+            let parse = |input: syn::parse::ParseStream<'_>| Declaration::parse(&subject, input, &mut errors);
+            let written = ages(&parse.parse_str(source).unwrap()).to_string();
+            let option = ":: core :: option :: Option :: ";
+            let expected =
+                format!(":: tropos :: Ages :: from_millis ({option}{revalidate} , {option}{expire})");
+            assert_eq!(written, expected, "{source}");
+        }
+    }
+}

@@ -1,9 +1,12 @@
 //! What a cached function may take and give.
 
 use serde::{Deserialize, Serialize};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 use tropos::{CacheArg, Engine, Failure, KeyArgs, Result, Scope, cached};
 use tropos_cache::Purpose;
@@ -82,6 +85,16 @@ async fn calls_with_equal_arguments_share_a_result_whatever_handle_they_have() {
         assert_eq!(scope.run(by_id(&handle, id)).await.unwrap(), expected, "{id}");
     }
     assert_eq!(source.0.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_result_is_stale_after_its_ttl() {
+    let engine = Engine::in_memory(Arc::new(ManualClock::new()));
+    let scope = Scope::new(&engine, Purpose::Once);
+    scope.run(named_as_it_likes("k", 1, "x".to_owned())).await.unwrap();
+    assert_eq!(scope.reads().stale_at, None, "`ttl` is never");
+    scope.run(nothing()).await.unwrap();
+    assert_eq!(scope.reads().stale_at, Some(engine.clock().now().plus(Duration::from_secs(600))));
 }
 
 /// The tags that a call leaves with the render that made it.

@@ -20,7 +20,7 @@ async fn always() -> Result<u32> {
 }
 
 #[page("/always", server)]
-#[cfg(all())]
+#[cfg(not(any()))]
 #[allow(unused_variables, clippy::unused_async)]
 async fn Always() -> PageResult {
     let unused = 1;

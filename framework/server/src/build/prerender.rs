@@ -15,7 +15,9 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tropos_cache::{Engine, Entry, Meta, Purpose, Scope, Stamp, StoredPage, decide::effective_revalidate, http::Coding};
+use tropos_cache::{
+    Engine, Entry, Meta, Purpose, Scope, Stamp, StoredPage, decide::effective_revalidate, http::Coding,
+};
 use tropos_core::{
     CanonicalPath, Failure, Key, Mode, Revalidate, SystemClock, Tags,
     manifest::{Islands, Manifest, PageIndex, RoutePages, VERSION},
@@ -158,7 +160,9 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Option<Made>,
     }
     let reads = scope.reads();
     if reads.too_many_tags {
-        return Err(Failure::new("the page carries more than 1,000 tags: give the whole list that it reads one tag"));
+        return Err(Failure::new(
+            "the page carries more than 1,000 tags: give the whole list that it reads one tag",
+        ));
     }
     let tags: Tags = declared.iter().chain(&reads.tags).cloned().collect();
     let (revalidate, expire) = match page.route.mode() {

@@ -103,13 +103,7 @@ fn codings_of(asset: &Asset) -> Codings {
     Coding::ALL.into_iter().filter(named).fold(Codings::default(), Codings::with)
 }
 
-fn sent(
-    request: &Parts,
-    name: &str,
-    bytes: Bytes,
-    coding: Coding,
-    caching: HeaderValue,
-) -> Response<Body> {
+fn sent(request: &Parts, name: &str, bytes: Bytes, coding: Coding, caching: HeaderValue) -> Response<Body> {
     // Of the encoded bytes, so another for each coding (RFC 9110 §8.8.3.3).
     let etag = format!("\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&bytes));
     let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""));
@@ -126,7 +120,8 @@ fn sent(
         return response;
     }
     let mime = mime_guess::from_path(name).first_or_octet_stream();
-    let text = matches!(mime.type_().as_str(), "text") || mime.subtype() == "javascript" || mime.subtype() == "json";
+    let text =
+        matches!(mime.type_().as_str(), "text") || mime.subtype() == "javascript" || mime.subtype() == "json";
     let mime = if text { format!("{mime}; charset=utf-8") } else { mime.to_string() };
     if let Ok(mime) = HeaderValue::from_str(&mime) {
         headers.insert(header::CONTENT_TYPE, mime);

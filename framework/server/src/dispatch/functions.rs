@@ -58,7 +58,8 @@ pub(super) async fn call(
 
 /// RFC 9110 §15.4.4: the answer to the write is elsewhere, to be read by GET.
 fn see_other(target: &str) -> Response<Body> {
-    let mut response = reply::redirect(&tropos_core::Redirect { location: target.to_owned(), permanent: false });
+    let mut response =
+        reply::redirect(&tropos_core::Redirect { location: target.to_owned(), permanent: false });
     if response.status() == StatusCode::TEMPORARY_REDIRECT {
         *response.status_mut() = StatusCode::SEE_OTHER;
     }

@@ -110,7 +110,10 @@ mod tests {
         assert!(!host_is_allowed(&request(&[]), &config));
         config.allowed_hosts = Some(vec!["shop.example".into()]);
         assert!(host_is_allowed(&request(&[]), &config));
-        assert!(both_loopback("127.0.0.1:3000", "localhost:3000") && !both_loopback("127.0.0.1:3000", "localhost:4000"));
+        assert!(
+            both_loopback("127.0.0.1:3000", "localhost:3000")
+                && !both_loopback("127.0.0.1:3000", "localhost:4000")
+        );
     }
 
     #[test]

@@ -82,7 +82,11 @@ impl Site {
                             None => {
                                 let mark = mark_of(&scope, cx.is_personal());
                                 if !cut {
-                                    site.pending.put(&pending_key(&ticket, &target), inner_body(&sent).into(), mark);
+                                    site.pending.put(
+                                        &pending_key(&ticket, &target),
+                                        inner_body(&sent).into(),
+                                        mark,
+                                    );
                                 }
                                 None
                             }
@@ -93,7 +97,10 @@ impl Site {
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };
-        reply::without_body_for_head(&request.method, streamed::for_one_visitor(response, &additions, Detail::Live))
+        reply::without_body_for_head(
+            &request.method,
+            streamed::for_one_visitor(response, &additions, Detail::Live),
+        )
     }
 
     /// The stream of changes: one event whenever the page has become another.
@@ -103,7 +110,8 @@ impl Site {
         }
         let query = request.uri.query().unwrap_or_default();
         let target = serde_urlencoded::from_str::<Vec<(String, String)>>(query).ok();
-        let target = target.and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "page")).map(|(_, page)| page);
+        let target =
+            target.and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "page")).map(|(_, page)| page);
         let parsed = target.as_deref().and_then(|target| target.parse::<Uri>().ok());
         let is_ticket = ticket.len() == PLACEHOLDER.len() && ticket.bytes().all(|b| b.is_ascii_hexdigit());
         let (Some(uri), true) = (parsed, is_ticket) else {
@@ -113,7 +121,9 @@ impl Site {
             return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
         };
         let found = self.table.find(&path).filter(|(page, _)| page.route.mode() == Mode::Live);
-        let Some((page, params)) = found.map(|(page, params)| (page.clone(), params)) else { return self.not_found() };
+        let Some((page, params)) = found.map(|(page, params)| (page.clone(), params)) else {
+            return self.not_found();
+        };
         let source = Arc::new(PageSource {
             site: self.clone(),
             page,
@@ -123,7 +133,10 @@ impl Site {
             visitor: self.visitor(request),
         });
         let last_event = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
-        let (first, since) = match (None::<(Arc<str>, Mark)>, Since::read(last_event, Some(query))) {
+        let (first, since) = match (
+            self.pending.take(&pending_key(ticket, &source.target)),
+            Since::read(last_event, Some(query)),
+        ) {
             (Some((html, mark)), Since::Nothing) => {
                 let version = Version::of(&html);
                 (Some((html, mark)), Since::Shown(version))
@@ -141,7 +154,8 @@ impl Site {
                 }
             },
         };
-        let key = if first.1.personal { format!("{ticket} {}", source.target) } else { source.target.clone() };
+        let key =
+            if first.1.personal { format!("{ticket} {}", source.target) } else { source.target.clone() };
         match self.hub.watch(key, source, Some(first), since) {
             Ok(subscription) => events(subscription, ticket.to_owned()),
             Err(error) => {
@@ -182,7 +196,13 @@ impl PageSource {
     fn cx(&self) -> (crate::page::PageCx, Arc<crate::request::ResponseHead>) {
         let encoded = percent_encoding::utf8_percent_encode(&self.target, percent_encoding::NON_ALPHANUMERIC);
         let url = format!("/_tropos/live/{PLACEHOLDER}?page={encoded}");
-        self.site.page_cx(Mode::Live, self.params.clone(), self.query.clone(), Some(self.visitor.clone()), Some(url))
+        self.site.page_cx(
+            Mode::Live,
+            self.params.clone(),
+            self.query.clone(),
+            Some(self.visitor.clone()),
+            Some(url),
+        )
     }
 }
 
@@ -195,7 +215,9 @@ impl Source for PageSource {
         let scope = Scope::new(&self.site.engine, Purpose::Live);
         Box::pin(async move {
             let render = async {
-                let html = render::render_page(page.route.spec.handler, cx.clone(), &page.document, Order::InOrder).await;
+                let html =
+                    render::render_page(page.route.spec.handler, cx.clone(), &page.document, Order::InOrder)
+                        .await;
                 Ok::<_, PageError>(html?.collect().await?)
             };
             let html = scope.run(render).await.map_err(|error| match error {

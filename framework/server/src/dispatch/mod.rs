@@ -37,7 +37,10 @@ impl Site {
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let (head, body) = request.into_parts();
         if !guard::host_is_allowed(&head, &self.config) {
-            return reply::plain(StatusCode::MISDIRECTED_REQUEST, "this server does not answer for that host");
+            return reply::plain(
+                StatusCode::MISDIRECTED_REQUEST,
+                "this server does not answer for that host",
+            );
         }
         let uri = &head.uri;
         if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_TARGET {
@@ -66,7 +69,13 @@ impl Site {
     }
 
     /// Tropos's own endpoints.
-    async fn own(self: &Arc<Self>, own: &str, path: &CanonicalPath, head: Parts, body: Body) -> Response<Body> {
+    async fn own(
+        self: &Arc<Self>,
+        own: &str,
+        path: &CanonicalPath,
+        head: Parts,
+        body: Body,
+    ) -> Response<Body> {
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         if own == "revalidate" {
             return self.revalidate(&head, body).await;
@@ -101,7 +110,12 @@ impl Site {
 
     /// What is no page: server functions and the application's API. They may write, so what another site made a browser
     /// send is refused before it runs.
-    async fn write(self: &Arc<Self>, path: &CanonicalPath, head: Parts, body: Body) -> Option<Response<Body>> {
+    async fn write(
+        self: &Arc<Self>,
+        path: &CanonicalPath,
+        head: Parts,
+        body: Body,
+    ) -> Option<Response<Body>> {
         let is_function = functions::exists(head.uri.path(), &head.method);
         let api = self.api.as_ref().filter(|_| !is_function).cloned();
         if !is_function && api.is_none() {

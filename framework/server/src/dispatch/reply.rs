@@ -40,10 +40,17 @@ pub(crate) fn method_not_allowed() -> Response<Body> {
 /// (`//evil`, `/\evil`), is refused, unless it is an absolute `http` address, which a page names on purpose.
 pub(crate) fn redirect(redirect: &Redirect) -> Response<Body> {
     let Some(location) = location(&redirect.location) else {
-        tracing::error!(location = redirect.location, "a redirect was refused: write a path that begins with one `/`, or an `http(s)://` address");
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the page sent its reader to an address that is none");
+        tracing::error!(
+            location = redirect.location,
+            "a redirect was refused: write a path that begins with one `/`, or an `http(s)://` address"
+        );
+        return plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the page sent its reader to an address that is none",
+        );
     };
-    let mut response = plain(StatusCode::from_u16(redirect.status()).unwrap_or(StatusCode::TEMPORARY_REDIRECT), "");
+    let mut response =
+        plain(StatusCode::from_u16(redirect.status()).unwrap_or(StatusCode::TEMPORARY_REDIRECT), "");
     *response.body_mut() = Body::empty();
     response.headers_mut().remove(header::CONTENT_TYPE);
     response.headers_mut().insert(header::LOCATION, location);
@@ -76,7 +83,10 @@ pub(crate) fn without_body_for_head(method: &Method, response: Response<Body>) -
 
 /// Whether a browser asks for a page, rather than a script for data.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 #[cfg(test)]

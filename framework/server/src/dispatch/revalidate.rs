@@ -50,11 +50,17 @@ impl Site {
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("malformed: {error}")),
         };
         if call.tags.len() + call.paths.len() + call.prefixes.len() > MOST_NAMES {
-            return reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "more than 1,000 names; use a prefix, or several calls");
+            return reply::plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "more than 1,000 names; use a prefix, or several calls",
+            );
         }
         let tags = match tags_of(&call) {
             Ok(tags) if tags.is_empty() => {
-                return reply::plain(StatusCode::BAD_REQUEST, "name at least one of `tags`, `paths` and `prefixes`");
+                return reply::plain(
+                    StatusCode::BAD_REQUEST,
+                    "name at least one of `tags`, `paths` and `prefixes`",
+                );
             }
             Ok(tags) => tags,
             Err(problem) => return reply::plain(StatusCode::BAD_REQUEST, &problem),
@@ -67,7 +73,10 @@ impl Site {
             }
             Err(error) => {
                 tracing::error!(%error, "an invalidation failed; nothing has changed");
-                reply::plain(StatusCode::SERVICE_UNAVAILABLE, "the invalidation could not be kept; nothing has changed")
+                reply::plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the invalidation could not be kept; nothing has changed",
+                )
             }
         }
     }
@@ -75,16 +84,23 @@ impl Site {
 
 fn tags_of(call: &Call) -> Result<Vec<Tag>, String> {
     let tags = call.tags.iter().map(|name| Tag::named(name).map_err(|error| error.to_string()));
-    let paths = call.paths.iter().map(|path| revalidate::path_tag(path).map_err(|error| format!("`{path}`: {error}")));
-    let prefixes =
-        call.prefixes.iter().map(|path| revalidate::prefix_tag(path).map_err(|error| format!("`{path}`: {error}")));
+    let paths = call
+        .paths
+        .iter()
+        .map(|path| revalidate::path_tag(path).map_err(|error| format!("`{path}`: {error}")));
+    let prefixes = call
+        .prefixes
+        .iter()
+        .map(|path| revalidate::prefix_tag(path).map_err(|error| format!("`{path}`: {error}")));
     tags.chain(paths).chain(prefixes).collect()
 }
 
 /// Whether the caller knows the token. The comparison takes the same time however much of a guess is right.
 fn knows(request: &Parts, token: &str) -> bool {
     let given = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let given = given
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, given)) = given else { return false };
     // Hashes first, so that neither length nor content of the token shows in the time that this takes.
     blake3::hash(given.trim().as_bytes()) == blake3::hash(token.as_bytes())

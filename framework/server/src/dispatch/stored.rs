@@ -14,7 +14,10 @@ use std::{sync::Arc, time::Duration};
 use tropos_cache::{
     Decision, Entry, Miss, Produced, Reason, Stale, StoredPage,
     decide::TTL_OF_NEVER,
-    http::{CACHE_STATUS, CacheStatus, Detail, Facts, Lifetime, respond, status::{Forward, Outcome}},
+    http::{
+        CACHE_STATUS, CacheStatus, Detail, Facts, Lifetime, respond,
+        status::{Forward, Outcome},
+    },
 };
 use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
 

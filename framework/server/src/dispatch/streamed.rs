@@ -59,9 +59,9 @@ impl Site {
 /// Renders until the head is settled.
 pub(super) async fn begin(page: &PageRoute, cx: PageCx, order: Order) -> Result<Html, PageError> {
     let rendering = render::render_page(page.route.spec.handler, cx, &page.document, order);
-    tokio::time::timeout(HEAD_TIMEOUT, rendering)
-        .await
-        .unwrap_or_else(|_| Err(Failure::new("the page took longer than 30 s until its head was settled").into()))
+    tokio::time::timeout(HEAD_TIMEOUT, rendering).await.unwrap_or_else(|_| {
+        Err(Failure::new("the page took longer than 30 s until its head was settled").into())
+    })
 }
 
 /// Adds the headers of an answer that belongs to one visitor.

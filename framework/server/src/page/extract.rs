@@ -47,7 +47,9 @@ impl AppCx {
     fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Failure> {
         let state = self.0.states.get(&TypeId::of::<T>()).and_then(|state| state.downcast_ref::<T>());
         let name = type_name::<T>();
-        state.cloned().ok_or_else(|| Failure::new(format!("no state `{name}`: give it to the application by `App::state`")))
+        state.cloned().ok_or_else(|| {
+            Failure::new(format!("no state `{name}`: give it to the application by `App::state`"))
+        })
     }
 }
 
@@ -138,7 +140,8 @@ impl Deref for Headers {
 
 /// The address of a file in `public/`, such as `asset("style.css")`: hashed in a build, so that it may be kept for ever.
 pub fn asset(name: &str) -> String {
-    PageCx::current().map_or_else(|| format!("/{}", name.trim_start_matches('/')), |cx| cx.0.app.0.assets.url(name))
+    PageCx::current()
+        .map_or_else(|| format!("/{}", name.trim_start_matches('/')), |cx| cx.0.app.0.assets.url(name))
 }
 
 /// The path of the running live page's stream of changes; `None` while any other page renders.
@@ -160,7 +163,10 @@ pub struct State<T>(pub T);
 
 impl FromApp for Db {
     fn from_app(app: &AppCx) -> Result<Self, Failure> {
-        app.0.db.clone().ok_or_else(|| Failure::new("no database: the application declares none, see `App::migrations`"))
+        app.0
+            .db
+            .clone()
+            .ok_or_else(|| Failure::new("no database: the application declares none, see `App::migrations`"))
     }
 }
 
@@ -241,8 +247,9 @@ of_a_request!(Live);
 /// A [`PageError::Failed`] that says why, while a stored page renders (there is no request) or outside of any request.
 pub async fn extract<T: FromPage<Server>>() -> Result<T, PageError> {
     let cx = PageCx::current().ok_or_else(|| {
-        Failure::new("`extract` was called outside of a request: call it in a page, a component or a server function")
+        Failure::new(
+            "`extract` was called outside of a request: call it in a page, a component or a server function",
+        )
     })?;
     T::from_page(&cx).await
 }
-

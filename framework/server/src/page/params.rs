@@ -143,7 +143,11 @@ mod tests {
     fn several_parameters_are_a_tuple_in_the_order_of_the_pattern() {
         let read = <(u16, String)>::from_params(&params("/:year/:slug", "/2026/a%20b"));
         assert_eq!(read, Some((2026, "a b".to_owned())));
-        assert_eq!(String::from_params(&params("/:year/:slug", "/2026/a")), None, "one type for two parameters");
+        assert_eq!(
+            String::from_params(&params("/:year/:slug", "/2026/a")),
+            None,
+            "one type for two parameters"
+        );
         assert_eq!(String::from_params(&params("/d/*rest", "/d/a/b")), Some("a/b".to_owned()));
     }
 

@@ -56,13 +56,12 @@ impl Route {
     pub fn new(spec: RouteSpec) -> Self {
         let revalidate = spec.revalidate_ms;
         let expire = match (revalidate, spec.expire_ms) {
-            (Some(revalidate), None) => Ages::new(
-                tropos_core::Revalidate::After(Duration::from_millis(revalidate)),
-                None,
-            )
-            .ok()
-            .and_then(|ages| ages.expire())
-            .and_then(|expire| u64::try_from(expire.as_millis()).ok()),
+            (Some(revalidate), None) => {
+                Ages::new(tropos_core::Revalidate::After(Duration::from_millis(revalidate)), None)
+                    .ok()
+                    .and_then(|ages| ages.expire())
+                    .and_then(|expire| u64::try_from(expire.as_millis()).ok())
+            }
             (_, expire) => expire,
         };
         Self { ages: Ages::from_millis(revalidate, expire), spec: Arc::new(spec) }

@@ -82,6 +82,9 @@ impl Assets {
 
     /// What opens a live page's stream.
     pub(crate) fn live_tags(&self, stream: &str) -> String {
-        format!(r#"<meta name="tropos-live" content="{stream}"><script type="module" src="{}"></script>"#, LIVE.url())
+        format!(
+            r#"<meta name="tropos-live" content="{stream}"><script type="module" src="{}"></script>"#,
+            LIVE.url()
+        )
     }
 }

@@ -53,7 +53,8 @@ pub(crate) async fn render_page(
     order: Order,
 ) -> Result<Html, PageError> {
     let page = cx.clone();
-    start(cx, document, order, async move { handler(page).await.map(crate::page::PageView::into_inner) }).await
+    start(cx, document, order, async move { handler(page).await.map(crate::page::PageView::into_inner) })
+        .await
 }
 
 /// Renders a view that reads nothing, such as the page for "not found".
@@ -124,7 +125,10 @@ fn escape_title(title: String) -> String {
 }
 
 /// The next piece, once everything that it must wait for is there.
-async fn next_piece(html: &mut (impl Stream<Item = String> + Unpin), shared: &SsrSharedContext) -> Option<String> {
+async fn next_piece(
+    html: &mut (impl Stream<Item = String> + Unpin),
+    shared: &SsrSharedContext,
+) -> Option<String> {
     let piece = html.next().await?;
     while let Some(pending) = shared.await_deferred() {
         pending.await;
@@ -188,7 +192,8 @@ fn script(text: &str) -> String {
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Failure::new(format!("the render panicked: {}", text.unwrap_or("(no message)")))
 }
 

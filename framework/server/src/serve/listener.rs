@@ -55,7 +55,8 @@ impl Listeners {
         config.admin_addr = admin.local_addr()?;
         if config.origin.is_none() {
             let port = config.addr.port();
-            let host = if config.addr.ip().is_unspecified() { "localhost".into() } else { host_of(config.addr) };
+            let host =
+                if config.addr.ip().is_unspecified() { "localhost".into() } else { host_of(config.addr) };
             config.origin = Some(format!("http://{host}:{port}"));
         }
         Ok(Self { public, admin })
@@ -140,7 +141,8 @@ fn connection(
         .max_header_list_size(64 * 1024)
         .max_concurrent_streams(200)
         .max_pending_accept_reset_streams(20);
-    let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    let serving =
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let serving = graceful.watch(serving.into_owned());
     tokio::spawn(async move {
         if let Err(error) = serving.await {

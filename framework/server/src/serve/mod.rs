@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(parse("").ok(), Some(Command::Serve));
         assert_eq!(parse("prerender").ok(), Some(Command::Prerender { out: None, keep_going: false }));
         let out = Some("x".into());
-        assert_eq!(parse("prerender --out x --keep-going").ok(), Some(Command::Prerender { out, keep_going: true }));
+        assert_eq!(
+            parse("prerender --out x --keep-going").ok(),
+            Some(Command::Prerender { out, keep_going: true })
+        );
         assert!(parse("sevre").unwrap_err().to_string().contains("unknown command `sevre`"));
     }
 }

@@ -80,10 +80,7 @@ fn what_is_not_available_is_not_chosen() {
 fn a_header_that_is_not_text_counts_as_malformed_and_several_lines_as_one() {
     let bytes = HeaderValue::from_bytes(b"br, \xff").unwrap();
     assert_eq!(negotiate(Some(&bytes), all()), Identity);
-    let lines = [
-        HeaderValue::from_static("br;q=0.1"),
-        HeaderValue::from_static("gzip"),
-    ];
+    let lines = [HeaderValue::from_static("br;q=0.1"), HeaderValue::from_static("gzip")];
     assert_eq!(negotiate_lines(&lines, all()), Gzip);
 }
 

@@ -1,4 +1,6 @@
 //! A cached function is a free async function with arguments of which a key can be made.
+#![allow(unused)]
+
 use std::borrow::Cow;
 use tropos::{Result, cached};
 

@@ -1,4 +1,6 @@
 //! A cached function says how long its results are kept.
+#![allow(unused)]
+
 use tropos::{Result, cached};
 
 #[cached]

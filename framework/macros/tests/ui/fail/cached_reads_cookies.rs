@@ -1,4 +1,6 @@
 //! The result of a cached function is given to everybody who calls with equal arguments.
+#![allow(unused)]
+
 use tropos::{Cookies, Result, cached};
 
 #[cached(ttl = "10m")]

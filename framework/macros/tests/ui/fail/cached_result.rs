@@ -1,4 +1,6 @@
 //! A cached function returns a `tropos::Result` of what serializes.
+#![allow(unused)]
+
 use tropos::cached;
 
 #[cached(ttl = "10m")]

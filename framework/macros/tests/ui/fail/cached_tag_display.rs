@@ -1,4 +1,6 @@
 //! What is a part of a tag displays.
+#![allow(unused)]
+
 use serde::{Deserialize, Serialize};
 use tropos::{Result, cached};
 

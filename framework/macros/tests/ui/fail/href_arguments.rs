@@ -1,4 +1,6 @@
 //! An address is made of the parameters of its path, by their types.
+#![allow(unused)]
+
 use tropos::{PageResult, Path, page};
 
 struct ProductId(u64);

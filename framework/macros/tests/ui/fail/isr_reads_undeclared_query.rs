@@ -1,4 +1,6 @@
 //! An `isr` page reads the query keys that it declares: they are in the key of its entry.
+#![allow(unused)]
+
 use serde::{Deserialize, Serialize};
 use tropos::{PageResult, Query, page};
 

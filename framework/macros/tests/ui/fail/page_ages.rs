@@ -1,4 +1,6 @@
 //! An age is a whole number with a unit, and an entry is stale before it ends.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("/inf", isr(revalidate = "inf"))]

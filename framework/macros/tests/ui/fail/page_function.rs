@@ -1,4 +1,6 @@
 //! A page is a free async function that owns what it takes.
+#![allow(unused)]
+
 use tropos::{Db, PageResult, page};
 
 #[page("/sync", server)]

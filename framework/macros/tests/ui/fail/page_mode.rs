@@ -1,4 +1,6 @@
 //! Every route declares one of four modes.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("/none")]

@@ -1,4 +1,6 @@
 //! An option that its mode does not have, or has otherwise.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("/slip", isr(revaldiate = "60s"))]

@@ -1,4 +1,6 @@
 //! A route's path can be matched in one way.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("relative", server)]

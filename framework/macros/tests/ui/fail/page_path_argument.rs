@@ -1,4 +1,6 @@
 //! The argument `Path<T>` takes as many parameters as the path has.
+#![allow(unused)]
+
 use tropos::{PageResult, Path, page};
 
 #[page("/about", server)]

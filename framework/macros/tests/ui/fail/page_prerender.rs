@@ -1,4 +1,6 @@
 //! What is made at build must be known at build.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("/products/:id", ssg)]

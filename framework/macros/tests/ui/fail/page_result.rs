@@ -1,4 +1,6 @@
 //! A page returns `PageResult`.
+#![allow(unused)]
+
 use tropos::{Result, page};
 
 #[page("/number", server)]

@@ -1,4 +1,6 @@
 //! A tag names parameters of its path.
+#![allow(unused)]
+
 use tropos::{PageResult, page};
 
 #[page("/products/:id", server(tags = ["products", "product-{slug}"]))]

@@ -1,4 +1,6 @@
 //! What is listed is a page.
+#![allow(unused)]
+
 use tropos::routes;
 
 struct Home;

@@ -1,4 +1,6 @@
 //! Two routes with one path, however they call its parameters.
+#![allow(unused)]
+
 use tropos::{PageResult, Path, page, routes};
 
 #[page("/", server)]

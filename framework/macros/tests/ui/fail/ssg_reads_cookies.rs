@@ -1,4 +1,6 @@
 //! An `ssg` page is made at build, where there are no cookies.
+#![allow(unused)]
+
 use tropos::{Cookies, PageResult, page};
 
 #[page("/account", ssg)]
