@@ -14,5 +14,7 @@ pub use server::*;
 
 #[cfg(feature = "hydrate")]
 mod hydrate;
+#[cfg(feature = "hydrate")]
+pub use hydrate::hydrate;
 
 pub mod prelude;
