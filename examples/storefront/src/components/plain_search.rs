@@ -1,6 +1,6 @@
 //! The search field of pages that carry no script.
 
-use crate::{pages::Search, seed};
+use crate::{data::product::grouped, pages::Search, seed};
 use tropos::prelude::*;
 
 /// The search field of pages that carry no script.
@@ -17,5 +17,5 @@ pub fn PlainSearch() -> impl IntoView {
 
 /// What search fields are called.
 pub fn label() -> String {
-    format!("Search {} colours", seed::count())
+    format!("Search {} colours", grouped(seed::count()))
 }
