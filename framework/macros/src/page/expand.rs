@@ -77,7 +77,7 @@ fn href(declaration: &Declaration, function: &Function, addresses: &[Parameter])
     let cfgs = function.cfgs();
     let path = &declaration.path;
     let arguments = addresses.iter().map(|Parameter { name, ty, .. }| quote!(#name: #ty));
-    let values = addresses.iter().map(|parameter| &parameter.value);
+    let texts = addresses.iter().map(|parameter| &parameter.text);
     quote! {
         #(#cfgs)*
         #[allow(dead_code)]
@@ -85,7 +85,7 @@ fn href(declaration: &Declaration, function: &Function, addresses: &[Parameter])
             /// The address of this page.
             #[must_use]
             #vis fn href(#(#arguments),*) -> ::tropos::Href {
-                ::tropos::Href::fill(#path, &[#(::std::string::ToString::to_string(&#values)),*])
+                ::tropos::Href::fill(#path, &[#(#texts),*])
             }
         }
     }

@@ -3,16 +3,16 @@
 use super::args::Declaration;
 use crate::{function::Function, subject::Errors};
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{FnArg, GenericArgument, Ident, PathArguments, Type};
+use quote::{quote, quote_spanned};
+use syn::{FnArg, GenericArgument, Ident, PathArguments, Type, spanned::Spanned};
 
 /// One parameter of `href`.
 pub(crate) struct Parameter {
     pub(crate) name: Ident,
     /// As it stands in the signature.
     pub(crate) ty: TokenStream,
-    /// The value, from which the path is made by `to_string`.
-    pub(crate) value: TokenStream,
+    /// As the path has it, not encoded: a `String`.
+    pub(crate) text: TokenStream,
 }
 
 /// The parameters of `href`, one for each of the pattern; their types from the argument that takes
@@ -60,16 +60,18 @@ pub(crate) fn parameters(
 
 fn parameter(at: usize, name: &str, ty: Option<&Type>) -> Parameter {
     let name = identifier(at, name);
-    match ty {
-        None => Parameter { ty: quote!(impl ::core::fmt::Display), value: quote!(#name), name },
+    let (declared, value, at) = match ty {
+        None => (quote!(impl ::core::fmt::Display), quote!(#name), Span::call_site()),
         // With `impl Into<u64>`, a plain `42` would be an `i32`, and refused.
-        Some(ty) if is_primitive(ty) => Parameter { ty: quote!(#ty), value: quote!(#name), name },
-        Some(ty) => Parameter {
-            ty: quote!(impl ::core::convert::Into<#ty>),
-            value: quote!(::core::convert::Into::<#ty>::into(#name)),
-            name,
-        },
-    }
+        Some(ty) if is_primitive(ty) => (quote!(#ty), quote!(#name), ty.span()),
+        Some(ty) => {
+            let value = quote!(::core::convert::Into::<#ty>::into(#name));
+            (quote!(impl ::core::convert::Into<#ty>), value, ty.span())
+        }
+    };
+    // At the type, so that the error about one that does not display points there.
+    let text = quote_spanned!(at=> ::std::string::ToString::to_string(&#value));
+    Parameter { name, ty: declared, text }
 }
 
 /// A parameter may be called what no argument can be, such as `type` or `1`.
