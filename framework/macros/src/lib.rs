@@ -24,13 +24,19 @@ use proc_macro::TokenStream;
 
 /// Makes a page of an async function: `#[page("/path/:parameter", MODE)]`.
 ///
-/// ```ignore
+/// ```
+/// use tropos::{leptos::html::h1, prelude::*};
+///
 /// /// One product of the shop.
 /// #[page("/products/:id", isr(revalidate = "60s", prerender = best_sellers, tags = ["product-{id}"]))]
-/// pub async fn Product(Path(id): Path<ProductId>, db: Db) -> PageResult {
-///     let product = products::by_id(&db, id).await?.or_not_found()?;
-///     view! { <h1>{product.name}</h1> }.into_page()
+/// pub async fn Product(Path(id): Path<u64>) -> PageResult {
+///     let name = name_of(id).await?.or_not_found()?;
+///     h1().child(name).into_page() // or `view! { <h1>{name}</h1> }.into_page()`
 /// }
+///
+/// assert_eq!(Product::href(42).as_str(), "/products/42");
+/// # async fn name_of(id: u64) -> tropos::Result<Option<String>> { Ok(Some(id.to_string())) }
+/// # async fn best_sellers() -> tropos::Result<Vec<u64>> { Ok(vec![1]) }
 /// ```
 ///
 /// # The path
@@ -76,10 +82,14 @@ pub fn page(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Keeps the results of an async function: `#[cached(ttl = "10m", tags = ["product-{id}"])]`.
 ///
-/// ```ignore
-/// #[cached(ttl = "10m", tags = ["product-{id}", "products"])]
-/// pub async fn by_id(db: &Db, id: ProductId) -> Result<Option<Product>> {
-///     Ok(sqlx::query_as("select * from products where id = ?").bind(id).fetch_optional(db.read()).await?)
+/// ```
+/// # struct Shelf;
+/// # impl Shelf { async fn open(_: u64) -> Result<Self, std::io::Error> { Ok(Self) } fn names(&self) -> Vec<String> { Vec::new() } }
+/// use tropos::{Result, cached};
+///
+/// #[cached(ttl = "10m", tags = ["shelf-{number}", "shelves"])]
+/// pub async fn names_on(number: u64) -> Result<Vec<String>> {
+///     Ok(Shelf::open(number).await?.names())
 /// }
 /// ```
 ///
@@ -102,9 +112,21 @@ pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Lists the routes of an application: `routes![Home, Product, shop::Basket]`.
 ///
-/// ```ignore
+/// ```
+/// use tropos::{App, PageError, PageResult, Path, page, routes};
+///
+/// #[page("/", ssg)]
+/// async fn Home() -> PageResult {
+///     Err(PageError::NotFound)
+/// }
+///
+/// #[page("/items/:id", server)]
+/// async fn Item(Path(_id): Path<u64>) -> PageResult {
+///     Err(PageError::NotFound)
+/// }
+///
 /// pub fn app() -> App {
-///     App::new().shell(Shell).pages(routes![Home, Product, shop::Basket])
+///     App::new().pages(routes![Home, Item])
 /// }
 /// ```
 ///

@@ -107,7 +107,7 @@ async fn tags_of(call: impl Future) -> Vec<String> {
 #[tokio::test]
 async fn tags_are_filled_in_from_the_arguments_and_reach_the_caller() {
     let filter = Filter { family: "oak".to_owned(), limit: 1 };
-    assert_eq!(tags_of(by_id(&Source::default(), "a b/c")).await, ["product-a%20b/c", "products"]);
+    assert_eq!(tags_of(by_id(&Source::default(), "a b%41")).await, ["product-a%20b%2541", "products"]);
     assert_eq!(tags_of(named_as_it_likes("k", 1, "x".to_owned())).await, ["1-x", "value-k", "values"]);
     assert_eq!(tags_of(borrowed(&[1], &filter, None)).await, ["family-oak"]);
     assert!(tags_of(nothing()).await.is_empty());
