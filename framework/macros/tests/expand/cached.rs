@@ -8,7 +8,7 @@ use std::{
     },
     time::Duration,
 };
-use tropos::{CacheArg, Engine, Failure, KeyArgs, Result, Scope, cached};
+use tropos::{CacheArg, Db, Engine, Failure, KeyArgs, Result, Scope, cached};
 use tropos_cache::Purpose;
 use tropos_core::ManualClock;
 
@@ -55,6 +55,13 @@ impl CacheArg for Source {
 async fn by_id(source: &Source, id: &str) -> Result<u32> {
     let _ = id;
     Ok(source.0.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Only compiled: a database is a handle too.
+#[cached(ttl = "10m", tags = ["row-{id}"])]
+#[allow(dead_code)]
+async fn row(_db: &Db, id: u64) -> Result<Option<u64>> {
+    Ok(Some(id))
 }
 
 fn is_send<T: Send>(value: T) -> T {
