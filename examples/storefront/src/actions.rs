@@ -51,7 +51,12 @@ pub async fn remove_from_basket(slug: String) -> Result<Answer, ServerFnError> {
 
 /// Orders what is in the basket.
 #[server(name = Checkout, prefix = "/api", endpoint = "checkout")]
-pub async fn checkout(name: String, email: String, address: String, finish: String) -> Result<(), ServerFnError> {
+pub async fn checkout(
+    name: String,
+    email: String,
+    address: String,
+    finish: String,
+) -> Result<(), ServerFnError> {
     server::checkout(crate::data::orders::Details { name, email, address, finish }).await
 }
 

@@ -10,7 +10,10 @@
 //! | `data` | products, baskets and orders: cached reads, and writes that invalidate them |
 //! | `seed` | the colours, and what the shop derives from each |
 
-#[expect(missing_docs, reason = "`#[server]` makes a public field of each argument, and takes no words for it")]
+#[expect(
+    missing_docs,
+    reason = "`#[server]` makes a public field of each argument, and takes no words for it"
+)]
 pub mod actions;
 pub mod islands;
 

@@ -32,7 +32,8 @@ async fn take<T: tropos::FromPage<tropos::mode::Server>>() -> Result<T, ServerFn
 
 /// Keeps the number of tins in a cookie that script may read, so that stored pages can show it without asking.
 fn show_count(cookies: &Cookies, tins: i64) {
-    cookies.add(Cookie::build((COUNT_COOKIE, tins.to_string())).http_only(false).build());
+    let year = cookie::time::Duration::days(365);
+    cookies.add(Cookie::build((COUNT_COOKIE, tins.to_string())).http_only(false).max_age(year).build());
 }
 
 pub(super) async fn change_basket(slug: &str, quantity: i64, add: bool) -> Result<Answer, ServerFnError> {
@@ -121,9 +122,9 @@ pub(super) async fn suggest(q: &str) -> Result<Vec<Hint>, ServerFnError> {
 fn parts(name: &str, key: &str) -> [String; 3] {
     let ends = || name.char_indices().map(|(at, letter)| at + letter.len_utf8());
     let starts = name.char_indices().map(|(at, _)| at);
-    let hit = starts.flat_map(|start| ends().filter(move |end| *end > start).map(move |end| (start, end))).find(
-        |(start, end)| name.get(*start..*end).is_some_and(|part| search::fold(part) == key),
-    );
+    let hit = starts
+        .flat_map(|start| ends().filter(move |end| *end > start).map(move |end| (start, end)))
+        .find(|(start, end)| name.get(*start..*end).is_some_and(|part| search::key(part) == key));
     let (start, end) = hit.unwrap_or((name.len(), name.len()));
     [name.get(..start), name.get(start..end), name.get(end..)].map(|part| part.unwrap_or_default().to_owned())
 }

@@ -55,7 +55,11 @@ fn tags() -> String {
     match names.as_slice() {
         [] => "no tags".to_owned(),
         names if names.len() <= SHOWN => format!("tags {}", names.join(", ")),
-        names => format!("tags {} and {} more", names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", "), names.len() - SHOWN),
+        names => format!(
+            "tags {} and {} more",
+            names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", "),
+            names.len() - SHOWN
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From one page of a list to the next.
 
+use crate::data::search::pages;
 use tropos::prelude::*;
 
 /// Links to the pages of a list; nothing where there is one page.
@@ -34,10 +35,4 @@ pub fn Pager(
             </nav>
         }
     })
-}
-
-/// How many pages there are; one, where there is nothing.
-pub fn pages(total: i64, size: i64) -> u32 {
-    let pages = (total + size - 1) / size.max(1);
-    u32::try_from(pages.max(1)).unwrap_or(1)
 }

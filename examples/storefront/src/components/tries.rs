@@ -1,10 +1,6 @@
 //! Where to begin, for those who found nothing.
 
-use crate::{
-    data::product::Product,
-    data::products,
-    pages::Colour,
-};
+use crate::{data::product::Product, data::products, pages::Colour};
 use tropos::{Result, prelude::*};
 
 /// Colours that are worth a look.

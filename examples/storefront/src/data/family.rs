@@ -43,21 +43,36 @@ impl Family {
     const fn words(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
             Self::Whites => ("whites", "Whites", "white", "The ones you notice only when they are wrong."),
-            Self::Naturals => {
-                ("naturals", "Naturals", "natural", "Linen, oat, sand and stone. Rooms that need no explaining.")
-            }
+            Self::Naturals => (
+                "naturals",
+                "Naturals",
+                "natural",
+                "Linen, oat, sand and stone. Rooms that need no explaining.",
+            ),
             Self::Browns => {
                 ("browns", "Browns", "brown", "Timber, leather, coffee. Warmer than grey and just as quiet.")
             }
             Self::Reds => ("reds", "Reds", "red", "Brick to cherry. A little goes further than you think."),
-            Self::Oranges => ("oranges", "Oranges", "orange", "Clay, apricot, ember. The colour of late light."),
-            Self::Yellows => ("yellows", "Yellows", "yellow", "Butter to brass. For rooms that face the wrong way."),
-            Self::Greens => ("greens", "Greens", "green", "From pear to pine. The easiest colours to live beside."),
+            Self::Oranges => {
+                ("oranges", "Oranges", "orange", "Clay, apricot, ember. The colour of late light.")
+            }
+            Self::Yellows => {
+                ("yellows", "Yellows", "yellow", "Butter to brass. For rooms that face the wrong way.")
+            }
+            Self::Greens => {
+                ("greens", "Greens", "green", "From pear to pine. The easiest colours to live beside.")
+            }
             Self::Teals => ("teals", "Teals", "teal", "Green by day, blue by lamp."),
             Self::Blues => ("blues", "Blues", "blue", "Chalk, slate, midnight. There is always one more."),
-            Self::Violets => ("violets", "Violets", "violet", "Lilac, heather, aubergine. Braver than they look."),
-            Self::Pinks => ("pinks", "Pinks", "pink", "Plaster, shell, rose. They flatter everyone in the room."),
-            Self::Greys => ("greys", "Greys and blacks", "grey", "Fog, lead, soot. What the other colours lean on."),
+            Self::Violets => {
+                ("violets", "Violets", "violet", "Lilac, heather, aubergine. Braver than they look.")
+            }
+            Self::Pinks => {
+                ("pinks", "Pinks", "pink", "Plaster, shell, rose. They flatter everyone in the room.")
+            }
+            Self::Greys => {
+                ("greys", "Greys and blacks", "grey", "Fog, lead, soot. What the other colours lean on.")
+            }
         }
     }
 

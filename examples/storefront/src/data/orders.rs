@@ -8,8 +8,12 @@ use tropos::{Db, Result, revalidate};
 const BEFORE_THE_FIRST: i64 = 1000;
 
 /// In which finish an order is mixed.
-pub const FINISHES: [(&str, &str); 4] =
-    [("as-mixed", "As mixed"), ("matt", "All in matt"), ("eggshell", "All in eggshell"), ("gloss", "All in gloss")];
+pub const FINISHES: [(&str, &str); 4] = [
+    ("as-mixed", "As mixed"),
+    ("matt", "All in matt"),
+    ("eggshell", "All in eggshell"),
+    ("gloss", "All in gloss"),
+];
 
 /// Who orders, and how it is mixed.
 #[derive(Debug, Clone)]
@@ -74,7 +78,8 @@ pub async fn place(db: &Db, visitor: &str, details: &Details) -> Result<Placed> 
     if lines.is_empty() {
         return Ok(Placed::Empty);
     }
-    let (tins, cents) = lines.iter().fold((0, 0), |(tins, cents), line| (tins + line.quantity, cents + line.cents()));
+    let (tins, cents) =
+        lines.iter().fold((0, 0), |(tins, cents), line| (tins + line.quantity, cents + line.cents()));
     let next = sqlx::query_scalar("select 1 + coalesce(max(id), $1) from orders").bind(BEFORE_THE_FIRST);
     let id: i64 = next.fetch_one(&mut *tx).await?;
     let now = now();
@@ -101,7 +106,8 @@ pub async fn place(db: &Db, visitor: &str, details: &Details) -> Result<Placed> 
         if take.execute(&mut *tx).await?.rows_affected() == 0 {
             return Ok(Placed::TooFew);
         }
-        let insert = "insert into order_line (order_id, product_id, quantity, price_cents) values ($1, $2, $3, $4)";
+        let insert =
+            "insert into order_line (order_id, product_id, quantity, price_cents) values ($1, $2, $3, $4)";
         let insert = sqlx::query(insert).bind(id).bind(line.product.id).bind(line.quantity);
         insert.bind(line.product.price_cents).execute(&mut *tx).await?;
     }

@@ -60,7 +60,8 @@ pub async fn by_slugs(db: &Db, slugs: &[impl AsRef<str>]) -> Result<Vec<Product>
 /// One page of a family, from 1.
 #[cached(ttl = "1h", tags = ["family-{family}"])]
 pub async fn of_family(db: &Db, family: Family, sort: Sort, page: u32) -> Result<Vec<Product>> {
-    let sql = format!("select * from product where family = $1 order by {} limit $2 offset $3", sort.columns());
+    let sql =
+        format!("select * from product where family = $1 order by {} limit $2 offset $3", sort.columns());
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(family.slug()).bind(PAGE);
     Ok(query.bind((i64::from(page) - 1) * PAGE).fetch_all(db.read()).await?)
 }

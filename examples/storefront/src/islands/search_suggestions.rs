@@ -63,7 +63,8 @@ pub fn SearchSuggestions(
             }
             "ArrowUp" if count > 0 => {
                 event.prevent_default();
-                set_active.update(|at| *at = Some(at.map_or(count, |at| at + count) .saturating_sub(1) % count));
+                set_active
+                    .update(|at| *at = Some(at.map_or(count, |at| at + count).saturating_sub(1) % count));
             }
             "Enter" => {
                 let chosen = active.get_untracked().and_then(|at| hints.with(|hints| hints.get(at).cloned()));

@@ -56,8 +56,12 @@ async fn flash(db: &Db, why: &Why, lines: &[Line]) -> tropos::Result<Option<Stri
         return Ok(Some(format!("{}: {}", product.name, too_few(product.stock, there))));
     }
     Ok(match why.refused.as_deref() {
-        Some("stock") => Some("Not ordered: there is less of something than the basket holds. See below.".to_owned()),
-        Some("details") => Some("Not ordered: a name, an email address and an address are needed.".to_owned()),
+        Some("stock") => {
+            Some("Not ordered: there is less of something than the basket holds. See below.".to_owned())
+        }
+        Some("details") => {
+            Some("Not ordered: a name, an email address and an address are needed.".to_owned())
+        }
         _ => None,
     })
 }

@@ -25,7 +25,9 @@ pub async fn Board(db: Db) -> PageResult {
         ("Out of stock", grouped(out)),
     ];
     let sum = |(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> };
-    let none = latest.is_empty().then(|| view! { <p class="quiet">"Nothing ordered yet. The first one shows up here."</p> });
+    let none = latest
+        .is_empty()
+        .then(|| view! { <p class="quiet">"Nothing ordered yet. The first one shows up here."</p> });
     view! {
         <Title text="Board · Umberlow"/>
         <Body attr:class="board"/>

@@ -78,7 +78,8 @@ fn Buy(product: Product) -> impl IntoView {
     let most = product.stock.min(baskets::MOST);
     let form = match product.stock() {
         Stock::Out => {
-            view! { <p class="quiet">"We mix it again on Monday. The colours below come close."</p> }.into_any()
+            view! { <p class="quiet">"We mix it again on Monday. The colours below come close."</p> }
+                .into_any()
         }
         _ => view! { <AddToBasket slug=product.slug.clone() most/> }.into_any(),
     };

@@ -2,10 +2,11 @@
 
 use super::first;
 use crate::{
-    components::{Grid, Pager, Place, Spectrum, frame, pager},
+    components::{Grid, Pager, Place, Spectrum, frame},
     data::{
         family::Family,
         products::{self, Sort},
+        search::pages,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,7 @@ pub async fn FamilyPage(Path(family): Path<Family>, Query(listing): Query<Listin
     let Listing { sort, page } = listing;
     let swatches = products::swatches(&db, family).await?;
     let total = swatches.len() as i64;
-    if page == 0 || page > pager::pages(total, products::PAGE) {
+    if page == 0 || page > pages(total, products::PAGE) {
         return Err(PageError::NotFound);
     }
     let shown = products::of_family(&db, family, sort, page).await?;

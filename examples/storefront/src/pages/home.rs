@@ -14,8 +14,22 @@ use tropos::prelude::*;
 
 /// The colours of the fan.
 pub const FAN: [&str; 16] = [
-    "linen", "saffron", "apricot", "clay", "pomegranate", "old-rose", "aubergine", "wisteria", "sailing", "aegean-blue",
-    "moroccan-blue", "verdigris", "marsh-fog", "victorian-garden", "black-forest", "walnut",
+    "linen",
+    "saffron",
+    "apricot",
+    "clay",
+    "pomegranate",
+    "old-rose",
+    "aubergine",
+    "wisteria",
+    "sailing",
+    "aegean-blue",
+    "moroccan-blue",
+    "verdigris",
+    "marsh-fog",
+    "victorian-garden",
+    "black-forest",
+    "walnut",
 ];
 
 const FACTS: [(&str, &str); 3] = [

@@ -35,10 +35,9 @@ pub struct Desk {
 #[page("/office", server)]
 pub async fn Office(Query(desk): Query<Desk>, cookies: Cookies, db: Db) -> PageResult {
     let q = desk.q.trim().to_owned();
-    let page = desk.page.max(1);
-    let Found { products, total } = match q.is_empty() {
-        true => Found { products: products::best_sellers(&db, ROWS).await?, total: ROWS },
-        false => search::search(&db, &q, page, ROWS).await?,
+    let Found { products, page, total } = match q.is_empty() {
+        true => Found { products: products::best_sellers(&db, ROWS).await?, page: 1, total: ROWS },
+        false => search::search(&db, &q, desk.page, ROWS).await?,
     };
     let flash = flash(&db, &desk).await?;
     frame::<Office>(Place::Shop, tins_of(&cookies));
@@ -97,7 +96,10 @@ async fn flash(db: &Db, desk: &Desk) -> tropos::Result<Option<String>> {
         let Product { name, price_cents, stock, .. } = product;
         let price = euros(price_cents);
         let follow = "its page, its family and the board have it already";
-        return Ok(Some(format!("Saved. {name} is now {price}, with {} in stock; {follow}.", grouped(stock))));
+        return Ok(Some(format!(
+            "Saved. {name} is now {price}, with {} in stock; {follow}.",
+            grouped(stock)
+        )));
     }
     Ok(match desk {
         Desk { refused: Some(_), .. } => {

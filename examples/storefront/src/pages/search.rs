@@ -31,11 +31,14 @@ pub async fn Search(Query(wanted): Query<Wanted>, cookies: Cookies, db: Db) -> P
     let Wanted { q, page, whole } = Wanted { q: wanted.q.trim().to_owned(), ..wanted };
     frame::<Search>(Place::Search, tins_of(&cookies));
 
-    let title = if q.is_empty() { "Search · Umberlow".to_owned() } else { format!("{q} · Search · Umberlow") };
+    let title =
+        if q.is_empty() { "Search · Umberlow".to_owned() } else { format!("{q} · Search · Umberlow") };
     let results = results(db, q.clone(), page.max(1), whole);
     let results = match q.is_empty() || whole {
         true => results.await?,
-        false => streamed(results, Search::href().query(&[("q", &q), ("page", &page), ("whole", &true)]).into()),
+        false => {
+            streamed(results, Search::href().query(&[("q", &q), ("page", &page), ("whole", &true)]).into())
+        }
     };
     view! {
         <Title text=title/>
@@ -54,7 +57,10 @@ pub async fn Search(Query(wanted): Query<Wanted>, cookies: Cookies, db: Db) -> P
 }
 
 /// The results, once they are there. A browser that runs no script asks for the whole page instead.
-fn streamed(results: impl Future<Output = tropos::Result<AnyView>> + Send + 'static, whole: String) -> AnyView {
+fn streamed(
+    results: impl Future<Output = tropos::Result<AnyView>> + Send + 'static,
+    whole: String,
+) -> AnyView {
     let results = async move {
         results.await.unwrap_or_else(|error| {
             tracing::error!(%error, "the search failed");
@@ -73,7 +79,7 @@ fn streamed(results: impl Future<Output = tropos::Result<AnyView>> + Send + 'sta
 }
 
 async fn results(db: Db, q: String, page: u32, whole: bool) -> tropos::Result<AnyView> {
-    let Found { products, total } = search::search(&db, &q, page, search::PAGE).await?;
+    let Found { products, page, total } = search::search(&db, &q, page, search::PAGE).await?;
     if products.is_empty() {
         let tries = tries::to_try(&db).await?;
         return Ok(view! { <Nothing q products=tries/> }.into_any());

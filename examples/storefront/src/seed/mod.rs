@@ -24,7 +24,8 @@ pub fn count() -> i64 {
 /// Fills an empty shop. Run again, it does nothing.
 pub async fn seed(db: Db) -> Result<()> {
     let mut tx = db.tx().await?;
-    let filled: bool = sqlx::query_scalar("select exists (select 1 from product)").fetch_one(&mut *tx).await?;
+    let filled: bool =
+        sqlx::query_scalar("select exists (select 1 from product)").fetch_one(&mut *tx).await?;
     if filled {
         return Ok(());
     }
@@ -66,7 +67,9 @@ fn products() -> Result<Vec<Product>> {
 fn product(id: i64, line: &str) -> Result<Product> {
     let broken = || Failure::new(format!("row {id} of the colours cannot be read: {line}"));
     let mut fields = line.split(',');
-    let (Some(slug), Some(name), Some(hex), None) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
+    let (Some(slug), Some(name), Some(hex), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
         return Err(broken());
     };
     let lab = Lab::of(hex).ok_or_else(broken)?;

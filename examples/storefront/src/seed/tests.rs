@@ -56,7 +56,10 @@ fn rows_are_those_of_the_specification() {
 fn descriptions_follow_the_rules() {
     let all = products().unwrap();
     for (id, expected) in [
-        (2375, "Moroccan Blue is a deep, soft blue, mixed as a matt. Take it over doors and skirting, and the room grows rather than shrinks."),
+        (
+            2375,
+            "Moroccan Blue is a deep, soft blue, mixed as a matt. Take it over doors and skirting, and the room grows rather than shrinks.",
+        ),
         (1987, "Lead is a quiet near-black, mixed as a matt. It makes a narrow hall look deliberate."),
         (2037, "Linen is a warm white, mixed as a matt. It keeps a north-facing room from feeling cold."),
     ] {
@@ -71,7 +74,9 @@ fn chance_is_the_folded_fnv_hash() {
 
 #[test]
 fn names_are_searched_without_accents() {
-    for (name, key) in [("Crème Brûlée", "creme brulee"), ("H₂O", "h2o"), ("Nattō", "natto"), ("Lion’s Roar", "lion’s roar")] {
+    for (name, key) in
+        [("Crème Brûlée", "creme brulee"), ("H₂O", "h2o"), ("Nattō", "natto"), ("Lion’s Roar", "lion’s roar")]
+    {
         assert_eq!(search_key(name), key);
     }
 }
