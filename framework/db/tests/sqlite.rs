@@ -1,5 +1,7 @@
 //! The pools over a real SQLite file.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 use tropos_db::{Config, Db, Error};
 
 async fn open(folder: &tempfile::TempDir) -> Db {

@@ -242,7 +242,9 @@ fn bytes(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn read(file: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    fn read(file: &str, environment: Variables<'_>) -> Result<Config, ConfigError> {
         Config::read(Path::new("tropos.toml"), Some(file), |name| {
             environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let cases: [(&str, &[(&str, &str)], &str); 6] = [
+        let cases: [(&str, Variables<'_>, &str); 6] = [
             ("adr = 1", &[], "tropos.toml: unknown key `adr`; did you mean `addr`?"),
             ("cache_byte = 1", &[], "did you mean `cache_bytes`?"),
             ("addr = \"x\"", &[], "tropos.toml: addr: `x` is not an address with a port"),

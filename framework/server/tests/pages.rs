@@ -32,6 +32,7 @@ async fn Account(session: Session, cookies: Cookies) -> PageResult {
 }
 
 #[page("/answer/:kind", server)]
+#[expect(clippy::panic, reason = "this page is there to panic")]
 async fn Answer(Path(kind): Path<String>) -> PageResult {
     match kind.as_str() {
         "missing" => Err(PageError::NotFound),

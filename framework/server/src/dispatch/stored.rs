@@ -71,11 +71,11 @@ impl Site {
         };
         let key = Key::page(page.route.pattern(), path.as_str(), &query);
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
-            return self.from_entry(&entry, CacheStatus::hit(ttl_seconds), request);
+            return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, query, path).await;
         match served.result {
-            Ok(entry) => self.from_entry(&entry, status_of(served.reason), request),
+            Ok(entry) => self.reply_with(&entry, status_of(served.reason), request),
             Err(failure) => {
                 let mut response = self.failed(page, path.as_str(), &failure);
                 response.headers_mut().insert(CACHE_STATUS, status_of(served.reason).as_header());
@@ -103,7 +103,7 @@ impl Site {
         self.engine.pages().serve(asked, move || render_to_store(site, page, params, query)).await
     }
 
-    fn from_entry(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
+    fn reply_with(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
         let age = self.engine.clock().now().since(entry.meta.started);
         let facts = Facts {
             mode: Mode::Isr,

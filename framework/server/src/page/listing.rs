@@ -38,8 +38,13 @@ macro_rules! listing_fn {
         {
             #[allow(unused_variables)]
             fn list(&self, app: AppCx) -> BoxFuture<'static, Result<Vec<Vec<String>>, Failure>> {
-                let listed = (|| Ok::<_, Failure>(self($($name::from_app(&app)?),*)))();
-                Box::pin(async move { Ok(listed?.await?.iter().map(PathParams::to_values).collect()) })
+                $(#[allow(non_snake_case)]
+                let $name = match $name::from_app(&app) {
+                    Ok(part) => part,
+                    Err(failure) => return Box::pin(std::future::ready(Err(failure))),
+                };)*
+                let listed = self($($name),*);
+                Box::pin(async move { Ok(listed.await?.iter().map(PathParams::to_values).collect()) })
             }
         }
     };
