@@ -72,7 +72,8 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
     ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
-    ("sqlx*", &["tropos-db"]),
+    // An application writes plain sqlx queries.
+    ("sqlx*", &["tropos-db", "storefront"]),
     ("redis", &["tropos-cache"]),
     ("fred", &["tropos-cache"]),
     ("opentelemetry*", &["tropos-telemetry"]),

@@ -28,7 +28,7 @@ pub(crate) fn check(files: &[File], root: &Path) -> Vec<String> {
             if file.is("rs") && !is_comment && UNCHECKED.iter().any(|word| line.contains(word)) {
                 problems.push(format!("{at}: code that the compiler does not check is forbidden here"));
             }
-            let private = PRIVATE.iter().find(|path| line.contains(**path)).copied();
+            let private = PRIVATE.iter().find(|path| begins_path(line, path)).copied();
             if let Some(path) = private.or_else(|| line.contains(&root).then_some(root.as_str())) {
                 problems.push(format!("{at}: names {path}, a folder of one machine"));
             }
@@ -42,6 +42,14 @@ pub(crate) fn check(files: &[File], root: &Path) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether a path in the line begins with `folder`: `public/x/` has no part in a folder `/x/`.
+fn begins_path(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        !before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '.' | '_' | '-' | '~'))
+    })
 }
 
 /// A manifest of the workspace, and none of those that tests compile.
@@ -61,6 +69,7 @@ mod tests {
             ("a.rs", format!("// {unchecked}"), true),
             ("a.md", unchecked, true),
             ("a.md", format!("see {}me/notes", PRIVATE[0]), false),
+            ("a.md", format!("in `public{}x`", PRIVATE[0]), true),
             ("a.sh", "cd /somewhere/clone".to_owned(), false),
             ("a.sh", "cd /usr/src".to_owned(), true),
             ("a/Cargo.toml", "[package]\nname = \"a\"\n".to_owned(), false),
