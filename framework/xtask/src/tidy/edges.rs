@@ -214,11 +214,12 @@ mod tests {
             ("storefront", "tropos", false, true),
             ("storefront", "tropos-db", false, false),
             ("tropos-cases", "tropos-core", false, false),
+            ("tropos-fetch", "sqlx", false, false),
             ("tropos-server", "axum", false, true),
             ("tropos-fetch", "axum", false, false),
             ("tropos-fetch", "axum", true, true),
             ("tropos-live", "leptos_meta", false, false),
-            ("storefront", "sqlx", false, false),
+            ("storefront", "sqlx", false, true),
             ("tropos-cache", "serde", false, true),
         ] {
             let problems = judge(&all(), &[edge(from, to, for_tests)]);
