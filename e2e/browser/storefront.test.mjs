@@ -1,0 +1,194 @@
+// The storefront in Chromium: islands, forms without script, and a price that is followed wherever it is shown.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { start } from './app-server.mjs'
+import { launch } from './chromium.mjs'
+
+const program = fileURLToPath(new URL('../../examples/storefront/dist/storefront', import.meta.url))
+
+let browser, app, item
+
+before(async () => {
+  app = await start(program)
+  browser = await launch()
+  // The colour that is bought most: every test of prices looks at it.
+  const office = await (await fetch(`${app.url}/office`)).text()
+  item = office.match(/href="(\/colour\/[a-z0-9-]+)"/)[1]
+})
+
+after(async () => {
+  await browser?.close()
+  assert.equal((await app?.stop()) ?? 0, 0, 'the server ends in order')
+})
+
+/** A visitor with a basket of their own. */
+async function visitor(options = {}) {
+  const context = await browser.newContext({ baseURL: app.url, ...options })
+  const page = await context.newPage()
+  page.problems = []
+  page.on('pageerror', (error) => page.problems.push(String(error)))
+  page.on('console', (message) => message.type() === 'error' && page.problems.push(message.text()))
+  return page
+}
+
+const hydrated = (page) => page.waitForSelector('html[data-tropos-hydrated]')
+
+describe('with script', () => {
+  test('a tin goes into the basket without a reload, and the header counts it', async () => {
+    const page = await visitor()
+    await page.goto(item)
+    await hydrated(page)
+    await page.evaluate(() => (window.stays = true))
+    await page.fill('.buy input[name=quantity]', '2')
+    await page.click('.buy form button')
+    await page.waitForFunction(() => document.querySelector('.basket-link .count')?.textContent === '2')
+    assert.equal(await page.evaluate(() => window.stays), true)
+    await page.goto('/basket')
+    assert.match(await page.textContent('main'), /€/)
+    assert.equal(await page.locator('ul.lines > li').count(), 1)
+    assert.deepEqual(page.problems, [])
+    await page.context().close()
+  })
+
+  test('the search field suggests while one types, and the keys choose', async () => {
+    const page = await visitor()
+    await page.goto('/search')
+    await hydrated(page)
+    await page.locator('main form.search input, form.search input').first().pressSequentially('blue')
+    await page.waitForSelector('ul.suggest > li')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/colour\//)
+    assert.deepEqual(page.problems, [])
+    await page.context().close()
+  })
+
+  test('the room says how many tins its walls take', async () => {
+    const page = await visitor()
+    await page.goto(item)
+    await hydrated(page)
+    const before = await page.textContent('.room .tins')
+    await page.locator('.room .tins input').evaluate((input) => {
+      input.value = input.max || '90'
+      input.dispatchEvent(new Event('input', { bubbles: true }))
+    })
+    await page.waitForFunction((before) => document.querySelector('.room .tins').textContent !== before, before)
+    assert.deepEqual(page.problems, [])
+    await page.context().close()
+  })
+})
+
+test('home and about carry no script at all', async () => {
+  const page = await visitor()
+  for (const path of ['/', '/about']) {
+    await page.goto(path)
+    assert.equal(await page.evaluate(() => document.scripts.length), 0, path)
+  }
+  await page.context().close()
+})
+
+test('a price that the back office changes is on the item page at once, and on the open board without a reload', async () => {
+  const board = await visitor()
+  await board.goto('/board')
+  await board.waitForSelector('html[data-tropos-live="open"]')
+  await board.evaluate(() => (window.stays = true))
+  const row = `tr[data-key="${item.split('/').pop()}"]`
+  const office = await visitor()
+  for (const price of ['31.07', '32.08']) {
+    await office.goto('/office')
+    const form = office.locator('tr', { has: office.locator(`a[href="${item}"]`) })
+    await form.locator('input[name=price]').fill(price)
+    await form.locator('button').click()
+    await office.waitForSelector('.flash')
+    const page = await (await fetch(app.url + item)).text()
+    assert.ok(page.includes(`€${price}`), `the item page shows €${price}`)
+    await board.waitForFunction(
+      ([row, price]) => document.querySelector(row)?.textContent.includes(price),
+      [row, price],
+    )
+  }
+  assert.equal(await board.evaluate(() => window.stays), true, 'the board was never loaded again')
+  assert.deepEqual(board.problems, [])
+  await board.context().close()
+  await office.context().close()
+})
+
+test('an order appears on the open board, and takes its tins from the stock', async () => {
+  const board = await visitor()
+  await board.goto('/board')
+  await board.waitForSelector('html[data-tropos-live="open"]')
+  const left = () => board.textContent(`tr[data-key="${item.split('/').pop()}"] .stock-n`)
+  const before = Number((await left()).replace(/\D/g, ''))
+  const buyer = await visitor({ javaScriptEnabled: false })
+  await order(buyer, 3)
+  await board.waitForSelector('.feed li')
+  await board.waitForFunction(
+    ([row, expected]) => Number(document.querySelector(row).textContent.replace(/\D/g, '')) === expected,
+    [`tr[data-key="${item.split('/').pop()}"] .stock-n`, before - 3],
+  )
+  await board.context().close()
+  await buyer.context().close()
+})
+
+/** Buys so many tins with plain forms. */
+async function order(page, tins) {
+  await page.goto(item)
+  await page.fill('.buy input[name=quantity]', String(tins))
+  await page.click('.buy form button')
+  await page.goto('/basket')
+  await page.fill('.checkout input[name=name]', 'A reader')
+  await page.fill('.checkout input[name=email]', 'reader@example.org')
+  await page.fill('.checkout [name=address]', 'Some Street 1')
+  await page.click('.checkout button')
+  await page.waitForURL(/\/order\//)
+}
+
+describe('without script', () => {
+  test('a basket is filled, changed, emptied and ordered by plain forms', async () => {
+    const page = await visitor({ javaScriptEnabled: false })
+    await page.goto(item)
+    await page.fill('.buy input[name=quantity]', '3')
+    await page.click('.buy form button')
+    await page.goto('/basket')
+    assert.equal(await page.inputValue('ul.lines input[name=quantity]'), '3')
+    await page.fill('ul.lines input[name=quantity]', '2')
+    await page.locator('ul.lines button', { hasText: 'Update' }).click()
+    assert.equal(await page.inputValue('ul.lines input[name=quantity]'), '2')
+    await page.locator('ul.lines button', { hasText: 'Remove' }).click()
+    assert.equal(await page.locator('ul.lines > li').count(), 0)
+    await order(page, 1)
+    assert.equal(await page.locator('.receipt').count(), 1)
+    await page.context().close()
+  })
+
+  test('an order is its own visitor’s alone', async () => {
+    const page = await visitor({ javaScriptEnabled: false })
+    await order(page, 1)
+    const answer = await fetch(page.url())
+    assert.equal(answer.status, 404)
+    await page.context().close()
+  })
+
+  test('search and back office work', async () => {
+    const page = await visitor({ javaScriptEnabled: false })
+    await page.goto('/search?q=blue')
+    assert.ok((await page.locator('li.card').count()) > 3)
+    await page.goto('/office?q=blue')
+    await page.locator('tbody input[name=stock]').first().fill('7')
+    await page.locator('tbody button').first().click()
+    assert.match(await page.textContent('.flash'), /Saved.*7 in stock/)
+    await page.context().close()
+  })
+})
+
+test('no page is wider than a phone', async () => {
+  const page = await visitor({ viewport: { width: 390, height: 844 } })
+  for (const path of ['/', '/about', '/family/blues', item, '/search?q=blue', '/basket', '/board', '/office', '/missing']) {
+    await page.goto(path)
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+    assert.ok(overflow <= 0, `${path} is ${overflow} pixels too wide`)
+  }
+  await page.context().close()
+})
