@@ -48,6 +48,20 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The sums in the form that machines read: `120 passed, 0 failed`.
+    fn sums(&self) -> String {
+        let count = match self {
+            Outcome::Checked(holds) => Count { passed: u64::from(*holds), failed: u64::from(!holds) },
+            // A runner that fails without a failed test has failed as a whole.
+            Outcome::Counted { count, succeeded: false } => Count { failed: count.failed.max(1), ..*count },
+            Outcome::Counted { count, .. } => *count,
+            Outcome::Skipped(_) => Count { passed: 0, failed: 1 },
+        };
+        format!("{} passed, {} failed", count.passed, count.failed)
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,19 +121,34 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     // The data source of the cases is the fixture's while it is built.
     let mut fixture = steps.cargo();
     fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
-    match std::env::current_exe() {
-        Ok(own) => fixture.arg(own),
-        Err(_) => fixture.args(["cargo", "xtask"]),
-    };
+    let xtask = own(steps);
+    fixture.arg(xtask.get_program()).args(xtask.get_args());
     let built = runner.check("fixture", fixture.arg("fixture"));
     if built {
         runner.count("cases", steps.cargo().args(["run", "--package", "tropos-cases"]));
+        // Printed, not judged: how fast it is depends on the machine.
+        let mut prerender = steps.cargo();
+        prerender.args(["run", "--package", "tropos-cases", "--", "prerender", "--pages", "5000"]);
+        runner.check("prerender", &mut prerender);
     } else {
         runner.phase("cases", || Outcome::Skipped("the fixture was not built".into()));
     }
+    runner.check("storefront", own(steps).args(["demo", "--build-only"]));
     let mut node = steps.command("node");
     runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(browser_tests(steps)));
     Ok(runner.sum_up())
+}
+
+/// This program.
+fn own(steps: &Steps) -> Command {
+    match std::env::current_exe() {
+        Ok(own) => steps.command(own),
+        Err(_) => {
+            let mut cargo = steps.cargo();
+            cargo.arg("xtask");
+            cargo
+        }
+    }
 }
 
 struct Runner<'a> {
@@ -166,6 +195,9 @@ impl Runner<'_> {
     fn sum_up(self) -> ExitCode {
         let holds = !self.phases.is_empty() && self.phases.iter().all(|phase| phase.outcome.holds());
         println!("\n{}", summary(&self.phases));
+        for phase in &self.phases {
+            println!("{}: {}", phase.name.replace(' ', "-"), phase.outcome.sums());
+        }
         println!(
             "{} after {}",
             if holds { "all of it holds" } else { "something failed" },
@@ -242,6 +274,14 @@ ok   fmt      00:03  1 passed, 0 failed
 FAIL cases    00:03  40 passed, 2 failed
 FAIL browser  00:03  0 passed, 0 failed (the runner itself failed)";
         assert_eq!(summary(&phases), expected);
+    }
+
+    #[test]
+    fn the_sums_of_a_runner_that_broke_down_hold_a_failure() {
+        let count = Count { passed: 7, failed: 0 };
+        assert_eq!(Outcome::Counted { count, succeeded: true }.sums(), "7 passed, 0 failed");
+        assert_eq!(Outcome::Counted { count, succeeded: false }.sums(), "7 passed, 1 failed");
+        assert_eq!(Outcome::Checked(false).sums(), "0 passed, 1 failed");
     }
 
     #[test]

@@ -52,6 +52,12 @@ fn begins_path(line: &str, folder: &str) -> bool {
     })
 }
 
+/// Whether the path stands in the line from its root, and not as the end of a relative one: `public/…`.
+fn names_absolute(line: &str, path: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '}' | ')');
+    line.match_indices(path).any(|(at, _)| !line.get(..at).is_some_and(|before| before.ends_with(is_part)))
+}
+
 /// A manifest of the workspace, and none of those that tests compile.
 fn is_crate(file: &File) -> bool {
     file.path.ends_with("/Cargo.toml") && !file.path.contains("/tests/") && file.text.contains("[package]")
@@ -70,6 +76,7 @@ mod tests {
             ("a.md", unchecked, true),
             ("a.md", format!("see {}me/notes", PRIVATE[0]), false),
             ("a.md", format!("in `public{}x`", PRIVATE[0]), true),
+            ("a.md", format!("`public{}favicon.svg`", PRIVATE[0]), true),
             ("a.sh", "cd /somewhere/clone".to_owned(), false),
             ("a.sh", "cd /usr/src".to_owned(), true),
             ("a/Cargo.toml", "[package]\nname = \"a\"\n".to_owned(), false),
