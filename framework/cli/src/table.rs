@@ -125,7 +125,9 @@ fn row(route: &Route, index: &PageIndex) -> Vec<Cell> {
     let number = |value: Option<u64>| {
         value.filter(|_| stored).map_or_else(|| Cell::none(true), |n| Cell::number(count(n)))
     };
-    let pattern = if route.closed { format!("{} (closed)", route.pattern) } else { route.pattern.clone() };
+    // An ssg route is closed in any case.
+    let closed = route.closed && route.mode == "isr";
+    let pattern = if closed { format!("{} (closed)", route.pattern) } else { route.pattern.clone() };
     vec![
         Cell::new(pattern).look(Look::Bold),
         Cell::new(&route.mode).look(match route.mode.as_str() {
@@ -187,7 +189,7 @@ mod tests {
 
     fn example() -> (Vec<Route>, PageIndex, Manifest) {
         let routes = r#"[
-            {"name":"Home","pattern":"/","mode":"ssg","revalidate":null,"expire":null,"tags":[],"closed":false},
+            {"name":"Home","pattern":"/","mode":"ssg","revalidate":null,"expire":null,"tags":[],"closed":true},
             {"name":"Item","pattern":"/items/:id","mode":"isr","revalidate":"60s","expire":"1h","tags":[],"closed":true},
             {"name":"Basket","pattern":"/basket","mode":"server","revalidate":null,"expire":null,"tags":[],"closed":false}
         ]"#;

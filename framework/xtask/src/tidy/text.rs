@@ -52,12 +52,6 @@ fn begins_path(line: &str, folder: &str) -> bool {
     })
 }
 
-/// Whether the path stands in the line from its root, and not as the end of a relative one: `public/…`.
-fn names_absolute(line: &str, path: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '}' | ')');
-    line.match_indices(path).any(|(at, _)| !line.get(..at).is_some_and(|before| before.ends_with(is_part)))
-}
-
 /// A manifest of the workspace, and none of those that tests compile.
 fn is_crate(file: &File) -> bool {
     file.path.ends_with("/Cargo.toml") && !file.path.contains("/tests/") && file.text.contains("[package]")
