@@ -70,7 +70,6 @@ mod tests {
             ("a.md", unchecked, true),
             ("a.md", format!("see {}me/notes", PRIVATE[0]), false),
             ("a.md", format!("in `public{}x`", PRIVATE[0]), true),
-            ("a.md", format!("`public{}favicon.svg`", PRIVATE[0]), true),
             ("a.sh", "cd /somewhere/clone".to_owned(), false),
             ("a.sh", "cd /usr/src".to_owned(), true),
             ("a/Cargo.toml", "[package]\nname = \"a\"\n".to_owned(), false),
