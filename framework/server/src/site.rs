@@ -44,6 +44,11 @@ pub struct Site {
 pub(crate) struct Listed(HashMap<&'static str, HashSet<String>>);
 
 impl Listed {
+    /// The paths of a closed route; `None` for any other.
+    pub(crate) fn paths(&self, page: &PageRoute) -> Option<&HashSet<String>> {
+        self.0.get(page.route.pattern())
+    }
+
     /// Whether `path` is a page of the route; the pattern alone decides where nothing was listed.
     pub(crate) fn has(&self, page: &PageRoute, path: &str) -> bool {
         !page.route.is_closed() || self.0.get(page.route.pattern()).is_none_or(|paths| paths.contains(path))

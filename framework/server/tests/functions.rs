@@ -114,6 +114,19 @@ async fn case_64_a_write_from_another_site_does_not_run() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_long_is_refused() {
+    let site = site().await;
+    let long = format!("to=1&redirect_first=true&x={}", "x".repeat(3 * 1024 * 1024));
+    let length = long.len().to_string();
+    let declared = TestApp::request("POST", SetPrice::PATH, &long, &[("content-length", &length)]);
+    assert_eq!(site.send(declared).await.status, 413);
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let endless = site.send(TestApp::request("POST", SetPrice::PATH, &long, &headers)).await;
+    assert!(!endless.status.is_success(), "{}", endless.status);
+    assert_eq!(site.get("/item").await.by_id("price").as_deref(), Some("0"));
+}
+
+#[tokio::test]
 async fn case_32_an_invalidation_during_a_render_is_an_error() {
     let site = site().await;
     assert_eq!(site.get("/confused").await.status, 500);

@@ -123,7 +123,11 @@ pub(crate) async fn prerender(
 async fn jobs(site: &Arc<Site>) -> (Vec<Job>, Vec<PageFailure>) {
     let (mut jobs, mut failures) = (Vec::new(), Vec::new());
     for page in site.table.all().iter().filter(|page| page.route.mode().is_stored()) {
-        match site.paths_of(page).await {
+        let paths = match site.listed.paths(page) {
+            Some(paths) => Ok(paths.clone()),
+            None => site.paths_of(page).await,
+        };
+        match paths {
             Ok(paths) => {
                 let sorted: BTreeSet<String> = paths.into_iter().collect();
                 jobs.extend(sorted.into_iter().map(|path| Job { page: page.clone(), path }));

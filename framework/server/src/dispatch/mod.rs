@@ -18,12 +18,20 @@ pub(crate) use stored::render_to_store;
 use crate::{request::RequestHead, routing::PageRoute, site::Site};
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
-use std::sync::Arc;
+use http_body_util::Limited;
+use std::{sync::Arc, time::Duration};
 use tropos_cache::{Purpose, Scope};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 const LONGEST_TARGET: usize = 8 * 1024;
+
+/// The longest body that a server function or API handler is sent; a longer one is refused with 413, or cut off where its
+/// length was not declared. As Axum's own limit: more than any form, less than an upload, which streams elsewhere.
+const LONGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// A server function or API handler that takes longer, the arrival of its body included, is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Site {
     /// Answers one request.
@@ -128,15 +136,24 @@ impl Site {
         let visitor = self.visitor(&head);
         let query = head.uri.query().unwrap_or_default().to_owned();
         let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
-        let request = Request::from_parts(head, body);
-        let scope = Scope::new(&self.engine, Purpose::Action);
-        match api {
-            None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
-            Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
-                reply::add(&mut response, additions.take().headers);
-                response
-            }),
+        if declared_length(&head).is_some_and(|length| length > LONGEST_BODY as u64) {
+            return Some(reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 2 MiB"));
         }
+        let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
+        let scope = Scope::new(&self.engine, Purpose::Action);
+        let answer = async {
+            match api {
+                None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
+                Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
+                    reply::add(&mut response, additions.take().headers);
+                    response
+                }),
+            }
+        };
+        tokio::time::timeout(WRITE_TIMEOUT, answer).await.unwrap_or_else(|_| {
+            tracing::error!(path = path.as_str(), "a server function or API handler took longer than 60 s");
+            Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
+        })
     }
 
     /// What a page may read of a request.
@@ -149,6 +166,10 @@ impl Site {
     fn not_found(&self) -> Response<Body> {
         reply::from_static_page(&self.statics.not_found)
     }
+}
+
+fn declared_length(head: &Parts) -> Option<u64> {
+    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Marks the answer of a router that had no route.
