@@ -37,6 +37,7 @@ pub async fn Board(db: Db) -> PageResult {
             <p class="quiet live-dot" role="status">
                 <span class="is-open">"Live. Changes arrive by themselves."</span>
                 <span class="is-closed">"Not connected. Trying again."</span>
+                <span class="is-still">"As it is now. Without script, reload to see it change."</span>
             </p>
         </header>
         <dl class="tally">{sums.map(sum).collect_view()}</dl>
