@@ -87,6 +87,27 @@ async fn a_form_without_script_leads_back_to_its_own_page_and_never_to_another_s
 }
 
 #[tokio::test]
+async fn a_form_that_fails_leads_back_to_its_own_page_with_the_error_and_never_to_another_site() {
+    let site = site().await;
+    let answer = site
+        .post_form(SetPrice::PATH, "to=x&redirect_first=true", &[("referer", "http://localhost/item")])
+        .await;
+    assert_eq!(answer.status, 303);
+    let location = answer.header("location");
+    assert!(location.starts_with("/item?") && location.contains("__err="), "{location}");
+    let foreign = [("referer", "http://evil.example/item")];
+    let answer = site.post_form(SetPrice::PATH, "to=x&redirect_first=true", &foreign).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
+    let call = TestApp::request(
+        "POST",
+        SetPrice::PATH,
+        "to=x",
+        &[("content-type", "application/x-www-form-urlencoded")],
+    );
+    assert_eq!(site.send(call).await.status, 500);
+}
+
+#[tokio::test]
 async fn a_call_from_an_island_is_answered_with_its_result_and_told_where_to_go_on() {
     let site = site().await;
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];

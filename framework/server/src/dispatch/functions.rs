@@ -4,7 +4,7 @@ use super::{guard, reply};
 use crate::{config::Config, page::PageCx, request::ResponseHead};
 use axum::body::Body;
 use futures::FutureExt;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hydration_context::SsrSharedContext;
 use leptos::{prelude::Owner, reactive::computed::ScopedFuture};
 use server_fn::axum::get_server_fn_service;
@@ -13,6 +13,15 @@ use tropos_cache::http::lifetime::PRIVATE_NO_STORE;
 
 /// By which the client of server functions learns where to go on.
 const REDIRECT_HEADER: HeaderName = HeaderName::from_static(server_fn::redirect::REDIRECT_HEADER);
+
+/// By which server_fn marks the answer of a function that failed.
+const ERROR_HEADER: HeaderName = HeaderName::from_static(server_fn::error::SERVER_FN_ERROR_HEADER);
+
+/// The answer of a function that failed is an error's text; a longer one is left out.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
+/// So much of an error goes into the log.
+const LONGEST_ERROR: usize = 4 * 1024;
 
 pub(super) fn exists(path: &str, method: &Method) -> bool {
     get_server_fn_service(path, method.clone()).is_some()
@@ -41,12 +50,20 @@ pub(super) async fn call(
     });
     let additions = additions.take();
     let target = additions.redirect.map(|redirect| redirect.location);
-    if response.status().is_server_error() {
-        tracing::error!(path, status = %response.status(), "a server function failed");
+    let failed = response.headers().contains_key(ERROR_HEADER) || response.status().is_server_error();
+    if failed {
+        response = logged(&path, response).await;
     }
-    if is_form && !response.status().is_client_error() && !response.status().is_server_error() {
-        let target = target.or(back).unwrap_or_else(|| "/".to_owned());
-        response = see_other(&target);
+    if is_form {
+        // server_fn adds the error to the address of the form's page, where that page can read and show it.
+        let with_error =
+            response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()?.parse().ok());
+        let with_error = with_error.and_then(|to: Uri| Some(to.path_and_query()?.to_string()));
+        let target = match failed {
+            true => back.and(with_error),
+            false => target.or(back),
+        };
+        response = see_other(&target.unwrap_or_else(|| "/".to_owned()));
     } else if let Some(target) = target.as_deref().and_then(reply::location) {
         response.headers_mut().insert(REDIRECT_HEADER, HeaderValue::from_static(""));
         response.headers_mut().insert(header::LOCATION, target);
@@ -54,6 +71,15 @@ pub(super) async fn call(
     response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE_NO_STORE);
     reply::add(&mut response, additions.headers);
     response
+}
+
+/// Logs what a server function said when it failed.
+async fn logged(path: &str, response: Response<Body>) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, LONGEST_ANSWER).await.unwrap_or_default();
+    let error = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(&body)).into_owned();
+    tracing::error!(path, status = head.status.as_u16(), error, "a server function failed");
+    Response::from_parts(head, Body::from(body))
 }
 
 /// RFC 9110 §15.4.4: the answer to the write is elsewhere, to be read by GET.
