@@ -65,6 +65,9 @@ pub enum Error {
     /// The command line is not understood.
     #[error("unknown command `{0}`: write `serve` (the default), `prerender` or `routes`")]
     Command(String),
+    /// Something was asked of a request where there is none to be asked, or it is not there.
+    #[error("{0}")]
+    Unavailable(String),
     /// The system refused something.
     #[error("{0}")]
     Io(#[from] std::io::Error),

@@ -28,6 +28,7 @@ mod statics;
 
 pub use app::{App, Group};
 pub use config::Config;
+pub use cookie;
 pub use dist::Dist;
 pub use error::Error;
 pub use page::{

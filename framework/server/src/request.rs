@@ -1,12 +1,12 @@
 //! What belongs to one request, and what its answer carries besides a body.
 
+use crate::Error;
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
-use tropos_core::PageError;
 
 /// The head of a request, as pages may read it.
 #[derive(Debug)]
@@ -156,10 +156,10 @@ impl Session {
 /// the header that its client follows.
 ///
 /// # Errors
-/// Outside of a request.
-pub fn redirect_after(location: impl Into<String>) -> Result<(), PageError> {
-    let cx = crate::page::PageCx::current()
-        .ok_or_else(|| tropos_core::Failure::new("`redirect_after` was called outside of a request"))?;
+/// [`Error::Unavailable`] outside of a request.
+pub fn redirect_after(location: impl Into<String>) -> Result<(), Error> {
+    let outside = || Error::Unavailable("`redirect_after` was called outside of a request".to_owned());
+    let cx = crate::page::PageCx::current().ok_or_else(outside)?;
     cx.response().redirect(tropos_core::Redirect { location: location.into(), permanent: false });
     Ok(())
 }

@@ -32,13 +32,12 @@ async fn set_price(to: i64, redirect_first: bool) -> Result<(), ServerFnError> {
     let State(price) =
         tropos::extract::<State<Price>>().await.map_err(|e| ServerFnError::new(format!("{e:?}")))?;
     price.0.store(to, Ordering::SeqCst);
-    let on = || redirect_after("/item").map_err(|e| ServerFnError::new(format!("{e:?}")));
     if redirect_first {
-        on()?;
+        redirect_after("/item")?;
     }
-    tropos::revalidate::tag("item").await.map_err(ServerFnError::new)?;
+    tropos::revalidate::tag("item").await?;
     if !redirect_first {
-        on()?;
+        redirect_after("/item")?;
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ pub use tropos_fetch as fetch;
 pub use tropos_macros::{cached, page, routes};
 pub use tropos_server::{
     App, Config, Cookies, Dist, Error, FromApp, FromPage, Group, Headers, Href, IntoPage, Page, PageCx,
-    PageResult, PageView, Path, Query, Route, Session, Site, State, asset, extract, live_url, main, mode,
-    redirect_after,
+    PageResult, PageView, Path, Query, Route, Session, Site, State, asset, cookie, extract, live_url, main,
+    mode, redirect_after,
 };
 
 #[doc(hidden)]

@@ -12,9 +12,12 @@ use crate::{
     islands::COUNT_COOKIE,
     pages::{Basket, Colour, Office, Order},
 };
-use cookie::Cookie;
 use leptos::prelude::ServerFnError;
-use tropos::{Cookies, Db, PageError, Session, extract, redirect_after};
+use tropos::{
+    Cookies, Db, PageError, Session,
+    cookie::{self, Cookie},
+    extract, redirect_after,
+};
 
 /// Suggestions in the list.
 const HINTS: i64 = 7;

@@ -10,6 +10,7 @@ use super::{
     params::{Path, PathParams},
 };
 use crate::{
+    error::Error,
     render::Assets,
     request::{Cookies, RequestHead, ResponseHead, Session},
 };
@@ -237,19 +238,20 @@ of_a_request!(Live);
 /// Takes something of the running request outside of a page's arguments: in a `#[server]` function or a component.
 ///
 /// ```no_run
-/// # async fn f() -> Result<(), tropos_core::PageError> {
+/// # async fn f() -> Result<(), tropos_server::Error> {
 /// use tropos_server::{Session, extract};
 /// let session: Session = extract().await?;
 /// # Ok(()) }
 /// ```
 ///
 /// # Errors
-/// A [`PageError::Failed`] that says why, while a stored page renders (there is no request) or outside of any request.
-pub async fn extract<T: FromPage<Server>>() -> Result<T, PageError> {
-    let cx = PageCx::current().ok_or_else(|| {
-        Failure::new(
-            "`extract` was called outside of a request: call it in a page, a component or a server function",
-        )
-    })?;
-    T::from_page(&cx).await
+/// [`Error::Unavailable`] says why, while a stored page renders (there is no request) or outside of any request.
+pub async fn extract<T: FromPage<Server>>() -> Result<T, Error> {
+    let outside =
+        "`extract` was called outside of a request: call it in a page, a component or a server function";
+    let cx = PageCx::current().ok_or_else(|| Error::Unavailable(outside.to_owned()))?;
+    T::from_page(&cx).await.map_err(|error| match error {
+        PageError::Failed(failure) => Error::Unavailable(failure.to_string()),
+        other => Error::Unavailable(format!("{other:?}")),
+    })
 }
