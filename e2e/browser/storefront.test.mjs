@@ -190,6 +190,15 @@ describe('without script', () => {
   })
 })
 
+test('what was made at build is a hit at the first request, also where a query is declared', async () => {
+  const fresh = await start(program)
+  for (const path of [item, '/family/teals', '/about']) {
+    const answer = await fetch(fresh.url + path)
+    assert.match(answer.headers.get('cache-status'), /^tropos; hit; /, path)
+  }
+  await fresh.stop()
+})
+
 test('no page is wider than a phone', async () => {
   const page = await visitor({ viewport: { width: 390, height: 844 } })
   for (const path of ['/', '/about', '/family/blues', item, '/search?q=blue', '/basket', '/board', '/office', '/missing']) {

@@ -72,9 +72,11 @@ pub(crate) struct BuiltPages {
 }
 
 impl BuiltPages {
-    pub(crate) fn new(dist: &Dist, clock: Arc<dyn Clock>) -> Self {
+    /// `query` gives the canonical query under which a route's pages were made.
+    pub(crate) fn new(dist: &Dist, clock: Arc<dyn Clock>, query: impl Fn(&str) -> String) -> Self {
         let files = dist.pages.routes.iter().flat_map(|(route, pages)| {
-            pages.paths.iter().map(move |(path, file)| (Key::page(route, path, ""), file.clone()))
+            let query = query(route);
+            pages.paths.iter().map(move |(path, file)| (Key::page(route, path, &query), file.clone()))
         });
         Self { dir: dist.dir.join(PAGES), files: files.collect(), clock }
     }

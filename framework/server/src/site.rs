@@ -66,8 +66,13 @@ impl Site {
         dist: Option<Dist>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
+        let routes = app.routes()?;
+        let query = |pattern: &str| {
+            let route = routes.iter().find(|(route, _)| route.pattern() == pattern);
+            route.map(|(route, _)| route.query_of_build()).unwrap_or_default()
+        };
         let seed =
-            dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone())) as Arc<dyn Seed<_>>);
+            dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone(), query)) as Arc<dyn Seed<_>>);
         let engine_config = EngineConfig {
             build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
             memory_bytes: config.cache_bytes,

@@ -150,7 +150,10 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Option<Made>,
     })?;
     let query = match page.route.spec.query {
         // The page without a query, which is what a link leads to.
-        Some(canonical) => canonical("").map_err(Failure::new)?,
+        Some(canonical) => canonical("").map_err(|problem| {
+            let mend = "give its fields defaults, or leave out `prerender`";
+            Failure::new(format!("a plain link to this page has no query, and its declared one cannot do without: {problem}; {mend}"))
+        })?,
         None => String::new(),
     };
     let key = Key::page(page.route.pattern(), canonical.as_str(), &query);

@@ -108,6 +108,12 @@ impl Route {
         Tag::of_path(path).into_iter().chain(declared).collect()
     }
 
+    /// The declared query under which a build makes the pages of this route: that of a plain link to them. Empty where
+    /// none is declared.
+    pub(crate) fn query_of_build(&self) -> String {
+        self.spec.query.and_then(|canonical| canonical("").ok()).unwrap_or_default()
+    }
+
     pub(crate) fn parsed_pattern(&self) -> Result<Pattern, Error> {
         Ok(Pattern::parse(self.spec.pattern)?)
     }
