@@ -74,6 +74,9 @@ pub struct PageIndex {
 pub struct RoutePages {
     /// Canonical paths that were rendered, with the file of each within `dist/pages`.
     pub paths: BTreeMap<String, String>,
+    /// Paths that were listed, and answered "not found" or a redirect at build: a server asks again.
+    #[serde(default)]
+    pub unmade: Vec<String>,
     /// Bytes of HTML, identity coded, in all.
     pub html_bytes: u64,
     /// Bytes of script that the heaviest of these pages loads, compressed by brotli.

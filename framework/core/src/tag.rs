@@ -42,12 +42,12 @@ impl Tag {
 
     /// A tag for a page path: every entry of that path carries it.
     pub fn path(path: &str) -> Self {
-        Self::bounded(format!("_path:{path}"))
+        Self::from(format!("_path:{path}"))
     }
 
     /// A tag for all paths at or beneath `prefix`, by whole segments.
     pub fn prefix(prefix: &str) -> Self {
-        Self::bounded(format!("_beneath:{}", prefix.trim_end_matches('/')))
+        Self::from(format!("_beneath:{}", prefix.trim_end_matches('/')))
     }
 
     /// The tags by which a path, and every prefix of it, can be invalidated. `path` is canonical.
@@ -237,6 +237,13 @@ mod tests {
             prop_assert!(tag.as_str().len() <= LONGEST);
             prop_assert!(tag.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-%".contains(&b)));
             prop_assert_eq!(Tag::named(tag.as_str()).unwrap(), tag);
+        }
+
+        #[test]
+        fn the_tags_of_a_path_are_read_by_their_names_as_they_were(path in "(/[a-z!$&'()*+,=:@~%é-]{1,60}){1,4}") {
+            for tag in Tag::of_path(&path) {
+                prop_assert_eq!(Tag::named(tag.as_str()).unwrap(), tag);
+            }
         }
 
         #[test]

@@ -173,19 +173,22 @@ impl Config {
                 };
                 Some((format!("{}: {}", path.display(), key.name), value))
             };
-            if let Some((place, value)) = from_environment.or_else(from_file) {
-                config.set(key.name, place, value)?;
-            } else if key.name == "addr"
-                && let Some(port) = variable("PORT").filter(|port| !port.is_empty())
-            {
-                let wrong = |_| ConfigError::Value {
-                    place: "PORT".into(),
-                    value: port.clone(),
-                    expected: "a port number",
-                };
-                // Who sets PORT runs the process in a container or behind a router, and reaches it from outside.
-                config.addr =
-                    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.parse().map_err(wrong)?);
+            let port = || variable("PORT").filter(|port| key.name == "addr" && !port.is_empty());
+            match (from_environment, port()) {
+                (Some((place, value)), _) => config.set(key.name, place, value)?,
+                (None, Some(port)) => {
+                    let expected = "a port number";
+                    let wrong =
+                        |_| ConfigError::Value { place: "PORT".into(), value: port.clone(), expected };
+                    // Who sets PORT runs the process in a container or behind a router, and reaches it from outside.
+                    config.addr =
+                        SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.parse().map_err(wrong)?);
+                }
+                (None, None) => {
+                    if let Some((place, value)) = from_file() {
+                        config.set(key.name, place, value)?;
+                    }
+                }
             }
         }
         Ok(config)
@@ -214,7 +217,7 @@ impl Config {
                 let hosts = value.split(',').map(str::trim).filter(|host| !host.is_empty());
                 self.allowed_hosts = Some(hosts.map(str::to_ascii_lowercase).collect());
             }
-            "revalidate_token" => self.revalidate_token = Some(value),
+            "revalidate_token" => self.revalidate_token = Some(value).filter(|token| !token.is_empty()),
             "cache_dir" => self.cache_dir = PathBuf::from(value),
             "cache_bytes" => self.cache_bytes = size()?,
             "cache_disk_bytes" => self.cache_disk_bytes = size()?,
@@ -257,7 +260,7 @@ mod tests {
         let config =
             read(file, &[("TROPOS_ADDR", "127.0.0.1:5000"), ("TROPOS_CACHE_BYTES", "2KiB")]).unwrap();
         assert_eq!((config.addr.port(), config.cache_bytes), (5000, 2048));
-        let port = read("", &[("PORT", "8080")]).unwrap().addr;
+        let port = read(file, &[("PORT", "8080")]).unwrap().addr;
         assert_eq!(port.to_string(), "0.0.0.0:8080");
     }
 

@@ -95,9 +95,12 @@ impl Seed<StoredPage> for BuiltPages {
             };
             // Decoding and compressing take about a millisecond, once for each page and process.
             let (now, wall) = (self.clock.now(), self.clock.wall());
-            let decoded = tokio::task::spawn_blocking(move || Entry::<StoredPage>::decode(&bytes, now, wall));
+            let decoded = tokio::task::spawn_blocking(move || {
+                let (stored, entry) = Entry::<StoredPage>::decode(&bytes, now, wall)?;
+                Some((stored, Entry::new(entry.meta, entry.value.compress())))
+            });
             let (stored, entry) = decoded.await.ok().flatten()?;
-            (stored == *key).then(|| Entry::new(entry.meta, entry.value.compress()))
+            (stored == *key).then_some(entry)
         })
     }
 }

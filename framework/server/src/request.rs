@@ -24,6 +24,8 @@ pub(crate) struct ResponseHead(Mutex<Option<Additions>>);
 pub(crate) struct Additions {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) redirect: Option<tropos_core::Redirect>,
+    /// The session that was started.
+    session: Option<String>,
 }
 
 impl ResponseHead {
@@ -43,6 +45,10 @@ impl ResponseHead {
                 "a header or cookie was set after the head of the answer had been sent: set it before the page's first `Suspense`"
             ),
         }
+    }
+
+    fn session(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.session.clone()
     }
 
     fn add(&self, name: HeaderName, value: &str) {
@@ -71,7 +77,7 @@ impl Cookies {
         Self { request, response }
     }
 
-    /// The value of a cookie that the request carries.
+    /// The value of a cookie that the request carries, percent-decoded.
     pub fn get(&self, name: &str) -> Option<String> {
         let lines =
             self.request.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
@@ -79,7 +85,11 @@ impl Cookies {
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.split_once('='))
             .find(|(known, _)| known.trim() == name)
-            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+            .map(|(_, value)| {
+                let value = value.trim().trim_matches('"');
+                let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
+                decoded.map_or_else(|_| value.to_owned(), |decoded| decoded.into_owned())
+            })
     }
 
     /// Sets a cookie that scripts cannot read and other sites do not send (`HttpOnly`, `SameSite=Lax`, `Path=/`, and
@@ -103,7 +113,8 @@ impl Cookies {
         if cookie.secure().is_none() && self.request.secure {
             cookie.set_secure(true);
         }
-        self.response.add(header::SET_COOKIE, &cookie.to_string());
+        // Encoded, so that no value adds attributes.
+        self.response.add(header::SET_COOKIE, &cookie.encoded().to_string());
     }
 }
 
@@ -136,6 +147,9 @@ impl Session {
 
     /// The session's name, where the visitor has one.
     pub fn id(&self) -> Option<String> {
+        if let Some(started) = self.cookies.response.session() {
+            return Some(started);
+        }
         let id = self.cookies.get(SESSION_COOKIE)?;
         (id.len() == SESSION_LENGTH && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
     }
@@ -144,6 +158,7 @@ impl Session {
     pub fn start(&self) -> String {
         self.id().unwrap_or_else(|| {
             let id = format!("{:032x}", rand::random::<u128>());
+            self.cookies.response.change(|additions| additions.session = Some(id.clone()));
             let mut cookie = Cookie::new(SESSION_COOKIE, id.clone());
             cookie.set_max_age(cookie::time::Duration::days(365));
             self.cookies.add(cookie);

@@ -18,7 +18,7 @@ use std::{
 use tropos_cache::{DiskConfig, Engine, EngineConfig, Purpose, Scope, Seed, StoredPage};
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::Db;
-use tropos_live::{Hub, Pending};
+use tropos_live::{Hub, Limits, Pending};
 
 /// An application as it runs.
 pub struct Site {
@@ -33,6 +33,8 @@ pub struct Site {
     /// The scripts that are built in, by their hashed names.
     pub(crate) scripts: Vec<(String, StoredPage)>,
     pub(crate) hub: Hub,
+    /// Renders at a time for streams whose page is not at hand: as many as the hub makes.
+    pub(crate) first_renders: tokio::sync::Semaphore,
     pub(crate) pending: Pending<crate::dispatch::live::Mark>,
     pub(crate) dist: Option<Dist>,
     pub(crate) config: Config,
@@ -71,8 +73,9 @@ impl Site {
             let route = routes.iter().find(|(route, _)| route.pattern() == pattern);
             route.map(|(route, _)| route.query_of_build()).unwrap_or_default()
         };
-        let seed =
-            dist.as_ref().map(|dist| Arc::new(BuiltPages::new(dist, clock.clone(), query)) as Arc<dyn Seed<_>>);
+        let seed = dist
+            .as_ref()
+            .map(|dist| Arc::new(BuiltPages::new(dist, clock.clone(), query)) as Arc<dyn Seed<_>>);
         let engine_config = EngineConfig {
             build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
             memory_bytes: config.cache_bytes,
@@ -143,9 +146,10 @@ impl Site {
             cx,
             statics,
             root_files: dist.as_ref().map(crate::dispatch::root_files).unwrap_or_default(),
-            api: app.api.take(),
+            api: app.api.take().map(|api| api.fallback(async || axum::Extension(crate::dispatch::Unmatched))),
             scripts: crate::dispatch::scripts(),
             hub: Hub::default(),
+            first_renders: tokio::sync::Semaphore::new(Limits::default().renders),
             pending: Pending::new(clock),
             engine,
             dist,
@@ -163,7 +167,9 @@ impl Site {
             let paths = match &self.dist {
                 Some(dist) => {
                     let pages = dist.pages.routes.get(page.route.pattern());
-                    pages.map(|pages| pages.paths.keys().cloned().collect()).unwrap_or_default()
+                    pages
+                        .map(|pages| pages.paths.keys().chain(&pages.unmade).cloned().collect())
+                        .unwrap_or_default()
                 }
                 None => self.paths_of(page).await.map_err(|failure| {
                     Error::Prerender(vec![crate::error::PageFailure {

@@ -27,7 +27,9 @@ async fn Archive(Path((year, slug)): Path<(u16, String)>) -> PageResult {
 #[page("/account", server)]
 async fn Account(session: Session, cookies: Cookies) -> PageResult {
     let id = session.start();
+    assert_eq!(session.start(), id, "one session a request");
     cookies.set("seen", "yes");
+    cookies.set("note", "ä; Domain=evil.example");
     view! { <p id="session">{id}</p> }.into_page()
 }
 
@@ -134,6 +136,9 @@ async fn a_session_begins_when_it_is_asked_to_and_stays() {
     let second = site.get_with("/account", &[("cookie", &cookies)]).await;
     assert_eq!(second.by_id("session"), first.by_id("session"));
     assert!(!second.cookies().contains("tropos_session"));
+    assert!(!first.cookies().contains("Domain") || first.cookies().contains("%3B"), "{}", first.cookies());
+    let note = first.headers.get_all("set-cookie").iter().find(|l| l.to_str().unwrap().starts_with("note="));
+    assert!(!note.unwrap().to_str().unwrap().contains("; Domain"), "{note:?}");
     let forged = site.get_with("/account", &[("cookie", "tropos_session=<script>")]).await;
     assert_ne!(forged.by_id("session").as_deref(), Some("&lt;script&gt;"));
 }

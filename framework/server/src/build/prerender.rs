@@ -26,16 +26,25 @@ use tropos_core::{
 /// Renders that run at a time. They mostly wait for data; more of them would only crowd the data's source.
 const AT_A_TIME: usize = 64;
 
+/// A page that takes longer has failed, as it would have in a running server.
+const RENDER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// One page to make.
 struct Job {
     page: Arc<PageRoute>,
     path: String,
 }
 
-/// One page that was made.
-struct Made {
+/// What became of a job.
+struct Done {
     route: &'static str,
     path: String,
+    /// `None` where there is nothing to store: a running server makes those by itself.
+    made: Option<Made>,
+}
+
+/// A page that was made.
+struct Made {
     file: String,
     html_bytes: u64,
     has_islands: bool,
@@ -43,7 +52,8 @@ struct Made {
 
 /// Makes the pages of `app` into `pages/` within `out`, or beside the program, and writes their index.
 ///
-/// A page that answers "not found" or redirects is left out: a running server makes those by itself.
+/// A page that answers "not found" is left out, and so is an `isr` page that redirects: a running server asks those
+/// again, and an `ssg` page that was not found stays so until the next build.
 ///
 /// # Errors
 /// [`Error::Prerender`] with every page that failed; with `keep_going`, after all others have been made.
@@ -98,7 +108,7 @@ pub(crate) async fn prerender(
     while let Some(result) = results.next().await {
         bar.inc(1);
         match result {
-            Ok(Ok(made)) => note(&mut index, made, manifest.as_ref()),
+            Ok(Ok(done)) => note(&mut index, done, manifest.as_ref()),
             Ok(Err(failure)) => failures.push(failure),
             Err(ended) => return Err(Error::Io(std::io::Error::other(ended))),
         }
@@ -142,31 +152,31 @@ async fn jobs(site: &Arc<Site>) -> (Vec<Job>, Vec<PageFailure>) {
     (jobs, failures)
 }
 
-async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Option<Made>, Failure> {
+async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure> {
     let Job { page, path } = job;
     let canonical = CanonicalPath::parse(&path)?;
     let params = page.pattern.matches(&canonical).ok_or_else(|| {
         Failure::new(format!("the `prerender` function lists `{path}`, which is no path of this page: a parameter is empty, or has characters that no path may have"))
     })?;
-    let query = match page.route.spec.query {
-        // The page without a query, which is what a link leads to.
-        Some(canonical) => canonical("").map_err(|problem| {
-            let mend = "give its fields defaults, or leave out `prerender`";
-            Failure::new(format!("a plain link to this page has no query, and its declared one cannot do without: {problem}; {mend}"))
-        })?,
-        None => String::new(),
-    };
+    let done = |made| Done { route: page.route.pattern(), path: canonical.as_str().to_owned(), made };
+    // The page without a query, which is what a plain link leads to; there is none where the query cannot do without.
+    let query = page.route.spec.query.map(|canonical| canonical("")).transpose();
+    let Ok(query) = query.map(Option::unwrap_or_default) else { return Ok(done(None)) };
     let key = Key::page(page.route.pattern(), canonical.as_str(), &query);
     let declared = page.route.tags(canonical.as_str(), &params);
     let scope = Scope::new(&site.engine, Purpose::Stored);
     let clock = site.engine.clock();
     let (started, started_wall) = (clock.now(), clock.wall());
-    let produced = scope.run(render_to_store(site.clone(), page.clone(), params, query)).await?;
-    if produced.negative || produced.value.status() != http::StatusCode::OK {
-        return Ok(None);
+    let render = scope.run(render_to_store(site.clone(), page.clone(), params, query));
+    let too_long = |_| Failure::new(format!("it took longer than {} s", RENDER_TIMEOUT.as_secs()));
+    let produced = tokio::time::timeout(RENDER_TIMEOUT, render).await.map_err(too_long)??;
+    let is_ssg = page.route.mode() == Mode::Ssg;
+    // A redirect of an `ssg` page is its answer; nobody asks the page again.
+    if produced.negative || (produced.value.status() != http::StatusCode::OK && !is_ssg) {
+        return Ok(done(None));
     }
     let reads = scope.reads();
-    if reads.too_many_tags {
+    if reads.too_many_tags && !is_ssg {
         return Err(Failure::new(
             "the page carries more than 1,000 tags: give the whole list that it reads one tag",
         ));
@@ -186,9 +196,7 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Option<Made>,
     let meta = Meta { tags, stamp: Stamp::BUILD, started, started_wall, revalidate, expire, negative: false };
     let html = produced.value.body(Coding::Identity).bytes.clone();
     let made = Made {
-        route: page.route.pattern(),
         file: file_of(&key),
-        path: canonical.as_str().to_owned(),
         html_bytes: html.len() as u64,
         has_islands: memchr::memmem::find(&html, b"<leptos-island").is_some(),
     };
@@ -199,7 +207,7 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Option<Made>,
     let target = folder.join(&made.file);
     tokio::task::block_in_place(|| std::fs::write(&target, bytes))
         .map_err(|error| Failure::new(format!("{}: {error}", target.display())))?;
-    Ok(Some(made))
+    Ok(done(Some(made)))
 }
 
 /// A name of fixed form, whatever characters the path has.
@@ -209,16 +217,19 @@ fn file_of(key: &Key) -> String {
     format!("{shard}/{}.entry", rest.get(..30).unwrap_or(rest))
 }
 
-fn note(index: &mut PageIndex, made: Option<Made>, manifest: Option<&Manifest>) {
-    let Some(made) = made else { return };
-    let pages = index.routes.entry(made.route.to_owned()).or_default();
+fn note(index: &mut PageIndex, done: Done, manifest: Option<&Manifest>) {
+    let pages = index.routes.entry(done.route.to_owned()).or_default();
+    let Some(made) = done.made else {
+        pages.unmade.push(done.path);
+        return;
+    };
     pages.html_bytes += made.html_bytes;
     if made.has_islands
         && let Some((manifest, islands)) = manifest.and_then(|m| Some((m, m.islands.as_ref()?)))
     {
         (pages.script_bytes, pages.wasm_bytes) = island_bytes(manifest, islands);
     }
-    pages.paths.insert(made.path, made.file);
+    pages.paths.insert(done.path, made.file);
 }
 
 /// Compressed bytes of what a page with islands loads: the glue and the loader, and the wasm.

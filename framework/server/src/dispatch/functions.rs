@@ -38,8 +38,10 @@ pub(super) async fn call(
     let Some(mut service) = get_server_fn_service(&path, request.method().clone()) else {
         return reply::plain(StatusCode::NOT_FOUND, "there is no such server function");
     };
-    let is_form = reply::wants_html(request.headers());
-    let back = guard::referring_path(request.headers(), config);
+    let (head, body) = request.into_parts();
+    let is_form = reply::wants_html(&head.headers);
+    let back = guard::referring_path(&head, config);
+    let request = Request::from_parts(head, body);
     let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
     let run = owner.with(|| ScopedFuture::new(async move { service.run(request).await }));
     let answer = cx.scope(AssertUnwindSafe(run).catch_unwind()).await;

@@ -1,7 +1,7 @@
 //! Whom the server answers at all.
 
 use crate::config::Config;
-use http::{HeaderMap, header, request::Parts};
+use http::{header, request::Parts};
 
 /// Whether the request names a host that this server answers for: any in development; in production, those that are
 /// configured, else that of the origin. A server that is reached by a loopback address answers to its other names too.
@@ -60,12 +60,13 @@ pub(crate) fn is_same_site(request: &Parts, config: &Config) -> bool {
 }
 
 /// The path of `Referer`, where that is a page of this site: where a form without script came from.
-pub(crate) fn referring_path(headers: &HeaderMap, config: &Config) -> Option<String> {
-    let referrer: http::Uri = headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
-    let own_host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+pub(crate) fn referring_path(request: &Parts, config: &Config) -> Option<String> {
+    let referrer: http::Uri = request.headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;
+    let own_host = host_of(request);
     let authority = referrer.authority()?.as_str();
     let of_origin = config.origin.as_deref().and_then(|origin| origin.split("://").nth(1));
-    let is_own = [own_host, of_origin].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(authority));
+    let is_own =
+        [own_host.as_deref(), of_origin].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(authority));
     let path = referrer.path_and_query()?.as_str().to_owned();
     (is_own && super::reply::location(&path).is_some()).then_some(path)
 }
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_form_leads_back_to_a_page_of_this_site_only() {
-        let back = |referrer| referring_path(&request(&[("referer", referrer)]).headers, &Config::default());
+        let back = |referrer| referring_path(&request(&[("referer", referrer)]), &Config::default());
         assert_eq!(back("https://shop.example/basket?a=1").as_deref(), Some("/basket?a=1"));
         assert_eq!(back("https://evil/basket"), None);
         assert_eq!(back("https://shop.example//evil"), None);

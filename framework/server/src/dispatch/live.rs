@@ -19,13 +19,31 @@ use axum::{
 };
 use futures::{StreamExt, future::BoxFuture, stream};
 use http::{HeaderValue, Response, StatusCode, Uri, header, request::Parts};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tropos_cache::{Engine, Purpose, Scope, Stamp, Validity, http::Detail};
 use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
 use tropos_live::{Since, Source, Version, html::inner_body};
 
-/// Stands for the reader's ticket while a page is rendered: as long as a ticket, and in no text by chance.
-const PLACEHOLDER: &str = "TROPOSTICKETTROPOSTICKETTROPOSTI";
+/// As many digits as a ticket has: 128 random bits.
+const TICKET: usize = 32;
+
+/// Stands for the reader's ticket while a page is rendered: as long as a ticket, and unknown outside of this process, so
+/// that nothing that a reader writes can become another reader's ticket.
+fn placeholder() -> &'static str {
+    static PLACEHOLDER: OnceLock<String> = OnceLock::new();
+    PLACEHOLDER.get_or_init(new_ticket)
+}
+
+fn new_ticket() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// A first render for a stream whose page is not at hand any more takes at most so long.
+const RENDER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Comments go out this often, so that proxies keep the stream open and a reader who is gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -38,6 +56,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) struct Mark {
     stamp: Stamp,
     tags: Tags,
+    /// Whether it read more than can be followed tag by tag: then every invalidation counts.
+    all: bool,
     /// Whether the page read something of its request, so that nobody else may be sent its renders.
     personal: bool,
 }
@@ -50,7 +70,7 @@ impl Site {
         params: Params,
         request: &Parts,
     ) -> Response<Body> {
-        let ticket = format!("{:032x}", rand::random::<u128>());
+        let ticket = new_ticket();
         let source = PageSource {
             site: self.clone(),
             page: page.clone(),
@@ -58,35 +78,33 @@ impl Site {
             query: request.uri.query().unwrap_or_default().to_owned(),
             target: target_of(&request.uri),
             visitor: self.visitor(request),
+            shared: false,
         };
         let (cx, additions) = source.cx();
-        let scope = Scope::new(&self.engine, Purpose::Live);
+        let scope = source.scope();
         let personal = cx.clone();
         let begun = scope.run(streamed::begin(page, cx, Order::InOrder)).await;
         let response = match begun {
             Ok(html) => {
-                let (site, ticket, target) = (self.clone(), ticket.clone(), source.target.clone());
+                let key = pending_key(&ticket, &source);
+                let (site, ticket) = (self.clone(), ticket.clone());
                 // What has gone out is also the text that the stream's first change is compared with.
                 let state = (Box::pin(html.into_stream()), String::new(), false);
                 let pieces = stream::unfold(state, move |(mut pieces, mut sent, cut)| {
-                    let (site, ticket, target) = (site.clone(), ticket.clone(), target.clone());
+                    let (site, ticket, key) = (site.clone(), ticket.clone(), key.clone());
                     let (scope, cx) = (scope.clone(), personal.clone());
                     async move {
                         match pieces.next().await {
                             Some(Ok(piece)) => {
                                 sent.push_str(&piece);
-                                let piece = piece.replace(PLACEHOLDER, &ticket);
+                                let piece = piece.replace(placeholder(), &ticket);
                                 Some((Ok(piece), (pieces, sent, cut)))
                             }
                             Some(Err(failure)) => Some((Err(failure.to_string()), (pieces, sent, true))),
                             None => {
                                 let mark = mark_of(&scope, cx.is_personal());
                                 if !cut {
-                                    site.pending.put(
-                                        &pending_key(&ticket, &target),
-                                        inner_body(&sent).into(),
-                                        mark,
-                                    );
+                                    site.pending.put(&key, inner_body(&sent).into(), mark);
                                 }
                                 None
                             }
@@ -113,7 +131,7 @@ impl Site {
         let target =
             target.and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "page")).map(|(_, page)| page);
         let parsed = target.as_deref().and_then(|target| target.parse::<Uri>().ok());
-        let is_ticket = ticket.len() == PLACEHOLDER.len() && ticket.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_ticket = ticket.len() == TICKET && ticket.bytes().all(|b| b.is_ascii_hexdigit());
         let (Some(uri), true) = (parsed, is_ticket) else {
             return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
         };
@@ -124,29 +142,28 @@ impl Site {
         let Some((page, params)) = found.map(|(page, params)| (page.clone(), params)) else {
             return self.not_found();
         };
-        let source = Arc::new(PageSource {
+        let mut source = PageSource {
             site: self.clone(),
             page,
             params,
             query: uri.query().unwrap_or_default().to_owned(),
             target: target_of(&uri),
             visitor: self.visitor(request),
-        });
-        let last_event = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
-        let (first, since) = match (
-            self.pending.take(&pending_key(ticket, &source.target)),
-            Since::read(last_event, Some(query)),
-        ) {
-            (Some((html, mark)), Since::Nothing) => {
-                let version = Version::of(&html);
-                (Some((html, mark)), Since::Shown(version))
-            }
-            (first, since) => (first, since),
+            shared: false,
         };
+        let last_event = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        let (first, since) =
+            match (self.pending.take(&pending_key(ticket, &source)), Since::read(last_event, Some(query))) {
+                (Some((html, mark)), Since::Nothing) => {
+                    let version = Version::of(&html);
+                    (Some((html, mark)), Since::Shown(version))
+                }
+                (first, since) => (first, since),
+            };
         // Whether the page is personal is known once it has been rendered: by its first answer, else by one render more.
         let first = match first {
             Some(first) => first,
-            None => match source.render().await {
+            None => match self.first_render(&source).await {
                 Ok(first) => first,
                 Err(failure) => {
                     tracing::error!(path = path.as_str(), error = %failure, "a live page failed");
@@ -154,9 +171,9 @@ impl Site {
                 }
             },
         };
-        let key =
-            if first.1.personal { format!("{ticket} {}", source.target) } else { source.target.clone() };
-        match self.hub.watch(key, source, Some(first), since) {
+        source.shared = !first.1.personal;
+        let key = if source.shared { source.target.clone() } else { pending_key(ticket, &source) };
+        match self.hub.watch(key, Arc::new(source), Some(first), since) {
             Ok(subscription) => events(subscription, ticket.to_owned()),
             Err(error) => {
                 tracing::warn!(%error, "a stream was refused");
@@ -166,12 +183,22 @@ impl Site {
             }
         }
     }
+
+    /// A render for a stream whose page's first one is not at hand: so many at a time as the hub makes by itself.
+    async fn first_render(&self, source: &PageSource) -> tropos_live::Rendered<Mark> {
+        let render = async {
+            let _turn = self.first_renders.acquire().await;
+            source.render().await
+        };
+        let too_long = |_| Failure::new("the page took longer than 30 s");
+        tokio::time::timeout(RENDER_TIMEOUT, render).await.map_err(too_long)?
+    }
 }
 
 fn events(subscription: tropos_live::Subscription, ticket: String) -> Response<Body> {
     let hint = stream::iter([Ok::<_, Infallible>(Event::default().retry(RETRY))]);
     let changes = subscription.into_stream().map(move |event| {
-        Ok(Event::default().id(event.id.to_string()).data(event.data.replace(PLACEHOLDER, &ticket)))
+        Ok(Event::default().id(event.id.to_string()).data(event.data.replace(placeholder(), &ticket)))
     });
     let mut response =
         Sse::new(hint.chain(changes)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
@@ -190,12 +217,24 @@ struct PageSource {
     query: String,
     target: String,
     visitor: Arc<RequestHead>,
+    /// Whether its renders go to others than this visitor.
+    shared: bool,
 }
 
 impl PageSource {
+    /// A scope that starts now, with the tags that the page carries whatever it reads: those that it declares, and those
+    /// of its path.
+    fn scope(&self) -> Scope {
+        let scope = Scope::new(&self.site.engine, Purpose::Live);
+        let path = self.target.split('?').next().and_then(|path| CanonicalPath::parse(path).ok());
+        let tags = path.map(|path| self.page.route.tags(path.as_str(), &self.params)).unwrap_or_default();
+        tags.iter().for_each(|tag| scope.add_tag(tag.clone()));
+        scope
+    }
+
     fn cx(&self) -> (crate::page::PageCx, Arc<crate::request::ResponseHead>) {
         let encoded = percent_encoding::utf8_percent_encode(&self.target, percent_encoding::NON_ALPHANUMERIC);
-        let url = format!("/_tropos/live/{PLACEHOLDER}?page={encoded}");
+        let url = format!("/_tropos/live/{}?page={encoded}", placeholder());
         self.site.page_cx(
             Mode::Live,
             self.params.clone(),
@@ -212,7 +251,8 @@ impl Source for PageSource {
     fn render(&self) -> BoxFuture<'static, Result<(Arc<str>, Mark), Failure>> {
         let (cx, _) = self.cx();
         let page = self.page.clone();
-        let scope = Scope::new(&self.site.engine, Purpose::Live);
+        let scope = self.scope();
+        let shared = self.shared.then(|| (self.site.clone(), self.target.clone()));
         Box::pin(async move {
             let render = async {
                 let html =
@@ -224,6 +264,13 @@ impl Source for PageSource {
                 PageError::Failed(failure) => failure,
                 other => Failure::new(format!("the page has no view any more: {other:?}")),
             })?;
+            if let Some((site, target)) = shared.filter(|_| cx.is_personal()) {
+                // It has become a page of this visitor's own: the others connect again, each to one of theirs.
+                site.hub.close(&target);
+                return Err(Failure::new(
+                    "the page has begun to read its request, and is followed for each reader alone now",
+                ));
+            }
             Ok((Arc::from(inner_body(&html)), mark_of(&scope, cx.is_personal())))
         })
     }
@@ -237,7 +284,11 @@ impl Source for PageSource {
 /// channel is subscribed before the first look.
 async fn changed(engine: Engine, mark: Mark) {
     let mut changes = engine.tags().changes();
-    while engine.tags().validity(mark.tags.as_slice(), mark.stamp) == Validity::Valid {
+    let is_current = || match mark.all {
+        true => engine.tags().current() == mark.stamp,
+        false => engine.tags().validity(mark.tags.as_slice(), mark.stamp) == Validity::Valid,
+    };
+    while is_current() {
         if changes.changed().await.is_err() {
             return std::future::pending().await;
         }
@@ -245,14 +296,28 @@ async fn changed(engine: Engine, mark: Mark) {
 }
 
 fn mark_of(scope: &Scope, personal: bool) -> Mark {
-    Mark { stamp: scope.stamp(), tags: scope.reads().tags, personal }
+    let reads = scope.reads();
+    if reads.too_many_tags {
+        tracing::warn!(
+            "a live page read more than 1,000 tags, and is rendered again at every invalidation: give the list that it reads one tag"
+        );
+    }
+    Mark { stamp: scope.stamp(), tags: reads.tags, all: reads.too_many_tags, personal }
 }
 
 fn target_of(uri: &Uri) -> String {
     uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
-/// The ticket cannot be guessed, and the target keeps it from naming another page.
-fn pending_key(ticket: &str, target: &str) -> String {
-    format!("{ticket} {target}")
+/// Names a reader's page. The ticket cannot be guessed, but addresses end up in logs: so it opens nothing without the
+/// cookies and credentials that it was given out for.
+fn pending_key(ticket: &str, source: &PageSource) -> String {
+    let mut digest = blake3::Hasher::new();
+    for name in [header::COOKIE, header::AUTHORIZATION] {
+        for value in source.visitor.headers.get_all(&name) {
+            digest.update(value.as_bytes()).update(b"\n");
+        }
+        digest.update(b"\0");
+    }
+    format!("{ticket} {} {}", digest.finalize().to_hex(), source.target)
 }

@@ -17,7 +17,7 @@ pub(crate) use stored::render_to_store;
 
 use crate::{request::RequestHead, routing::PageRoute, site::Site};
 use axum::body::Body;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Purpose, Scope};
@@ -36,10 +36,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 impl Site {
     /// Answers one request.
     pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let method = request.method().clone();
         let mut response = self.answer(request).await;
         // A browser must not take an answer for another type than it says.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
+        reply::without_body_for_head(&method, response)
     }
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
@@ -117,43 +118,63 @@ impl Site {
     }
 
     /// What is no page: server functions and the application's API. They may write, so what another site made a browser
-    /// send is refused before it runs.
+    /// send is refused before it runs; only reads of the API are open to other sites.
     async fn write(
         self: &Arc<Self>,
         path: &CanonicalPath,
-        head: Parts,
+        mut head: Parts,
         body: Body,
     ) -> Option<Response<Body>> {
+        // All decide on the one spelling of the path.
+        if let Some(uri) = canonical_uri(&head.uri, path) {
+            head.uri = uri;
+        }
         let is_function = functions::exists(head.uri.path(), &head.method);
         let api = self.api.as_ref().filter(|_| !is_function).cloned();
         if !is_function && api.is_none() {
             return None;
         }
-        if !guard::is_same_site(&head, &self.config) {
+        let may_write = is_function || !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if may_write && !guard::is_same_site(&head, &self.config) {
             tracing::warn!(path = path.as_str(), "a write from another site was refused");
             return Some(reply::plain(StatusCode::FORBIDDEN, "a page of another site sent this request"));
         }
-        let visitor = self.visitor(&head);
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
         if declared_length(&head).is_some_and(|length| length > LONGEST_BODY as u64) {
             return Some(reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 2 MiB"));
         }
+        // In a task of its own: a client that leaves between a write and its invalidation must not part the two.
+        let site = self.clone();
+        let action = tokio::spawn(async move { site.act(api, head, body).await });
+        match tokio::time::timeout(WRITE_TIMEOUT, action).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                tracing::error!(path = path.as_str(), "a server function or API handler panicked");
+                Some(reply::from_static_page(&self.statics.error))
+            }
+            Err(_) => {
+                tracing::error!(
+                    path = path.as_str(),
+                    "a server function or API handler takes longer than 60 s"
+                );
+                Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
+            }
+        }
+    }
+
+    /// Runs a server function, or the API's handler.
+    async fn act(&self, api: Option<axum::Router>, head: Parts, body: Body) -> Option<Response<Body>> {
+        let visitor = self.visitor(&head);
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
         let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
         let scope = Scope::new(&self.engine, Purpose::Action);
-        let answer = async {
-            match api {
-                None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
-                Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
-                    reply::add(&mut response, additions.take().headers);
-                    response
-                }),
-            }
-        };
-        tokio::time::timeout(WRITE_TIMEOUT, answer).await.unwrap_or_else(|_| {
-            tracing::error!(path = path.as_str(), "a server function or API handler took longer than 60 s");
-            Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
-        })
+        match api {
+            None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
+            Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
+                reply::add(&mut response, additions.take().headers);
+                response
+            }),
+        }
     }
 
     /// What a page may read of a request.
@@ -172,13 +193,21 @@ fn declared_length(head: &Parts) -> Option<u64> {
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// The same address with its path in the one spelling.
+fn canonical_uri(uri: &Uri, path: &CanonicalPath) -> Option<Uri> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let slash = if path.has_trailing_slash() { "/" } else { "" };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = format!("{}{slash}{query}", path.as_str()).parse().ok();
+    Uri::from_parts(parts).ok()
+}
+
 /// Marks the answer of a router that had no route.
 #[derive(Clone, Copy)]
-struct Unmatched;
+pub(crate) struct Unmatched;
 
 async fn call_api(api: axum::Router, request: Request<Body>) -> Option<Response<Body>> {
     use tower::ServiceExt;
-    let api = api.fallback(async || axum::Extension(Unmatched));
     let response = match api.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

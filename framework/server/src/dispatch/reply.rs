@@ -61,7 +61,9 @@ pub(crate) fn redirect(redirect: &Redirect) -> Response<Body> {
 pub(crate) fn location(target: &str) -> Option<HeaderValue> {
     let local = target.starts_with('/') && !target.starts_with("//") && !target.contains('\\');
     let absolute = ["http://", "https://"].iter().any(|scheme| target.starts_with(scheme));
-    HeaderValue::from_str(target).ok().filter(|_| local || absolute)
+    // Browsers leave tabs out before they read an address: `/\t/evil` would be `//evil`.
+    let plain = target.bytes().all(|byte| byte > b' ');
+    HeaderValue::from_str(target).ok().filter(|_| plain && (local || absolute))
 }
 
 /// Adds headers, keeping those of the same name.
@@ -98,7 +100,8 @@ mod tests {
         for good in ["/a", "/", "/a?b=//c", "https://example.org/x", "http://127.0.0.1/"] {
             assert!(location(good).is_some(), "{good}");
         }
-        for bad in ["//evil", "/\\evil", "javascript:alert(1)", "a", "", "/a\r\nb: c", "\\\\evil"] {
+        for bad in ["//evil", "/\\evil", "javascript:alert(1)", "a", "", "/a\r\nb: c", "/\t/evil", "\\\\evil"]
+        {
             assert!(location(bad).is_none(), "{bad:?}");
         }
     }

@@ -26,6 +26,9 @@ struct Call {
     prefixes: Vec<String>,
     #[serde(default)]
     soft: bool,
+    /// Read, since callers may send it; what was invalidated is made again at its next request in either case.
+    #[serde(default, rename = "warm")]
+    _warm: bool,
 }
 
 impl Site {

@@ -24,9 +24,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::Semaphore,
 };
+use tokio_util::sync::CancellationToken;
 
 /// A client that takes longer to send the head of a request is cut off: slow ones would hold connections for ever.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection of HTTP/2 on which nothing happens is asked this often whether somebody is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// More headers are answered with 431. Browsers send some thirty.
 const MOST_HEADERS: usize = 100;
@@ -85,11 +89,12 @@ pub(super) async fn serve(site: Arc<Site>, listeners: Listeners) -> Result<(), E
 
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let stopping = CancellationToken::new();
     let accept = async {
         loop {
             let Ok(permit) = connections.clone().acquire_owned().await else { return };
             match listeners.public.accept().await {
-                Ok((stream, _)) => connection(&site, stream, &graceful, permit),
+                Ok((stream, _)) => connection(&site, stream, &graceful, permit, stopping.clone()),
                 Err(error) => {
                     // Out of file descriptors, mostly: wait for some to be freed instead of spinning.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -106,6 +111,7 @@ pub(super) async fn serve(site: Arc<Site>, listeners: Listeners) -> Result<(), E
     tracing::info!("stopping: running answers finish first");
     ready.store(false, Ordering::Release);
     drop(listeners.public);
+    stopping.cancel();
     site.hub.shutdown();
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some answers were still running after {} s, and were cut off", DRAIN.as_secs());
@@ -120,6 +126,7 @@ fn connection(
     stream: TcpStream,
     graceful: &GracefulShutdown,
     permit: tokio::sync::OwnedSemaphorePermit,
+    stopping: CancellationToken,
 ) {
     // Small answers go out at once, not when the kernel has collected more.
     drop(stream.set_nodelay(true));
@@ -138,15 +145,25 @@ fn connection(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(HEAD_TIMEOUT)
         .max_header_list_size(64 * 1024)
         .max_concurrent_streams(200)
         .max_pending_accept_reset_streams(20);
-    let serving =
-        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-    let serving = graceful.watch(serving.into_owned());
+    let watcher = graceful.watcher();
     tokio::spawn(async move {
-        if let Err(error) = serving.await {
-            tracing::debug!(error, "a connection ended");
+        // To tell the protocols apart, the builder waits for the first bytes, and without a limit.
+        let first_bytes = tokio::time::timeout(HEAD_TIMEOUT, stream.readable());
+        let asks = tokio::select! {
+            ready = first_bytes => matches!(ready, Ok(Ok(()))),
+            () = stopping.cancelled() => false,
+        };
+        if asks {
+            let serving = builder
+                .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            if let Err(error) = watcher.watch(serving.into_owned()).await {
+                tracing::debug!(error, "a connection ended");
+            }
         }
         drop(permit);
     });
