@@ -1,6 +1,6 @@
 //! From `public/` and the islands' files to hashed files with their encodings.
 //!
-//! [`collect`] reads, [`plan`] decides names and rewrites stylesheets, [`write`] compresses and writes.
+//! [`collect`] reads, [`plan`] decides names and rewrites stylesheets, [`write()`] compresses and writes.
 
 use super::{compress, css, names};
 use crate::Error;
