@@ -196,6 +196,7 @@ mod tests {
         let paths = |number: usize| (0..number).map(|n| (format!("/{n}"), format!("{n}.html"))).collect();
         let pages = |number, html_bytes, wasm_bytes, tags: &[&str]| RoutePages {
             paths: paths(number),
+            unmade: Vec::new(),
             html_bytes,
             script_bytes: wasm_bytes / 10,
             wasm_bytes,

@@ -46,6 +46,8 @@ struct Done {
 /// A page that was made.
 struct Made {
     file: String,
+    /// Without those that Tropos adds by itself.
+    tags: Vec<String>,
     html_bytes: u64,
     has_islands: bool,
 }
@@ -195,7 +197,9 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure
     // Made before any invalidation that a server will see.
     let meta = Meta { tags, stamp: Stamp::BUILD, started, started_wall, revalidate, expire, negative: false };
     let html = produced.value.body(Coding::Identity).bytes.clone();
+    let named = meta.tags.iter().filter(|tag| !tag.is_internal());
     let made = Made {
+        tags: named.map(ToString::to_string).collect(),
         file: file_of(&key),
         html_bytes: html.len() as u64,
         has_islands: memchr::memmem::find(&html, b"<leptos-island").is_some(),
@@ -228,6 +232,10 @@ fn note(index: &mut PageIndex, done: Done, manifest: Option<&Manifest>) {
         && let Some((manifest, islands)) = manifest.and_then(|m| Some((m, m.islands.as_ref()?)))
     {
         (pages.script_bytes, pages.wasm_bytes) = island_bytes(manifest, islands);
+    }
+    match pages.paths.is_empty() {
+        true => pages.tags = made.tags,
+        false => pages.tags.retain(|tag| made.tags.contains(tag)),
     }
     pages.paths.insert(done.path, made.file);
 }
