@@ -50,12 +50,33 @@ impl Dist {
         let manifest: Manifest = read_json(&path)?;
         let index = dir.join(PAGES).join(INDEX);
         let pages = if index.exists() { read_json(&index)? } else { PageIndex::default() };
-        if manifest.version != manifest::VERSION {
-            let source = std::io::Error::other(format!("version {} of another Tropos", manifest.version));
-            return Err(Error::Dist { path, source });
-        }
+        of_this_version(path, manifest.version)?;
         Ok(Self { dir: dir.to_owned(), manifest, pages })
     }
+
+    /// Whether the pages are all there, for a server: without their list, it would answer 404 for every page of the build.
+    ///
+    /// # Errors
+    /// [`Error::Dist`] for a list that is missing or belongs to another version.
+    pub(crate) fn check_pages(&self) -> Result<(), Error> {
+        let path = self.dir.join(PAGES).join(INDEX);
+        if !path.exists() {
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, "the list of pages is missing");
+            return Err(Error::Dist { path, source });
+        }
+        of_this_version(path, self.pages.version)
+    }
+}
+
+fn of_this_version(path: PathBuf, version: u32) -> Result<(), Error> {
+    if version == manifest::VERSION {
+        return Ok(());
+    }
+    let source = std::io::Error::other(format!(
+        "it is of version {version}, and this program of {}",
+        manifest::VERSION
+    ));
+    Err(Error::Dist { path, source })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
@@ -102,5 +123,30 @@ impl Seed<StoredPage> for BuiltPages {
             let (stored, entry) = decoded.await.ok().flatten()?;
             (stored == *key).then_some(entry)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_of_another_version_or_without_its_pages_is_refused_with_the_file_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let manifest =
+            |version| format!(r#"{{"version":{version},"build_id":"b","islands":null,"assets":{{}}}}"#);
+        write(manifest::FILE, &manifest(99));
+        let error = Dist::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("manifest.json: it is of version 99"), "{error}");
+        write(manifest::FILE, &manifest(manifest::VERSION));
+        let error = Dist::read(folder.path()).unwrap().check_pages().unwrap_err().to_string();
+        assert!(
+            error.contains("index.json: the list of pages is missing; run `cargo tropos build` again"),
+            "{error}"
+        );
+        std::fs::create_dir(folder.path().join(PAGES)).unwrap();
+        write("pages/index.json", r#"{"version":1,"routes":{}}"#);
+        Dist::read(folder.path()).unwrap().check_pages().unwrap();
     }
 }

@@ -68,6 +68,7 @@ impl Site {
         dist: Option<Dist>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
+        dist.as_ref().map_or(Ok(()), Dist::check_pages)?;
         let routes = app.routes()?;
         let query = |pattern: &str| {
             let route = routes.iter().find(|(route, _)| route.pattern() == pattern);
