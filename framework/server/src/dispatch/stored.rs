@@ -12,12 +12,9 @@ use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{
-    Decision, Entry, Miss, Produced, Reason, Stale, StoredPage,
+    Decision, Entry, Produced, StoredPage,
     decide::TTL_OF_NEVER,
-    http::{
-        CACHE_STATUS, CacheStatus, Detail, Facts, Lifetime, respond,
-        status::{Forward, Outcome},
-    },
+    http::{CACHE_STATUS, CacheStatus, Facts, Lifetime, respond},
 };
 use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
 
@@ -75,10 +72,12 @@ impl Site {
         }
         let served = self.serve(page, &key, params, query, path).await;
         match served.result {
-            Ok(entry) => self.reply_with(&entry, status_of(served.reason), request),
+            Ok(entry) => self.reply_with(&entry, CacheStatus::of(served.reason, Mode::Isr), request),
             Err(failure) => {
                 let mut response = self.failed(page, path.as_str(), &failure);
-                response.headers_mut().insert(CACHE_STATUS, status_of(served.reason).as_header());
+                response
+                    .headers_mut()
+                    .insert(CACHE_STATUS, CacheStatus::of(served.reason, Mode::Isr).as_header());
                 response
             }
         }
@@ -126,29 +125,6 @@ pub(crate) fn lifetime(entry: &Entry<StoredPage>) -> Lifetime {
     let meta = &entry.meta;
     let negative: Option<Duration> = meta.revalidate.filter(|_| meta.negative);
     Lifetime::of(Mode::Isr, meta.revalidate, meta.expire, negative)
-}
-
-fn status_of(reason: Reason) -> CacheStatus {
-    match reason {
-        Reason::Hit { ttl } => CacheStatus::hit(ttl),
-        Reason::Stale { ttl, why } => {
-            let detail = match why {
-                Stale::Age | Stale::Soft => Detail::Stale,
-                Stale::Error => Detail::StaleError,
-            };
-            CacheStatus::Hit { ttl, detail: Some(detail) }
-        }
-        Reason::Miss { why, stored, collapsed } => {
-            let why = if why == Miss::Absent { Forward::UriMiss } else { Forward::Stale };
-            let outcome = match (collapsed, stored) {
-                (true, _) => Outcome::Collapsed,
-                (false, true) => Outcome::Stored,
-                (false, false) => Outcome::NotStored,
-            };
-            CacheStatus::miss(why, outcome)
-        }
-        Reason::Bypass => CacheStatus::Bypass(Detail::Server),
-    }
 }
 
 /// Renders a page once for many requests: nothing of any request is there to be read.
