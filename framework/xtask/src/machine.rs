@@ -36,6 +36,8 @@ const FOR_TESTS: &[Need] = &[
     program("node", "nodejs"),
     program("npm", "npm"),
     program("wrk", "wrk"),
+    // Tests start their own servers on free ports; one that the package itself starts is never asked.
+    program("redis-server", "redis-server"),
     // Screenshots would otherwise be measured in whatever font the machine has.
     Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];

@@ -53,14 +53,16 @@ const EDGES: &[(&str, &[&str])] = &[
     // Applications see the facade alone.
     ("tropos-fixture", &["tropos"]),
     ("storefront", &["tropos"]),
+    // Real programs for tests: the crates of the framework may use it in theirs.
+    ("tropos-parts", &[]),
     // Sees what any client sees.
-    ("tropos-cases", &[]),
+    ("tropos-cases", &["tropos-parts"]),
 ];
 
 /// The crate that all may use.
 const SHARED: &str = "tropos-core";
 /// Crates that may not even use that one: they share no mistake with Tropos, or know it through the facade alone.
-const APART: &[&str] = &["tropos-cases", "tropos-fixture", "storefront"];
+const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "storefront"];
 
 /// Dependencies that are the matter of some crates only, but for tests. A name that ends with `*` stands for all that
 /// begin so.
@@ -214,6 +216,10 @@ mod tests {
             ("storefront", "tropos", false, true),
             ("storefront", "tropos-db", false, false),
             ("tropos-cases", "tropos-core", false, false),
+            ("tropos-cases", "tropos-parts", false, true),
+            ("tropos-parts", "tropos-core", false, false),
+            ("tropos-cache", "tropos-parts", false, false),
+            ("tropos-cache", "tropos-parts", true, true),
             ("tropos-fetch", "sqlx", false, false),
             ("tropos-server", "axum", false, true),
             ("tropos-fetch", "axum", false, false),

@@ -1,0 +1,44 @@
+//! Real programs for tests: Redis alone, with replicas and sentinels, and as a cluster, and a TCP proxy that fails on
+//! command.
+//!
+//! Each program runs on free ports of 127.0.0.1 and in a folder of its own, and is killed by its process id when its
+//! value is dropped, also when the test panics. Nothing listens on a well-known port, so that a Redis of the machine is
+//! never touched. All waits poll, are bounded by [`PATIENCE`], run in real time even where a test has paused tokio's
+//! clock, and fail with the last lines of the program that they waited for.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), tropos_parts::Error> {
+//! use tropos_parts::{Data, FaultProxy, Redis};
+//!
+//! let redis = Redis::start().await?;
+//! let proxy = FaultProxy::start(redis.address()).await?;
+//! let url = redis.url_through(&proxy);
+//! proxy.cut();
+//! proxy.heal();
+//! redis.kill().await?;
+//! redis.restart(Data::Emptied).await?;
+//! assert_eq!(redis.cli(["DBSIZE"]).await?, "0");
+//! # Ok(())
+//! # }
+//! ```
+
+mod cluster;
+mod error;
+mod poll;
+mod program;
+mod proxy;
+mod redis;
+mod resp;
+mod sentinel;
+
+pub use cluster::{ClusterOptions, Node, RedisCluster};
+pub use error::Error;
+pub use poll::PATIENCE;
+pub use proxy::FaultProxy;
+pub use redis::{Data, Redis, RedisOptions};
+pub use sentinel::{SERVICE, Sentinels};
+
+/// Whether `redis-server` is on the `PATH`.
+pub fn has_redis() -> bool {
+    program::is_on_path("redis-server")
+}
