@@ -2,11 +2,12 @@
 
 mod inner;
 mod render;
+mod turn;
 
-pub(crate) use inner::Inner;
+pub(crate) use inner::{Backing, Inner};
 
 use crate::{
-    Decision, Engine, Entry, Miss, Scope, Stale, Validity, Value, decide,
+    Decision, Engine, Entry, Miss, Scope, Stale, Trust, Validity, Value, decide,
     flight::{Boarding, Landed},
 };
 use render::launch;
@@ -79,6 +80,8 @@ pub struct Served<V> {
     pub result: Result<Arc<Entry<V>>, Failure>,
     /// Where it came from.
     pub reason: Reason,
+    /// Whether the shared store was out of reach, so that an invalidation may have been missed.
+    pub degraded: bool,
 }
 
 /// What a flight has to know of the request that started it.
@@ -105,8 +108,29 @@ impl<V: Value> Cache<V> {
 
     /// The entry in memory, and what to do with it. The path of a hit: no waiting, no allocation, and one number
     /// compared for all its tags while nothing is invalidated.
+    ///
+    /// `None` also where there is more to do than to answer: to catch up with the shared store, or to make an entry
+    /// anew early. [`serve`](Self::serve) does that.
     pub fn peek(&self, key: &Key) -> Option<(Arc<Entry<V>>, Decision)> {
-        self.0.at_hand(key)
+        if self.0.tags.trust(self.0.clock.now()) != Trust::Full {
+            return None;
+        }
+        self.0.at_hand(key).filter(|(entry, _)| !self.0.is_due_early(key, entry))
+    }
+
+    /// The number of entries in memory.
+    pub fn entries(&self) -> usize {
+        self.0.memory.len()
+    }
+
+    /// The bytes of memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        self.0.memory.bytes()
+    }
+
+    /// The number of entries in memory that say that there is no such thing.
+    pub fn negative_entries(&self) -> usize {
+        self.0.negative.len()
     }
 
     /// The entry that the build made, from memory or from the build, whatever its age and tags.
@@ -120,6 +144,17 @@ impl<V: Value> Cache<V> {
     /// render runs for all who ask meanwhile. It runs in a task of its own, inside a [`Scope`], at most as long as the
     /// engine's `render_timeout`; nobody's leaving cancels it, and a panic is a failure.
     pub async fn serve<F, Fut>(&self, request: Request<'_>, produce: F) -> Served<V>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
+    {
+        // Before anything is taken from memory: what was missed applies first.
+        let degraded = self.0.tags.confirm().await != Trust::Full;
+        let served = self.serve_confirmed(request, produce).await;
+        Served { degraded, ..served }
+    }
+
+    async fn serve_confirmed<F, Fut>(&self, request: Request<'_>, produce: F) -> Served<V>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
@@ -142,7 +177,10 @@ impl<V: Value> Cache<V> {
                         Some(why) => Reason::Miss { why, stored: true, collapsed: true },
                         None => Reason::Hit { ttl },
                     };
-                    return Served { result: Ok(entry), reason };
+                    if let (true, Some((plan, produce))) = (self.0.is_due_early(key, &entry), start) {
+                        self.regenerate(engine, plan, produce);
+                    }
+                    return Served::found(entry, reason);
                 }
                 Some((entry, Decision::Stale { ttl_seconds: ttl, why, regenerate }))
                     if !fresh || !regenerate =>
@@ -150,7 +188,7 @@ impl<V: Value> Cache<V> {
                     if let (true, Some((plan, produce))) = (regenerate, start) {
                         self.regenerate(engine, plan, produce);
                     }
-                    return Served { result: Ok(entry), reason: Reason::Stale { ttl, why } };
+                    return Served::found(entry, Reason::Stale { ttl, why });
                 }
                 Some((_, Decision::Stale { .. })) => Miss::Stale,
                 Some((_, Decision::Miss { why })) => why,
@@ -179,7 +217,7 @@ impl<V: Value> Cache<V> {
                 Ok(Landed { entry, stored, all_tags }) => {
                     let validity = if all_tags { entry.validity(&self.0.tags) } else { Validity::Hard };
                     if decide::may_join(validity, entry.meta.stamp.sequence, arrived, fresh) {
-                        return Served { result: Ok(entry), reason: Reason::Miss { why, stored, collapsed } };
+                        return Served::found(entry, Reason::Miss { why, stored, collapsed });
                     }
                 }
             }
@@ -206,7 +244,8 @@ impl<V: Value> Cache<V> {
         };
         match self.0.at_hand(&plan.key) {
             // Somebody has just done so, or has just failed.
-            Some((_, Decision::Hit { .. } | Decision::Stale { regenerate: false, .. })) => {}
+            Some((_, Decision::Stale { regenerate: false, .. })) => {}
+            Some((entry, Decision::Hit { .. })) if !self.0.is_due_early(&plan.key, &entry) => {}
             _ => launch(self.0.clone(), engine, permit, plan, None, produce),
         }
     }
@@ -215,15 +254,23 @@ impl<V: Value> Cache<V> {
     fn fall_back(&self, key: &Key, failure: Failure, why: Miss, collapsed: bool) -> Served<V> {
         match self.0.at_hand(key) {
             Some((entry, Decision::Hit { ttl_seconds: ttl } | Decision::Stale { ttl_seconds: ttl, .. })) => {
-                Served { result: Ok(entry), reason: Reason::Stale { ttl: ttl.min(0), why: Stale::Error } }
+                Served::found(entry, Reason::Stale { ttl: ttl.min(0), why: Stale::Error })
             }
-            _ => Served { result: Err(failure), reason: Reason::Miss { why, stored: false, collapsed } },
+            _ => {
+                let reason = Reason::Miss { why, stored: false, collapsed };
+                Served { result: Err(failure), reason, degraded: false }
+            }
         }
     }
 }
 
 impl<V> Served<V> {
     fn failed(failure: Failure, why: Miss) -> Self {
-        Self { result: Err(failure), reason: Reason::Miss { why, stored: false, collapsed: false } }
+        let reason = Reason::Miss { why, stored: false, collapsed: false };
+        Self { result: Err(failure), reason, degraded: false }
+    }
+
+    fn found(entry: Arc<Entry<V>>, reason: Reason) -> Self {
+        Self { result: Ok(entry), reason, degraded: false }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{Backoff, Meta, Validity};
 use std::time::Duration;
-use tropos_core::Tick;
+use tropos_core::{Key, Tick};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What to do with an entry that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub enum Miss {
     Invalidated,
     /// The entry is only stale, but the reader asked for a fresh one.
     Stale,
+    /// The shared store has been out of reach for too long to know whether the entry still holds.
+    Unconfirmed,
 }
 
 /// The `ttl` of what is fresh until something invalidates it: a year, as in its `Cache-Control`.
@@ -110,6 +113,51 @@ pub fn after_failure(backoff: Backoff, now: Tick) -> Backoff {
     Backoff { failures: backoff.failures.saturating_add(1), next_try: now.plus(pause) }
 }
 
+/// When a fresh entry is made anew before it is stale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Early {
+    /// The last part of an entry's life over which renewals are spread: each entry has a moment of its own in it.
+    /// Entries that were made together, by a build or after a purge, would all be made anew together otherwise.
+    /// Default: a tenth.
+    pub jitter: f64,
+    /// Weight of the probabilistic early refresh (Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache
+    /// Stampede Prevention", 2015): the longer a render takes and the nearer the end, the likelier a reader has it
+    /// made anew. 1 is what the authors recommend. Default: none, since single flight and stale serving have removed
+    /// the stampede already; it pays where even one stale answer is one too many.
+    pub beta: Option<f64>,
+}
+
+impl Default for Early {
+    fn default() -> Self {
+        Self { jitter: 0.1, beta: None }
+    }
+}
+
+/// Entries that live shorter are made anew so often that spreading them gains nothing.
+const SHORTEST_JITTERED: Duration = Duration::from_secs(10);
+
+/// Whether a fresh entry is to be made anew in the background now.
+pub fn is_due_early(meta: &Meta, key: &Key, now: Tick, backoff: Backoff, early: Early) -> bool {
+    let Some(revalidate) = meta.revalidate else { return false };
+    if now < backoff.next_try {
+        return false;
+    }
+    let age = now.since(meta.started);
+    let jittered = || {
+        // The same for each reader of the entry, another for the next entry under its key.
+        let place = xxh3_64_with_seed(key.as_str().as_bytes(), meta.started_wall) as f64 / u64::MAX as f64;
+        let spread = early.jitter.clamp(0.0, 1.0) * place;
+        revalidate >= SHORTEST_JITTERED && age >= revalidate.mul_f64(1.0 - spread)
+    };
+    let by_chance = |beta: f64| {
+        // -ln of a number between 0 and 1 is positive.
+        let ahead =
+            meta.cost.as_secs_f64() * beta.max(0.0) * -rand::random::<f64>().max(f64::MIN_POSITIVE).ln();
+        age.as_secs_f64() + ahead >= revalidate.as_secs_f64()
+    };
+    early.jitter > 0.0 && jittered() || early.beta.is_some_and(by_chance)
+}
+
 /// The age after which a new entry is stale: what was declared, or less where something that it read is stale sooner.
 pub fn effective_revalidate(
     declared: Option<Duration>,
@@ -143,6 +191,7 @@ mod tests {
             revalidate: revalidate.map(seconds),
             expire: expire.map(seconds),
             negative: false,
+            cost: Duration::ZERO,
         }
     }
 

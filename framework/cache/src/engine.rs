@@ -1,9 +1,12 @@
 //! One cache for pages, one for data, the tags and the clock.
 
 use crate::{
-    Cache, Error, Seed, StoredPage, Strength, TagRegistry, Value, cache,
+    Cache, Early, Error, Seed, SharedStats, Stats, StoredPage, Strength, TagRegistry, Trust, Value,
+    cache::{self, Backing},
+    counts::Counts,
     flight::Flights,
-    store::{disk::Disk, memory::Memory},
+    store::{disk::Disk, guarded::Guarded, memory::Memory, shared::SharedStore},
+    tags::memo,
 };
 use bytes::Bytes;
 use std::{
@@ -11,7 +14,10 @@ use std::{
     collections::HashMap,
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tropos_core::{Clock, Tag};
@@ -47,8 +53,32 @@ pub struct EngineConfig {
     pub negative_bytes: u64,
     /// Where entries and invalidations outlive the process; `None`: nowhere.
     pub disk: Option<DiskConfig>,
+    /// The store that instances share; entries and invalidations go there instead of to the disk.
+    pub shared: Option<SharedConfig>,
     /// A render that takes longer has failed. Default: 30 s, after which few readers still wait.
     pub render_timeout: Duration,
+    /// When fresh entries are made anew before they are stale.
+    pub early: Early,
+}
+
+/// The store that instances share.
+#[derive(Debug, Clone)]
+pub struct SharedConfig {
+    /// The store.
+    pub store: Arc<dyn SharedStore>,
+    /// For how long entries are used, and marked, while it is out of reach. After that everything is rendered afresh.
+    /// Default: a minute, about what the restart of a store takes.
+    pub degraded: Duration,
+    /// A folder of this machine in which to note how far the tag sequence was known, so that a store that is emptied
+    /// while nothing runs is found out at the next start; `None`: nowhere.
+    pub memo: Option<PathBuf>,
+}
+
+impl SharedConfig {
+    /// A store, with the defaults for the rest.
+    pub fn new(store: Arc<dyn SharedStore>) -> Self {
+        Self { store, degraded: Duration::from_secs(60), memo: None }
+    }
 }
 
 /// The folder that outlives the process.
@@ -67,7 +97,9 @@ impl Default for EngineConfig {
             memory_bytes: 256 << 20,
             negative_bytes: 4 << 20,
             disk: None,
+            shared: None,
             render_timeout: Duration::from_secs(30),
+            early: Early::default(),
         }
     }
 }
@@ -82,7 +114,9 @@ pub(crate) struct Inner {
     tags: TagRegistry,
     pages: Cache<StoredPage>,
     data: Cache<Data>,
-    disk: Option<Arc<Disk>>,
+    backing: Option<Backing>,
+    memo: Option<PathBuf>,
+    counts: Arc<Counts>,
     extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -102,14 +136,22 @@ impl Engine {
         clock: Arc<dyn Clock>,
         page_seed: Option<Arc<dyn Seed<StoredPage>>>,
     ) -> Result<Self, Error> {
-        let (tags, disk) = match &config.disk {
-            None => (TagRegistry::in_memory(), None),
-            Some(at) => {
-                let tags = TagRegistry::open(&at.dir).await?;
-                (tags, Some(Disk::open(&at.dir, &config.build_id, at.bytes).await?))
+        let (tags, backing) = match (&config.shared, &config.disk) {
+            (Some(shared), _) => {
+                let store = Arc::new(Guarded::new(shared.store.clone()));
+                let known = shared.memo.as_deref().map(memo::read).unwrap_or_default();
+                let tags = TagRegistry::shared(store.clone(), clock.clone(), shared.degraded, known).await;
+                (tags, Some(Backing::Shared { store, build: config.build_id.as_str().into() }))
             }
+            (None, Some(at)) => {
+                let tags = TagRegistry::open(&at.dir).await?;
+                (tags, Some(Backing::Disk(Disk::open(&at.dir, &config.build_id, at.bytes).await?)))
+            }
+            (None, None) => (TagRegistry::in_memory(), None),
         };
-        Ok(Self::build(config, clock, tags, disk, page_seed))
+        let engine = Self::build(config, clock, tags, backing, page_seed);
+        engine.remember().await;
+        Ok(engine)
     }
 
     /// Caches of the default size that end with the process: for tests and for builds.
@@ -121,20 +163,30 @@ impl Engine {
         config: EngineConfig,
         clock: Arc<dyn Clock>,
         tags: TagRegistry,
-        disk: Option<Arc<Disk>>,
+        backing: Option<Backing>,
         page_seed: Option<Arc<dyn Seed<StoredPage>>>,
     ) -> Self {
         let for_data = config.memory_bytes / 4;
         let for_pages = config.memory_bytes - for_data;
+        let counts = Arc::new(Counts::default());
         Self(Arc::new_cyclic(|engine| {
-            let parts = Parts { engine, config: &config, clock: &clock, tags: &tags, disk: &disk };
+            let parts = Parts {
+                engine,
+                config: &config,
+                clock: &clock,
+                tags: &tags,
+                backing: &backing,
+                counts: &counts,
+            };
             Inner {
                 pages: parts.cache(for_pages, page_seed),
                 data: parts.cache(for_data, None),
                 build_id: config.build_id.clone(),
                 clock: clock.clone(),
                 tags: tags.clone(),
-                disk: disk.clone(),
+                backing: backing.clone(),
+                memo: config.shared.as_ref().and_then(|shared| shared.memo.clone()),
+                counts: counts.clone(),
                 extensions: Mutex::default(),
             }
         }))
@@ -169,9 +221,34 @@ impl Engine {
         &self.0.build_id
     }
 
-    /// How many entries were not written to disk, since it was too slow or full.
-    pub fn disk_writes_dropped(&self) -> u64 {
-        self.0.disk.as_ref().map_or(0, |disk| disk.dropped())
+    /// How it stands now.
+    pub fn stats(&self) -> Stats {
+        let Inner { pages, data, backing, counts, .. } = &*self.0;
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let now = self.0.clock.now();
+        Stats {
+            page_entries: pages.entries(),
+            page_bytes: pages.bytes(),
+            data_entries: data.entries(),
+            data_bytes: data.bytes(),
+            negative_entries: pages.negative_entries() + data.negative_entries(),
+            renders: of(&counts.renders),
+            render_failures: of(&counts.failures),
+            invalidations: of(&counts.invalidations),
+            invalidation_failures: of(&counts.invalidation_failures),
+            disk_writes_dropped: match backing {
+                Some(Backing::Disk(disk)) => disk.dropped(),
+                Some(Backing::Shared { .. }) | None => 0,
+            },
+            shared: match backing {
+                Some(Backing::Shared { store, .. }) => Some(SharedStats {
+                    circuit_open: store.is_open(),
+                    degraded: self.0.tags.trust(now) != Trust::Full,
+                    failures: store.failures(),
+                }),
+                Some(Backing::Disk(_)) | None => None,
+            },
+        }
     }
 
     /// Invalidates all that carries one of `tags`, and returns the number that the invalidation took. When this has
@@ -180,7 +257,11 @@ impl Engine {
     /// # Errors
     /// As [`TagRegistry::invalidate`]; nothing has changed then.
     pub async fn invalidate(&self, tags: &[Tag], strength: Strength) -> Result<u64, Error> {
-        self.0.tags.invalidate(tags, strength).await
+        let result = self.0.tags.invalidate(tags, strength).await;
+        let counts = &self.0.counts;
+        let counter = if result.is_ok() { &counts.invalidations } else { &counts.invalidation_failures };
+        counter.fetch_add(1, Ordering::Relaxed);
+        result
     }
 
     /// What another crate keeps beside the caches, such as its HTTP client: one of each type, made at first use.
@@ -199,10 +280,18 @@ impl Engine {
     /// Writes to disk what is not there yet, and leaves the folder to the next process. Invalidations fail from now
     /// on.
     pub async fn shutdown(&self) {
-        if let Some(disk) = &self.0.disk {
+        if let Some(Backing::Disk(disk)) = &self.0.backing {
             disk.flush().await;
         }
+        self.remember().await;
         self.0.tags.close().await;
+    }
+
+    /// Notes how far the shared sequence is known, for the next process on this machine.
+    async fn remember(&self) {
+        if let (Some(folder), Some(known)) = (&self.0.memo, self.0.tags.known().await) {
+            memo::write(folder, known);
+        }
     }
 }
 
@@ -218,7 +307,8 @@ struct Parts<'a> {
     config: &'a EngineConfig,
     clock: &'a Arc<dyn Clock>,
     tags: &'a TagRegistry,
-    disk: &'a Option<Arc<Disk>>,
+    backing: &'a Option<Backing>,
+    counts: &'a Arc<Counts>,
 }
 
 impl Parts<'_> {
@@ -229,10 +319,12 @@ impl Parts<'_> {
             clock: self.clock.clone(),
             memory: Memory::new(memory_bytes, usize::MAX),
             negative: Memory::new(self.config.negative_bytes, MOST_NEGATIVES),
-            disk: self.disk.clone(),
+            backing: self.backing.clone(),
             seed,
             flights: Flights::new(),
             render_timeout: self.config.render_timeout,
+            early: self.config.early,
+            counts: self.counts.clone(),
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Meta {
     pub expire: Option<Duration>,
     /// Whether it says that there is no such thing; kept apart, so that such entries cannot crowd out others.
     pub negative: bool,
+    /// How long the render took: what an early refresh weighs.
+    pub cost: Duration,
 }
 
 /// How often a render of this entry's successor failed in a row, and when to try next.
@@ -61,7 +63,7 @@ pub struct Entry<V> {
     pub value: V,
     failures: AtomicU32,
     next_try: AtomicI64,
-    /// One more than the sequence at which the tags were last found valid, so that a hit compares one number while
+    /// The generation of the registry at which the tags were last found valid, so that a hit compares one number while
     /// nothing is invalidated; 0: never.
     valid_at: AtomicU64,
 }
@@ -93,12 +95,12 @@ impl<V> Entry<V> {
 
     /// What the tags say about it.
     pub fn validity(&self, tags: &TagRegistry) -> Validity {
-        if self.valid_at.load(Ordering::Relaxed) == tags.current().sequence.wrapping_add(1) {
+        if self.valid_at.load(Ordering::Relaxed) == tags.generation() {
             return Validity::Valid;
         }
         let (validity, at) = tags.validity_at(self.meta.tags.as_slice(), self.meta.stamp);
         if validity == Validity::Valid {
-            self.valid_at.store(at.wrapping_add(1), Ordering::Relaxed);
+            self.valid_at.store(at, Ordering::Relaxed);
         }
         validity
     }

@@ -1,5 +1,6 @@
 //! What can go wrong in the cache itself.
 
+use crate::store::shared::SharedError;
 use std::{io, path::PathBuf};
 use tropos_core::path::PathError;
 
@@ -26,6 +27,21 @@ pub enum Error {
     /// The engine was shut down.
     #[error("the cache is shut down: nothing was invalidated")]
     Closed,
+    /// The shared store did not confirm an invalidation.
+    #[error(
+        "the invalidation was not confirmed by the shared store ({0}): it may have taken effect or not; call it again, and check REDIS_URL and the server behind it if this goes on"
+    )]
+    Shared(#[from] SharedError),
+    /// The address of the shared store cannot be used.
+    #[error(
+        "`{url}` is not the address of a shared store: {problem}; write `redis://host:6379`, `rediss://…`, `redis+sentinel://host:26379,host:26379/SERVICE` or `redis+cluster://host:7000,host:7001`"
+    )]
+    SharedUrl {
+        /// What was given, without user and password.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// An invalidation where no engine is known.
     #[error(
         "there is no cache to invalidate here: call `revalidate` inside a request, a server function or a task that Tropos started, or keep the `Engine` and call `engine.invalidate`"
@@ -56,6 +72,10 @@ impl Error {
                 Self::Io { what, path: path.clone(), source }
             }
             Self::Closed => Self::Closed,
+            Self::Shared(error) => Self::Shared(error.clone()),
+            Self::SharedUrl { url, problem } => {
+                Self::SharedUrl { url: url.clone(), problem: problem.clone() }
+            }
             Self::NoScope => Self::NoScope,
             Self::DuringRender => Self::DuringRender,
             Self::Path { path, problem } => Self::Path { path: path.clone(), problem: *problem },

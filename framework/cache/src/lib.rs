@@ -17,10 +17,11 @@
 //! | [`scope`] | what one render has read |
 //! | [`revalidate`] | invalidation as an application writes it |
 //! | [`function`] | what `#[cached]` expands to |
-//! | [`store`] | memory and disk, both bounded in bytes |
+//! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
 
 pub mod cache;
+mod counts;
 pub mod decide;
 pub mod engine;
 pub mod entry;
@@ -35,11 +36,12 @@ pub mod store;
 pub mod tags;
 
 pub use cache::{Cache, Produced, Reason, Request, Served};
-pub use decide::{Decision, Miss, Stale};
-pub use engine::{Data, DiskConfig, Engine, EngineConfig};
+pub use counts::{SharedStats, Stats};
+pub use decide::{Decision, Early, Miss, Stale};
+pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};
 pub use entry::{Backoff, Entry, Meta, Value};
 pub use error::Error;
 pub use page::StoredPage;
 pub use scope::{Purpose, Reads, Scope};
-pub use store::Seed;
-pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Validity};
+pub use store::{Seed, redis::RedisStore};
+pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Trust, Validity};

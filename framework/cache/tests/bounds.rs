@@ -21,6 +21,7 @@ fn entry(bytes: usize) -> Arc<Entry<Data>> {
         revalidate: None,
         expire: None,
         negative: false,
+        cost: std::time::Duration::ZERO,
     };
     Arc::new(Entry::new(meta, Data(vec![0; bytes].into())))
 }

@@ -197,6 +197,7 @@ fn meta() -> tropos_cache::Meta {
         revalidate: None,
         expire: Some(seconds(9)),
         negative: false,
+        cost: std::time::Duration::ZERO,
     }
 }
 

@@ -34,6 +34,7 @@ impl Seed<StoredPage> for Build {
             revalidate: Some(seconds(60)),
             expire: Some(seconds(600)),
             negative: false,
+            cost: std::time::Duration::ZERO,
         };
         Box::pin(std::future::ready((*key == self.key).then(|| Entry::new(meta, page("built")))))
     }

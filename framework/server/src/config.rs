@@ -5,6 +5,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// What is wrong with the configuration.
@@ -47,14 +48,6 @@ pub enum ConfigError {
         /// What it should be.
         expected: &'static str,
     },
-    /// Something that this version of Tropos does not have.
-    #[error("{place} is set, but {problem}")]
-    Unsupported {
-        /// The key or variable.
-        place: String,
-        /// What is missing.
-        problem: &'static str,
-    },
 }
 
 /// A key of `tropos.toml` and the variable that overrides it.
@@ -63,7 +56,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 11] = [
+const KEYS: [Key; 12] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -72,6 +65,7 @@ const KEYS: [Key; 11] = [
     Key { name: "cache_dir", variable: "TROPOS_CACHE_DIR" },
     Key { name: "cache_bytes", variable: "TROPOS_CACHE_BYTES" },
     Key { name: "cache_disk_bytes", variable: "TROPOS_CACHE_DISK_BYTES" },
+    Key { name: "degraded_seconds", variable: "TROPOS_DEGRADED_SECONDS" },
     Key { name: "database_url", variable: "DATABASE_URL" },
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
@@ -97,6 +91,10 @@ pub struct Config {
     pub cache_bytes: u64,
     /// Bound of the disk store, in bytes. 1 GiB.
     pub cache_disk_bytes: u64,
+    /// The store that instances share, in place of the disk.
+    pub redis_url: Option<String>,
+    /// For how long entries are used, and marked, while that store is out of reach. A minute: what its restart takes.
+    pub degraded: Duration,
     /// The database.
     pub database_url: String,
     /// The filter of the log.
@@ -116,6 +114,8 @@ impl Default for Config {
             cache_dir: PathBuf::from(".tropos/cache"),
             cache_bytes: 256 << 20,
             cache_disk_bytes: 1 << 30,
+            redis_url: None,
+            degraded: Duration::from_secs(60),
             database_url: "sqlite://.tropos/app.db".to_owned(),
             log: "info".to_owned(),
             production: false,
@@ -221,12 +221,13 @@ impl Config {
             "cache_dir" => self.cache_dir = PathBuf::from(value),
             "cache_bytes" => self.cache_bytes = size()?,
             "cache_disk_bytes" => self.cache_disk_bytes = size()?,
-            "database_url" => self.database_url = value,
-            "log" => self.log = value,
-            _ => {
-                let problem = "this version of Tropos has no shared store: unset it, and run one instance";
-                return Err(ConfigError::Unsupported { place, problem });
+            "redis_url" => self.redis_url = Some(value).filter(|url| !url.is_empty()),
+            "degraded_seconds" => {
+                let seconds = value.parse().map_err(|_| wrong("a number of seconds, such as `60`"))?;
+                self.degraded = Duration::from_secs(seconds);
             }
+            "database_url" => self.database_url = value,
+            _ => self.log = value,
         }
         Ok(())
     }
@@ -272,7 +273,7 @@ mod tests {
             ("addr = \"x\"", &[], "tropos.toml: addr: `x` is not an address with a port"),
             ("", &[("TROPOS_CACHE_BYTES", "lots")], "TROPOS_CACHE_BYTES: `lots` is not a size"),
             ("", &[("TROPOS_ORIGIN", "shop.example")], "is not a scheme and host"),
-            ("", &[("REDIS_URL", "redis://127.0.0.1")], "no shared store"),
+            ("", &[("TROPOS_DEGRADED_SECONDS", "soon")], "is not a number of seconds"),
         ];
         for (file, environment, message) in cases {
             let error = read(file, environment).unwrap_err().to_string();

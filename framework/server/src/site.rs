@@ -15,7 +15,9 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
 };
-use tropos_cache::{DiskConfig, Engine, EngineConfig, Purpose, Scope, Seed, StoredPage};
+use tropos_cache::{
+    DiskConfig, Engine, EngineConfig, Purpose, RedisStore, Scope, Seed, SharedConfig, StoredPage,
+};
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::Db;
 use tropos_live::{Hub, Limits, Pending};
@@ -80,6 +82,11 @@ impl Site {
         let engine_config = EngineConfig {
             build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
             memory_bytes: config.cache_bytes,
+            shared: dist
+                .as_ref()
+                .and(config.redis_url.as_deref())
+                .map(|url| shared(url, &config))
+                .transpose()?,
             // Without a build there is no build id, so entries of another program would be read as this one's.
             disk: dist
                 .as_ref()
@@ -237,6 +244,16 @@ impl Site {
             db.close().await;
         }
     }
+}
+
+/// The store that instances share.
+fn shared(url: &str, config: &Config) -> Result<SharedConfig, Error> {
+    let store = Arc::new(RedisStore::open(url)?);
+    Ok(SharedConfig {
+        degraded: config.degraded,
+        memo: Some(config.cache_dir.clone()),
+        ..SharedConfig::new(store)
+    })
 }
 
 /// The path of a page without parameters.

@@ -1,11 +1,15 @@
 //! Where entries are found and kept.
 
-use super::{Plan, Produced};
+use super::{Plan, Produced, turn};
+use crate::counts::Counts;
 use crate::{
-    Decision, Entry, Meta, Scope, Seed, TagRegistry, Value, decide, engine,
+    Decision, Entry, Meta, Miss, Scope, Seed, TagRegistry, Trust, Value, decide,
+    decide::Early,
+    engine,
     flight::{Flights, Landed},
-    store::{disk::Disk, memory::Memory},
+    store::{disk::Disk, guarded::Guarded, memory::Memory},
 };
+use bytes::Bytes;
 use std::{
     sync::{Arc, Weak},
     time::Duration,
@@ -20,30 +24,71 @@ pub(crate) struct Inner<V> {
     pub(crate) memory: Memory<V>,
     /// Entries that say that there is no such thing: never on disk, and few.
     pub(crate) negative: Memory<V>,
-    pub(crate) disk: Option<Arc<Disk>>,
+    pub(crate) backing: Option<Backing>,
     pub(crate) seed: Option<Arc<dyn Seed<V>>>,
     pub(crate) flights: Arc<Flights<V>>,
     pub(crate) render_timeout: Duration,
+    pub(crate) early: Early,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// What lies beneath memory.
+#[derive(Clone)]
+pub(crate) enum Backing {
+    /// A folder, so that a restart finds entries.
+    Disk(Arc<Disk>),
+    /// A store that instances share.
+    Shared {
+        /// The store.
+        store: Arc<Guarded>,
+        /// Names the build: another's entries are never read.
+        build: Arc<str>,
+    },
 }
 
 impl<V: Value> Inner<V> {
     /// The entry in memory.
     pub(super) fn at_hand(&self, key: &Key) -> Option<(Arc<Entry<V>>, Decision)> {
         let entry = self.memory.get(key).or_else(|| self.negative.get(key))?;
-        let decision = entry.decide(&self.tags, self.clock.now());
+        let decision = self.judge(&entry);
         Some((entry, decision))
     }
 
-    /// The entry in memory, on disk or of the build, in this order.
+    /// What to do with an entry now: nothing can be known of it where the shared store was out of reach for too long.
+    pub(super) fn judge(&self, entry: &Entry<V>) -> Decision {
+        let now = self.clock.now();
+        match self.tags.trust(now) {
+            Trust::Full | Trust::Degraded => entry.decide(&self.tags, now),
+            Trust::Lost => Decision::Miss { why: Miss::Unconfirmed },
+        }
+    }
+
+    /// Whether a fresh entry is to be made anew in the background already, so that entries which were made together do
+    /// not end together.
+    pub(super) fn is_due_early(&self, key: &Key, entry: &Entry<V>) -> bool {
+        decide::is_due_early(&entry.meta, key, self.clock.now(), entry.backoff(), self.early)
+    }
+
+    /// The wall clock by which ages are told across processes.
+    pub(super) fn wall(&self) -> UnixMillis {
+        self.tags.shared_wall(self.clock.now()).unwrap_or_else(|| self.clock.wall())
+    }
+
+    /// The best entry there is: in memory, of the build while that is fresh, beneath memory, else of the build.
     pub(super) async fn find(&self, key: &Key) -> Option<(Arc<Entry<V>>, Decision)> {
         if let Some(found) = self.at_hand(key) {
             return Some(found);
         }
-        let entry = match self.read_disk(key).await {
-            Some(entry) => entry,
-            None => self.seed.as_ref()?.load(key).await?,
+        let built = match &self.seed {
+            Some(seed) => seed.load(key).await,
+            None => None,
         };
-        let (decision, entry) = (entry.decide(&self.tags, self.clock.now()), Arc::new(entry));
+        let is_fresh = |entry: &Entry<V>| matches!(self.judge(entry), Decision::Hit { .. });
+        let entry = match built {
+            Some(built) if is_fresh(&built) => built,
+            built => self.read_backing(key).await.or(built)?,
+        };
+        let (decision, entry) = (self.judge(&entry), Arc::new(entry));
         if matches!(decision, Decision::Miss { .. }) {
             return Some((entry, decision));
         }
@@ -81,6 +126,7 @@ impl<V: Value> Inner<V> {
                 revalidate: decide::effective_revalidate(declared, start.tick, reads.stale_at),
                 expire: plan.ages.expire(),
                 negative: produced.negative,
+                cost: self.clock.now().since(start.tick),
             },
             produced.value,
         ));
@@ -103,7 +149,7 @@ impl<V: Value> Inner<V> {
     pub(super) fn note_failure(&self, key: &Key, failure: &Failure) {
         let now = self.clock.now();
         match self.at_hand(key) {
-            Some((entry, Decision::Stale { .. })) => {
+            Some((entry, Decision::Stale { .. } | Decision::Hit { .. })) => {
                 let next_try = entry.record_failure(now).next_try.since(now);
                 tracing::warn!(%key, %failure, ?next_try, "a render failed; the last good entry is served meanwhile");
             }
@@ -118,37 +164,59 @@ impl<V: Value> Inner<V> {
         };
         to.insert(key, entry.clone());
         from.remove(key);
-        match &self.disk {
-            Some(disk) if entry.meta.negative => disk.remove(key),
-            Some(disk) => disk.write(key, entry),
-            None => {}
+        match &self.backing {
+            Some(Backing::Disk(disk)) if entry.meta.negative => disk.remove(key),
+            Some(Backing::Disk(disk)) => disk.write(key, entry),
+            Some(Backing::Shared { .. }) | None => {}
         }
     }
 
     fn forget(&self, key: &Key) {
         self.memory.remove(key);
         self.negative.remove(key);
-        if let Some(disk) = &self.disk {
+        if let Some(Backing::Disk(disk)) = &self.backing {
             disk.remove(key);
         }
     }
 
-    /// Takes an entry into memory that was found elsewhere. A render may have stored a newer one meanwhile: it stays.
-    fn take_up(&self, key: &Key, entry: Arc<Entry<V>>) {
-        self.memory.insert(key, entry);
-        if self.negative.get(key).is_some() {
-            self.memory.remove(key);
+    /// Brings the shared store in step with what became of a render. Who waits for the render does not wait for this.
+    pub(super) async fn share(&self, key: &Key, landed: &Landed<V>) {
+        let Some(Backing::Shared { store, build }) = &self.backing else { return };
+        let name = turn::name(build, key);
+        let entry = landed.entry.clone();
+        let done = match (landed.stored, entry.meta.negative) {
+            (true, false) => store.write(&name, entry.encode(key)).await,
+            // Outdated already: what is there may be newer.
+            (false, _) if !decide::may_store(entry.validity(&self.tags)) => return,
+            _ => store.remove(&name).await,
+        };
+        if let Err(error) = done {
+            tracing::debug!(%key, %error, "an entry was not shared");
         }
     }
 
-    async fn read_disk(&self, key: &Key) -> Option<Entry<V>> {
-        let disk = self.disk.as_ref()?;
-        let bytes = disk.read(key).await?;
-        match Entry::decode(&bytes, self.clock.now(), self.clock.wall()) {
+    /// Takes an entry into memory that was found elsewhere. A render may have stored a newer one meanwhile: it stays.
+    pub(super) fn take_up(&self, key: &Key, entry: Arc<Entry<V>>) -> Arc<Entry<V>> {
+        let entry = self.memory.insert(key, entry);
+        if self.negative.get(key).is_some() {
+            self.memory.remove(key);
+        }
+        entry
+    }
+
+    /// The entry beneath memory.
+    pub(super) async fn read_backing(&self, key: &Key) -> Option<Entry<V>> {
+        let bytes = match self.backing.as_ref()? {
+            Backing::Disk(disk) => Bytes::from(disk.read(key).await?),
+            Backing::Shared { store, build } => store.read(&turn::name(build, key)).await.ok()??,
+        };
+        match Entry::decode(&bytes, self.clock.now(), self.wall()) {
             Some((stored, entry)) if stored == *key => Some(entry),
             _ => {
-                tracing::warn!(%key, "an entry on disk was torn or foreign, and is made anew");
-                disk.remove(key);
+                tracing::warn!(%key, "a stored entry was torn or foreign, and is made anew");
+                if let Some(Backing::Disk(disk)) = &self.backing {
+                    disk.remove(key);
+                }
                 None
             }
         }

@@ -3,9 +3,17 @@
 use super::{
     Plan, Produced,
     inner::{Inner, Start},
+    turn::Turn,
 };
-use crate::{Engine, Scope, Value, flight::Permit};
-use std::{future::Future, sync::Arc, time::Duration};
+use crate::{
+    Engine, Scope, Value,
+    flight::{Landed, Permit},
+};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
 use tropos_core::Failure;
@@ -24,17 +32,34 @@ pub(super) fn launch<V, F, Fut>(
     Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
 {
     let flight = async move {
-        let start = Start { tick: cache.clock.now(), wall: cache.clock.wall() };
+        let key = plan.key.clone();
+        let unlike = cache.at_hand(&key).map(|(entry, _)| entry);
+        let held = match cache.turn(&key, unlike.as_ref()).await {
+            Turn::Made(entry) => {
+                return permit.land(Ok(Landed { entry, stored: true, all_tags: true }));
+            }
+            Turn::Mine(held) => held,
+        };
+        let start = Start { tick: cache.clock.now(), wall: cache.wall() };
         // Takes its place in the tag sequence here: before the first read.
-        let scope = Scope::of_flight(&engine, plan.key.clone(), parent);
+        let scope = Scope::of_flight(&engine, key.clone(), parent);
+        cache.counts.renders.fetch_add(1, Ordering::Relaxed);
         let landing = match watched(&scope, cache.render_timeout, produce).await {
             Ok(produced) => Ok(cache.keep(plan, &scope, start, produced)),
             Err(failure) => {
-                cache.note_failure(&plan.key, &failure);
+                cache.counts.failures.fetch_add(1, Ordering::Relaxed);
+                cache.note_failure(&key, &failure);
                 Err(failure)
             }
         };
+        let landed = landing.as_ref().ok().cloned();
         permit.land(landing);
+        if let Some(landed) = landed {
+            cache.share(&key, &landed).await;
+        }
+        if let Some(held) = held {
+            held.let_go().await;
+        }
     };
     tokio::spawn(flight.in_current_span());
 }

@@ -1,6 +1,6 @@
 //! The one binary format of an entry, on disk and in a build.
 //!
-//! `TROE`, version, length and bytes of: key, tags joined by blanks; stamp, wall clock of the start, ages, flags; length
+//! `TROE`, version, length and bytes of: key, tags joined by blanks; stamp, wall clock of the start, ages, flags, cost; length
 //! and bytes of the value; xxh3 of all that. Numbers are little-endian. What is torn or foreign reads as nothing.
 
 use super::{Entry, Meta, Value};
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 4] = b"TROE";
 
 /// Raised with every change of the format; another version reads as nothing, and the entry is made anew.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// An age of "never".
 const NEVER: u64 = u64::MAX;
@@ -33,6 +33,7 @@ impl<V: Value> Entry<V> {
             age(self.meta.revalidate),
             age(self.meta.expire),
             u64::from(self.meta.negative),
+            age(Some(self.meta.cost)),
         ];
         numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         let mut value = Vec::with_capacity(self.value.weight());
@@ -61,13 +62,14 @@ impl<V: Value> Entry<V> {
         let revalidate = span(take_number(&mut rest)?);
         let expire = span(take_number(&mut rest)?);
         let negative = take_number(&mut rest)? != 0;
+        let cost = span(take_number(&mut rest)?).unwrap_or_default();
         let value = V::decode(take_bytes(&mut rest)?)?;
         let age = match wall.checked_sub(started_wall) {
             Some(age) => Duration::from_millis(age),
             None => revalidate.unwrap_or_default(),
         };
         let started = now.minus(age);
-        let meta = Meta { tags, stamp, started, started_wall, revalidate, expire, negative };
+        let meta = Meta { tags, stamp, started, started_wall, revalidate, expire, negative, cost };
         rest.is_empty().then(|| (key, Self::new(meta, value)))
     }
 }

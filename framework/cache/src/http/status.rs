@@ -91,7 +91,7 @@ impl CacheStatus {
             Reason::Miss { why, stored, collapsed } => {
                 let why = match why {
                     Miss::Absent => Forward::UriMiss,
-                    Miss::Expired | Miss::Invalidated | Miss::Stale => Forward::Stale,
+                    Miss::Expired | Miss::Invalidated | Miss::Stale | Miss::Unconfirmed => Forward::Stale,
                 };
                 let outcome = match (collapsed, stored) {
                     (true, _) => Outcome::Collapsed,

@@ -306,6 +306,7 @@ mod tests {
             revalidate: None,
             expire: None,
             negative: false,
+            cost: std::time::Duration::ZERO,
         };
         let entry = Arc::new(Entry::new(meta, Data("v".into())));
         for _ in 0..10_000 {

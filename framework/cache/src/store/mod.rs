@@ -1,7 +1,10 @@
-//! Where entries are kept: memory and disk, both bounded in bytes.
+//! Where entries are kept: memory, over disk or over a store that instances share.
 
 pub mod disk;
+pub(crate) mod guarded;
 pub mod memory;
+pub mod redis;
+pub mod shared;
 
 use crate::Entry;
 use futures::future::BoxFuture;

@@ -108,7 +108,8 @@ impl Journal {
 /// The journal's name within the folder.
 const FILE: &str = "tags.journal";
 
-fn new_incarnation() -> u64 {
+/// Drawn, so that no other sequence has it; never 0.
+pub(super) fn new_incarnation() -> u64 {
     rand::random_range(1..=u64::MAX)
 }
 

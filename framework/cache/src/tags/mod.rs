@@ -6,8 +6,11 @@
 //! scanned: an invalidation costs the number of its tags.
 
 mod journal;
+pub(crate) mod memo;
 mod numbers;
 mod registry;
+mod shared;
 
 pub use numbers::{Stamp, Strength, TagNumbers, Validity};
 pub use registry::TagRegistry;
+pub use shared::Trust;

@@ -1,10 +1,17 @@
 //! The handle on the sequence that everybody shares.
 
 use super::{
-    Stamp, Strength, TagNumbers, Validity,
-    journal::{self, Journal},
+    Stamp, Strength, TagNumbers, Trust, Validity,
+    journal::{self, Journal, new_incarnation},
+    shared::{NumbersCopy, SharedSequence},
 };
-use crate::Error;
+use crate::{
+    Error,
+    store::{
+        guarded::Guarded,
+        shared::{Changes, Known},
+    },
+};
 use std::{
     fs::{self, File, TryLockError},
     io,
@@ -16,7 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{oneshot, watch};
-use tropos_core::Tag;
+use tropos_core::{Clock, Tag, Tick, UnixMillis};
 
 /// So long the previous process may take to end: as long as a restart that waits for running answers.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
@@ -30,15 +37,26 @@ pub struct TagRegistry(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    incarnation: u64,
-    /// A copy of the sequence in `numbers`, written after it: what a hit compares.
-    sequence: AtomicU64,
     numbers: RwLock<TagNumbers>,
+    /// One more with each change of `numbers`, written after it and before it is let go: what a hit compares. Not the
+    /// sequence, which another incarnation may share.
+    generation: AtomicU64,
     changes: watch::Sender<u64>,
-    durable: Option<Durable>,
+    backing: Backing,
 }
 
 /// What an invalidation must pass before it takes effect.
+#[derive(Debug)]
+enum Backing {
+    /// Nothing: it ends with the process.
+    Process,
+    /// A folder of this process alone.
+    Folder(Durable),
+    /// A store that instances share.
+    Shared(SharedSequence),
+}
+
+/// The journal, and who waits for it.
 #[derive(Debug)]
 struct Durable {
     /// `None` after a shutdown.
@@ -57,7 +75,7 @@ struct Waiting {
 impl TagRegistry {
     /// A sequence of its own that ends with the process.
     pub fn in_memory() -> Self {
-        Self::over(TagNumbers::new(rand::random_range(1..=u64::MAX)), None)
+        Self::over(TagNumbers::new(new_incarnation()), Backing::Process)
     }
 
     /// The sequence that the folder remembers. The folder is this process's until [`close`](Self::close).
@@ -70,35 +88,81 @@ impl TagRegistry {
         let opened = tokio::task::spawn_blocking(move || Journal::open(&dir, lock)).await;
         let (journal, numbers) = opened.unwrap_or(Err(Error::Closed))?;
         let durable = Durable { journal: Mutex::new(Some(journal)), waiting: Mutex::default() };
-        Ok(Self::over(numbers, Some(durable)))
+        Ok(Self::over(numbers, Backing::Folder(durable)))
     }
 
-    fn over(numbers: TagNumbers, durable: Option<Durable>) -> Self {
-        let Stamp { incarnation, sequence } = numbers.current();
+    /// The sequence of a store that instances share. Where that cannot be reached yet, nothing is trusted until it
+    /// can. `remembered` is what an earlier process on this machine knew of it.
+    pub(crate) async fn shared(
+        store: Arc<Guarded>,
+        clock: Arc<dyn Clock>,
+        degraded: Duration,
+        remembered: Known,
+    ) -> Self {
+        let sequence = SharedSequence::new(store, clock, degraded, remembered);
+        // A sequence that no other shares, until the store says which: nothing made before it answers is kept.
+        let registry = Self::over(TagNumbers::new(new_incarnation()), Backing::Shared(sequence));
+        registry.confirm().await;
+        let keeper = Arc::downgrade(&registry.0);
+        tokio::spawn(async move {
+            while let Some(shared) = keeper.upgrade() {
+                let Backing::Shared(sequence) = &shared.backing else { return };
+                sequence.keep_once(&*shared).await;
+            }
+        });
+        registry
+    }
+
+    fn over(numbers: TagNumbers, backing: Backing) -> Self {
         Self(Arc::new(Shared {
-            incarnation,
-            sequence: AtomicU64::new(sequence),
             numbers: RwLock::new(numbers),
-            changes: watch::Sender::new(sequence),
-            durable,
+            generation: AtomicU64::new(1),
+            changes: watch::Sender::new(1),
+            backing,
         }))
     }
 
     /// Where the sequence stands. A render takes it before its first read.
     pub fn current(&self) -> Stamp {
-        Stamp { incarnation: self.0.incarnation, sequence: self.0.sequence.load(Ordering::Acquire) }
+        self.0.numbers.read().unwrap_or_else(PoisonError::into_inner).current()
+    }
+
+    /// How far what is known here may be trusted; always fully where no store is shared.
+    pub fn trust(&self, now: Tick) -> Trust {
+        match &self.0.backing {
+            Backing::Process | Backing::Folder(_) => Trust::Full,
+            Backing::Shared(sequence) => sequence.trust(now),
+        }
+    }
+
+    /// The same, after a try to catch up with the shared store where that is due. Waits half a second at most.
+    pub async fn confirm(&self) -> Trust {
+        match &self.0.backing {
+            Backing::Process | Backing::Folder(_) => Trust::Full,
+            Backing::Shared(sequence) => sequence.confirm(&*self.0).await,
+        }
+    }
+
+    /// The wall clock of the shared store, where there is one and it has answered.
+    pub(crate) fn shared_wall(&self, now: Tick) -> Option<UnixMillis> {
+        match &self.0.backing {
+            Backing::Process | Backing::Folder(_) => None,
+            Backing::Shared(sequence) => sequence.wall(now),
+        }
     }
 
     /// Invalidates all that carries one of `tags`, and returns the number it took. When this has returned, no entry
-    /// made of older data passes for valid, nor after a restart. Who drops it midway does not know whether it took
-    /// place.
+    /// made of older data passes for valid, on any instance, nor after a restart. Who drops it midway does not know
+    /// whether it took place.
     ///
     /// # Errors
     /// [`Error::Io`] where the journal could not be written, [`Error::Closed`] after a shutdown; nothing has changed
-    /// then.
+    /// then. [`Error::Shared`] where the shared store did not confirm it: it may have taken effect.
     pub async fn invalidate(&self, tags: &[Tag], strength: Strength) -> Result<u64, Error> {
-        let Some(durable) = &self.0.durable else {
-            return Ok(self.0.apply_next(tags, strength));
+        let durable = match &self.0.backing {
+            Backing::Process => return Ok(self.0.apply_next(tags, strength)),
+            Backing::Shared(sequence) => return Ok(sequence.invalidate(&*self.0, tags, strength).await?),
+            Backing::Folder(durable) => durable,
         };
         let (reply, replied) = oneshot::channel();
         lock(&durable.waiting).push(Waiting { tags: tags.to_vec(), strength, reply });
@@ -113,31 +177,70 @@ impl TagRegistry {
         self.validity_at(tags, stamp).0
     }
 
-    /// The same, and the sequence at which it holds.
+    /// The same, and the generation at which it holds.
     pub(crate) fn validity_at(&self, tags: &[Tag], stamp: Stamp) -> (Validity, u64) {
         let numbers = self.0.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        (numbers.validity(tags, stamp), numbers.current().sequence)
+        (numbers.validity(tags, stamp), self.generation())
     }
 
-    /// Wakes at every invalidation; holds the number of the latest.
+    /// Another number after each change of what is invalidated.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// Wakes at every invalidation.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
     }
 
-    /// Leaves the folder to the next process. Invalidations fail from now on.
+    /// What is known of the shared store's sequence, for a process that comes after this one.
+    pub(crate) async fn known(&self) -> Option<Known> {
+        match &self.0.backing {
+            Backing::Process | Backing::Folder(_) => None,
+            Backing::Shared(sequence) => Some(sequence.known().await),
+        }
+    }
+
+    /// Leaves the folder to the next process, or gives back the lease on what is shared. Invalidations fail from now
+    /// on where the folder was this process's.
     pub async fn close(&self) {
+        if let Backing::Shared(sequence) = &self.0.backing {
+            return sequence.leave().await;
+        }
         let shared = self.0.clone();
-        let closed = tokio::task::spawn_blocking(move || {
-            shared.durable.as_ref().map(|durable| lock(&durable.journal).take())
+        let closed = tokio::task::spawn_blocking(move || match &shared.backing {
+            Backing::Folder(durable) => lock(&durable.journal).take(),
+            Backing::Process | Backing::Shared(_) => None,
         });
         drop(closed.await);
+    }
+}
+
+impl NumbersCopy for Shared {
+    fn take_over(&self, changes: &Changes) {
+        self.change(|numbers| {
+            match numbers.current().sequence == changes.reached && changes.marks.is_empty() {
+                true => false,
+                false => {
+                    numbers.take_over(changes);
+                    true
+                }
+            }
+        });
+    }
+
+    fn replace(&self, another: TagNumbers) {
+        self.change(|numbers| {
+            *numbers = another;
+            true
+        });
     }
 }
 
 impl Shared {
     /// Writes all invalidations that wait to the journal, and only then on the tags.
     fn invalidate_waiting(&self) {
-        let Some(durable) = &self.durable else { return };
+        let Backing::Folder(durable) = &self.backing else { return };
         let mut journal = lock(&durable.journal);
         let waiting = std::mem::take(&mut *lock(&durable.waiting));
         if waiting.is_empty() {
@@ -163,13 +266,24 @@ impl Shared {
     }
 
     fn apply_next(&self, tags: &[Tag], strength: Strength) -> u64 {
-        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        let number = numbers.invalidate(tags, strength);
-        self.sequence.store(number, Ordering::Release);
-        drop(numbers);
-        // Two at once may come here in either order: the later number stays.
-        self.changes.send_modify(|latest| *latest = number.max(*latest));
+        let mut number = 0;
+        self.change(|numbers| {
+            number = numbers.invalidate(tags, strength);
+            true
+        });
         number
+    }
+
+    /// Changes the numbers; `change` says whether it did.
+    fn change(&self, change: impl FnOnce(&mut TagNumbers) -> bool) {
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        if !change(&mut numbers) {
+            return;
+        }
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        drop(numbers);
+        // Two at once may come here in either order: the later one stays.
+        self.changes.send_modify(|latest| *latest = generation.max(*latest));
     }
 }
 

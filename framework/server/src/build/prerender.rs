@@ -195,7 +195,16 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure
         _ => (None, None),
     };
     // Made before any invalidation that a server will see.
-    let meta = Meta { tags, stamp: Stamp::BUILD, started, started_wall, revalidate, expire, negative: false };
+    let meta = Meta {
+        tags,
+        stamp: Stamp::BUILD,
+        started,
+        started_wall,
+        revalidate,
+        expire,
+        negative: false,
+        cost: Duration::ZERO,
+    };
     let html = produced.value.body(Coding::Identity).bytes.clone();
     let named = meta.tags.iter().filter(|tag| !tag.is_internal());
     let made = Made {

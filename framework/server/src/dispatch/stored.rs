@@ -71,13 +71,13 @@ impl Site {
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, query, path).await;
+        let status = CacheStatus::of(served.reason, Mode::Isr);
+        let status = if served.degraded { status.degraded() } else { status };
         match served.result {
-            Ok(entry) => self.reply_with(&entry, CacheStatus::of(served.reason, Mode::Isr), request),
+            Ok(entry) => self.reply_with(&entry, status, request),
             Err(failure) => {
                 let mut response = self.failed(page, path.as_str(), &failure);
-                response
-                    .headers_mut()
-                    .insert(CACHE_STATUS, CacheStatus::of(served.reason, Mode::Isr).as_header());
+                response.headers_mut().insert(CACHE_STATUS, status.as_header());
                 response
             }
         }

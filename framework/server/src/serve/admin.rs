@@ -1,5 +1,6 @@
 //! The admin listener: for operators and orchestrators, never for the public.
 
+use super::metrics;
 use crate::{App, Error, Site, page::Route};
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
@@ -57,6 +58,7 @@ pub(super) fn router(site: &Arc<Site>, ready: Ready) -> Router {
         // Alive as long as this answers; a restart mends nothing that a database's absence breaks.
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics::exposition).with_state(site.engine.clone()))
         .route("/routes", get(async move || (json, routes)))
         .with_state(ready)
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod listener;
 mod logs;
+mod metrics;
 
 use crate::{App, Config, Dist, Error, Site, build};
 use std::{process::ExitCode, sync::Arc};
