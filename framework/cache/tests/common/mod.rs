@@ -1,7 +1,7 @@
 //! A data source that a test owns, and short ways to ask the cache.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     path::Path,
@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-use tropos_cache::{Data, DiskConfig, Engine, EngineConfig, Produced, Request, Served};
-use tropos_core::{Ages, Failure, Key, ManualClock, Revalidate, Tags};
+use tropos_cache::{
+    Data, DiskConfig, Engine, EngineConfig, Produced, RedisStore, Request, Served, SharedConfig,
+};
+use tropos_core::{Ages, Clock, Failure, Key, ManualClock, Revalidate, SystemClock, Tags};
 
 /// What pages and functions read. Counts its readers, fails on demand, and can be held.
 #[derive(Clone)]
@@ -129,6 +131,29 @@ pub(crate) async fn on_disk(dir: &Path, build: &str, clock: &ManualClock) -> Eng
     let disk = Some(DiskConfig { dir: dir.to_owned(), bytes: 1 << 30 });
     let config = EngineConfig { build_id: build.to_owned(), disk, ..EngineConfig::default() };
     Engine::open(config, Arc::new(clock.clone()), None).await.unwrap()
+}
+
+/// An instance of `build` that shares the store at `url`.
+pub(crate) async fn sharing(url: &str, build: &str, clock: Arc<dyn Clock>) -> Engine {
+    let shared = SharedConfig::new(Arc::new(RedisStore::open(url).unwrap()));
+    let config = EngineConfig { build_id: build.to_owned(), shared: Some(shared), ..EngineConfig::default() };
+    Engine::open(config, clock, None).await.unwrap()
+}
+
+/// The same, by the machine's own clock.
+pub(crate) async fn instance(url: &str) -> Engine {
+    sharing(url, "build", Arc::new(SystemClock::new())).await
+}
+
+/// Waits for what another process or task does, at most 10 s.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1_000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited for in vain: {what}");
 }
 
 /// Lets every task that can go on do so.
