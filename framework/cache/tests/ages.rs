@@ -237,3 +237,55 @@ async fn a_page_lives_no_longer_than_the_shortest_lived_read_in_it() {
     assert_eq!(get().await.result.unwrap().meta.revalidate, Some(seconds(5)));
     assert_eq!(source.reads(), 2);
 }
+
+#[tokio::test]
+async fn entries_that_were_made_together_are_made_anew_apart_and_nobody_gets_a_stale_one() {
+    let (engine, clock) = in_memory();
+    let source = Source::new("v");
+    let pages: Vec<Page> =
+        (0..200).map(|n| Page::new(&format!("/{n}"), ages(100, 1_000), &[], &source)).collect();
+    for page in &pages {
+        page.get(&engine).await;
+    }
+    let mut renewed = Vec::new();
+    for _ in 1..100 {
+        clock.advance(seconds(1));
+        let before = source.reads();
+        for page in &pages {
+            assert!(matches!(page.get(&engine).await.reason, Reason::Hit { .. }));
+        }
+        settle().await;
+        renewed.push(source.reads() - before);
+    }
+    assert!(renewed[..89].iter().all(|renewals| *renewals == 0), "not before the last tenth: {renewed:?}");
+    assert!((150..=200).contains(&renewed.iter().sum::<usize>()), "most, and none twice: {renewed:?}");
+    assert!(renewed.iter().all(|renewals| *renewals <= 60), "not together: {renewed:?}");
+}
+
+#[test]
+fn an_early_refresh_by_chance_is_the_likelier_the_longer_renders_take_and_the_nearer_the_end() {
+    use tropos_cache::{Backoff, Early, Meta, Stamp, decide::is_due_early};
+    let early = Early { jitter: 0.0, beta: Some(1.0) };
+    let share = |cost: u64, age: u64| {
+        let meta = Meta {
+            tags: Tags::new(),
+            stamp: Stamp::BUILD,
+            started: tropos_core::Tick(0),
+            started_wall: 0,
+            revalidate: Some(seconds(60)),
+            expire: None,
+            negative: false,
+            cost: seconds(cost),
+        };
+        let now = tropos_core::Tick(0).plus(seconds(age));
+        let due = |_: &u32| is_due_early(&meta, &Key::fetch("k"), now, Backoff::NONE, early);
+        (0..20_000).filter(due).count() as f64 / 20_000.0
+    };
+    // The chance is exp(-(time left) / cost).
+    for (cost, age, expected) in
+        [(1, 59, 0.368), (10, 59, 0.905), (10, 50, 0.368), (10, 10, 0.0067), (0, 59, 0.0)]
+    {
+        let share = share(cost, age);
+        assert!((share - expected).abs() < 0.02, "{cost} s, {age} s: {share}");
+    }
+}

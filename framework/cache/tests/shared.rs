@@ -8,7 +8,7 @@ use common::{Page, Source, ages, in_memory, instance, sharing, text, until};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Engine, Miss, Reason, Strength};
 use tropos_core::{Ages, SystemClock, Tag};
-use tropos_parts::{ClusterOptions, Redis, RedisCluster, RedisOptions, Sentinels};
+use tropos_parts::{ClusterOptions, FaultProxy, Redis, RedisCluster, RedisOptions, Sentinels};
 
 async fn three(url: &str) -> [Engine; 3] {
     [instance(url).await, instance(url).await, instance(url).await]
@@ -34,6 +34,15 @@ async fn every_write_is_seen_by_all(engines: &[Engine], rounds: usize) {
 async fn g1_an_invalidation_is_seen_by_every_instance_when_it_has_returned() {
     let redis = Redis::start().await.unwrap();
     every_write_is_seen_by_all(&three(&redis.url()).await, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_an_invalidation_waits_for_an_instance_that_hears_of_it_late() {
+    let redis = Redis::start().await.unwrap();
+    let proxy = FaultProxy::start(redis.address()).await.unwrap();
+    let engines = [instance(&redis.url()).await, instance(&redis.url_through(&proxy)).await];
+    proxy.delay(Duration::from_millis(60));
+    every_write_is_seen_by_all(&engines, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
