@@ -159,7 +159,7 @@ impl<V: Value> Cache<V> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
     {
-        let arrived = self.0.tags.current().sequence;
+        let (generation, arrived) = (self.0.tags.generation(), self.0.tags.current().sequence);
         let (key, fresh) = (request.key, request.fresh);
         let (Some(engine), parent) = (self.0.engine.upgrade().map(Engine::from_inner), Scope::current())
         else {
@@ -216,7 +216,9 @@ impl<V: Value> Cache<V> {
                 Err(failure) => return self.fall_back(key, failure, why, collapsed),
                 Ok(Landed { entry, stored, all_tags }) => {
                     let validity = if all_tags { entry.validity(&self.0.tags) } else { Validity::Hard };
-                    if decide::may_join(validity, entry.meta.stamp.sequence, arrived, fresh) {
+                    // What another instance made was found valid after this reader came, whatever became of it since.
+                    let was_valid = all_tags && entry.last_valid() >= generation;
+                    if was_valid || decide::may_join(validity, entry.meta.stamp.sequence, arrived, fresh) {
                         return Served::found(entry, Reason::Miss { why, stored, collapsed });
                     }
                 }

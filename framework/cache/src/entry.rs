@@ -105,6 +105,11 @@ impl<V> Entry<V> {
         validity
     }
 
+    /// The generation of the registry at which the tags were last found valid.
+    pub(crate) fn last_valid(&self) -> u64 {
+        self.valid_at.load(Ordering::Relaxed)
+    }
+
     /// When what reads this entry becomes stale with it; `None`: never by age. An entry that is served although it is
     /// stale, since its source fails, holds until the next try: what read it gains nothing by a render before.
     pub fn stale_at(&self) -> Option<Tick> {

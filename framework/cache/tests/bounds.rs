@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Page, Source, in_memory, on_disk, produced, seconds, text};
+use common::{Page, Source, in_memory, noise, on_disk, produced, seconds, text};
 use std::{fs, sync::Arc};
 use tropos_cache::{
     Data, DiskConfig, Engine, EngineConfig, Entry, Meta, Reason, Request, Scope, Stamp, Strength, TagNumbers,
@@ -94,7 +94,7 @@ async fn endless_not_found_answers_leave_the_pages_where_they_are() {
 #[tokio::test]
 async fn the_disk_keeps_within_its_bytes_and_drives_out_what_was_not_used_for_longest() {
     let dir = tempfile::tempdir().unwrap();
-    let source = Source::new(&"x".repeat(5_000));
+    let source = Source::new(&noise(10_000)); // two blocks a value, packed
     let pages: Vec<Page> =
         (0..40).map(|n| Page { key: key(n), ..Page::new("/", Ages::NEVER, &[], &source) }).collect();
     let open = || async {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Page, Source, instance, seconds, sharing, text, until};
+use common::{Page, Source, instance, noise, seconds, sharing, text, until};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Engine, Error, Reason, Stats, Strength};
 use tropos_core::{Ages, ManualClock};
@@ -209,7 +209,7 @@ async fn a_store_that_was_emptied_while_nothing_ran_is_found_out_by_the_next_sta
 async fn a_full_store_takes_no_entries_and_every_invalidation() {
     let redis = RedisOptions::new().maxmemory("2mb", "noeviction").start().await.unwrap();
     let engines = [instance(&redis.url()).await, instance(&redis.url()).await];
-    let source = Source::new(&"x".repeat(100_000));
+    let source = Source::new(&noise(200_000));
     for n in 0..60 {
         page(&format!("p{n}"), &source).get(&engines[0]).await;
     }

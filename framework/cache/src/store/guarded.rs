@@ -77,9 +77,10 @@ impl Guarded {
         &self,
         incarnation: u64,
         sequence: u64,
+        lease: Duration,
         grace: Duration,
     ) -> Result<usize, SharedError> {
-        self.ask(SEQUENCE_TIMEOUT, self.store.unacknowledged(incarnation, sequence, grace)).await
+        self.ask(SEQUENCE_TIMEOUT, self.store.unacknowledged(incarnation, sequence, lease, grace)).await
     }
 
     pub(crate) async fn leave(&self) {

@@ -93,11 +93,18 @@ pub trait SharedStore: fmt::Debug + Send + Sync + 'static {
     fn invalidate<'a>(&'a self, tags: &'a [Tag], strength: Strength) -> Asked<'a, (u64, u64)>;
 
     /// How many other instances may still hold a lease and have not acknowledged `sequence`. A lease counts for
-    /// `grace` longer than it runs, since its last renewal may be lost in a fail-over.
+    /// `grace` longer than it runs, since its last renewal may be lost in a fail-over; and for the time of a `lease`
+    /// after the sequence began one more counts, since leases may have been lost with what was before.
     ///
     /// # Errors
     /// [`SharedError::BeganAnew`] where `incarnation` is not the store's any more.
-    fn unacknowledged(&self, incarnation: u64, sequence: u64, grace: Duration) -> Asked<'_, usize>;
+    fn unacknowledged(
+        &self,
+        incarnation: u64,
+        sequence: u64,
+        lease: Duration,
+        grace: Duration,
+    ) -> Asked<'_, usize>;
 
     /// Gives the lease back, so that nobody waits for this instance.
     fn leave(&self) -> Asked<'_, ()>;

@@ -151,7 +151,7 @@ impl SharedSequence {
         let mut pause = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
         loop {
-            let others = self.store.unacknowledged(incarnation, sequence, GRACE).await?;
+            let others = self.store.unacknowledged(incarnation, sequence, LEASE, GRACE).await?;
             if others == 0 {
                 return Ok(sequence);
             }
@@ -203,11 +203,8 @@ impl SharedSequence {
         sequence: u64,
     ) -> Result<(), SharedError> {
         let mut reached = self.reached.lock().await;
-        let known = reached.known;
-        if known.incarnation != incarnation || known.sequence < sequence || !reached.whole {
-            self.renew_all(&mut reached, copy).await?;
-        }
-        match reached.known.incarnation == incarnation {
+        self.renew_all(&mut reached, copy).await?;
+        match reached.known.incarnation == incarnation && reached.known.sequence >= sequence {
             true => Ok(()),
             false => Err(SharedError::BeganAnew),
         }

@@ -145,6 +145,11 @@ pub(crate) async fn instance(url: &str) -> Engine {
     sharing(url, "build", Arc::new(SystemClock::new())).await
 }
 
+/// A text of so many letters, at least, that packs to half of them and no less.
+pub(crate) fn noise(length: usize) -> String {
+    (0..length.div_ceil(64)).map(|n| blake3::hash(&n.to_le_bytes()).to_hex().to_string()).collect()
+}
+
 /// Waits for what another process or task does, at most 10 s.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1_000 {

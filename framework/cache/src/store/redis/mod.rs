@@ -6,7 +6,7 @@
 //! | `{P:tags}:marks` | each invalidated tag, behind `h` or `s` for hard or soft, by the number of its latest invalidation |
 //! | `{P:tags}:tokens` | what was drawn for each of the last 10,000 numbers |
 //! | `{P:tags}:leases` | until when each instance may trust its copy |
-//! | `{P:tags}:seen` | up to which number each instance has acknowledged |
+//! | `{P:tags}:seen` | the token up to which each instance has acknowledged |
 //! | `{P:tags}:replaced` | incarnations that are no more |
 //! | `P:entry:BUILD:HASH` | an entry, a day after its last use at most |
 //! | `P:turn:BUILD:HASH` | who renders it |
@@ -136,15 +136,16 @@ impl SharedStore for RedisStore {
         .boxed()
     }
 
-    fn unacknowledged(&self, incarnation: u64, sequence: u64, grace: Duration) -> Asked<'_, usize> {
+    fn unacknowledged(
+        &self,
+        incarnation: u64,
+        sequence: u64,
+        lease: Duration,
+        grace: Duration,
+    ) -> Asked<'_, usize> {
         let mut command =
-            self.script(include_str!("scripts/unacknowledged.lua"), &["state", "leases", "seen"]);
-        command
-            .arg(hex(incarnation))
-            .arg(sequence)
-            .arg(&self.instance)
-            .arg(millis(grace))
-            .arg(millis(grace) * 2);
+            self.script(include_str!("scripts/unacknowledged.lua"), &["state", "tokens", "leases", "seen"]);
+        command.arg(hex(incarnation)).arg(sequence).arg(&self.instance).arg(millis(grace)).arg(millis(lease));
         async move {
             let waiting: i64 = self.link.ask(&command).await?;
             usize::try_from(waiting).map_err(|_| SharedError::BeganAnew)

@@ -45,7 +45,8 @@ end
 local token = redis.call('ZRANGEBYSCORE', tokens, reached, reached, 'LIMIT', 0, 1)[1] or ''
 
 redis.call('ZADD', leases, now + tonumber(ARGV[6]), ARGV[5])
-redis.call('HSET', acknowledged, ARGV[5], (ARGV[2] == incarnation) and known or -1)
+-- By its token, so that it says nothing about another invalidation that comes to take the same number.
+redis.call('HSET', acknowledged, ARGV[5], (ARGV[2] == incarnation) and ARGV[4] or '')
 -- Who has not been heard of for a minute is gone.
 local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', now - 60000, 'LIMIT', 0, 100)
 if #gone > 0 then
