@@ -143,11 +143,12 @@ pub fn is_due_early(meta: &Meta, key: &Key, now: Tick, backoff: Backoff, early: 
         return false;
     }
     let age = now.since(meta.started);
+    let jitter = early.jitter.clamp(0.0, 1.0);
+    let is_last_part = revalidate >= SHORTEST_JITTERED && age >= revalidate.mul_f64(1.0 - jitter);
     let jittered = || {
         // The same for each reader of the entry, another for the next entry under its key.
         let place = xxh3_64_with_seed(key.as_str().as_bytes(), meta.started_wall) as f64 / u64::MAX as f64;
-        let spread = early.jitter.clamp(0.0, 1.0) * place;
-        revalidate >= SHORTEST_JITTERED && age >= revalidate.mul_f64(1.0 - spread)
+        age >= revalidate.mul_f64(1.0 - jitter * place)
     };
     let by_chance = |beta: f64| {
         // -ln of a number between 0 and 1 is positive.
@@ -155,7 +156,7 @@ pub fn is_due_early(meta: &Meta, key: &Key, now: Tick, backoff: Backoff, early: 
             meta.cost.as_secs_f64() * beta.max(0.0) * -rand::random::<f64>().max(f64::MIN_POSITIVE).ln();
         age.as_secs_f64() + ahead >= revalidate.as_secs_f64()
     };
-    early.jitter > 0.0 && jittered() || early.beta.is_some_and(by_chance)
+    is_last_part && jitter > 0.0 && jittered() || early.beta.is_some_and(by_chance)
 }
 
 /// The age after which a new entry is stale: what was declared, or less where something that it read is stale sooner.
