@@ -50,7 +50,8 @@ pub fn evaluate(headers: &HeaderMap, validators: Validators<'_>) -> Precondition
     Precondition::Send
 }
 
-/// How entity tags are compared (RFC 9110 §8.8.3.2). Tropos's own are always strong.
+/// How entity tags are compared (RFC 9110 §8.8.3.2). Those of Tropos's pages are always strong; those of other origins
+/// may be weak.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Comparison {
     /// Neither may be weak.
@@ -60,7 +61,7 @@ pub(super) enum Comparison {
 }
 
 /// Whether the list names the tag; `*` names any that exists.
-fn any_matches<'a>(
+pub(super) fn any_matches<'a>(
     lines: impl IntoIterator<Item = &'a HeaderValue>,
     etag: &HeaderValue,
     by: Comparison,
@@ -93,7 +94,11 @@ struct EntityTag<'a> {
 
 impl EntityTag<'_> {
     fn names(&self, etag: &HeaderValue, by: Comparison) -> bool {
-        (by == Comparison::Weak || !self.weak) && self.opaque == etag.as_bytes()
+        let (weak, opaque) = match etag.as_bytes().strip_prefix(b"W/") {
+            Some(opaque) => (true, opaque),
+            None => (false, etag.as_bytes()),
+        };
+        (by == Comparison::Weak || !(self.weak || weak)) && self.opaque == opaque
     }
 }
 

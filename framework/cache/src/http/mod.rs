@@ -8,6 +8,7 @@
 //! | [`conditional`] | 304 and 412 | RFC 9110 §13 |
 //! | [`range`] | 206 and 416 | RFC 9110 §14 |
 //! | [`respond`](mod@respond) | the whole answer, from the other five | |
+//! | [`policy`] | what a shared cache may do with anybody's answer | RFC 9111 |
 //!
 //! Values that do not change from one answer to the next are made once, when the page is stored; an answer clones
 //! them, which costs a reference count each.
@@ -16,6 +17,7 @@ pub mod coding;
 pub mod conditional;
 pub mod lifetime;
 mod page_kind;
+pub mod policy;
 pub mod range;
 pub mod respond;
 pub mod status;
