@@ -19,6 +19,7 @@
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
+//! | [`layer`] | a shared HTTP cache as a Tower layer, for any Axum application |
 
 pub mod cache;
 mod counts;
@@ -29,6 +30,7 @@ pub mod error;
 mod flight;
 pub mod function;
 pub mod http;
+pub mod layer;
 pub mod page;
 pub mod revalidate;
 pub mod scope;
