@@ -34,6 +34,8 @@
 //! - Cookies are no part of the key. An answer that depends on one must say so: `private`, `no-store` or `Vary: Cookie`.
 //! - The key is host, path and query as the layer sees them. Within [`Router::nest`] a path lacks its prefix: put the
 //!   layer around the outermost router.
+//! - Neither is any other header field, but for what `Vary` names. An origin that answers differently by `X-Forwarded-Host`
+//!   or the like must not be reachable with such a field of a client's making.
 //! - Parts (206) are passed on and not stored. A part of what is stored whole is answered from the store.
 //!
 //! [`Router::nest`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.nest
@@ -51,8 +53,6 @@ mod service;
 mod shared;
 mod status;
 mod store;
-#[cfg(test)]
-mod tests;
 
 pub use body::{Body, BoxError};
 pub use config::LayerConfig;
