@@ -94,6 +94,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         machine::for_tests(steps)?;
         machine::install_wasm_opt(steps)?;
         machine::node_modules(steps, &browser(steps))?;
+        machine::node_modules(steps, &steps.root.join("e2e/cache-suite"))?;
     }
     let mut runner = Runner { steps, only: &options.only, phases: Vec::new() };
     let has_nextest = crate::steps::ask(steps.cargo().args(["nextest", "--version"])).is_some();
@@ -118,6 +119,8 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     }
     runner.count("unit and integration", &mut tests);
     runner.count("doc tests", steps.cargo().args(["test", "--workspace", "--doc", "--no-fail-fast"]));
+    // What caches are compared by: an origin and a client of its own, and the proxy between them.
+    runner.count("cache suite", steps.cargo().args(["run", "--package", "tropos-cache-suite"]));
     // The data source of the cases is the fixture's while it is built.
     let mut fixture = steps.cargo();
     fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);

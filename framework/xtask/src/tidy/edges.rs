@@ -57,6 +57,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-parts", &[]),
     // Sees what any client sees.
     ("tropos-cases", &["tropos-parts"]),
+    // The cache layer in a proxy that is no Tropos application.
+    ("tropos-cache-suite", &["tropos-cache"]),
 ];
 
 /// The crate that all may use.
@@ -68,9 +70,13 @@ const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "stor
 /// begin so.
 const KNOWN_BY: &[(&str, &[&str])] = &[
     // The kit serves an upstream of its own.
-    ("axum*", &["tropos-server", "tropos-testing"]),
-    ("hyper*", &["tropos-server", "tropos-testing"]),
-    ("tower*", &["tropos-server", "tropos-testing"]),
+    ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite"]),
+    ("hyper*", &["tropos-server", "tropos-testing", "tropos-cache-suite"]),
+    ("tower", &["tropos-server", "tropos-testing"]),
+    ("tower-http", &["tropos-server", "tropos-testing"]),
+    // The two traits, by which the HTTP cache is a layer of any application, and nothing of Tower besides.
+    ("tower-layer", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
+    ("tower-service", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
     ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
@@ -227,6 +233,13 @@ mod tests {
             ("tropos-live", "leptos_meta", false, false),
             ("storefront", "sqlx", false, true),
             ("tropos-cache", "serde", false, true),
+            ("tropos-cache", "tower-layer", false, true),
+            ("tropos-cache", "tower-service", false, true),
+            ("tropos-cache", "tower", false, false),
+            ("tropos-cache", "tower-http", false, false),
+            ("tropos-fetch", "tower-service", false, false),
+            ("tropos-cache-suite", "tropos-cache", false, true),
+            ("tropos-cache-suite", "tropos-server", false, false),
         ] {
             let problems = judge(&all(), &[edge(from, to, for_tests)]);
             assert_eq!(problems.is_empty(), fine, "{from} → {to}: {problems:?}");
