@@ -143,6 +143,7 @@ impl<B: Send + 'static> Call<B> {
         let deadline = tokio::time::Instant::now() + self.shared.config.most_wait;
         let mut permit = None;
         let mut waited_for = None;
+        let mut was_stored = false;
         for turn in 0.. {
             let (why, known) = match self.shared.store.find(&self.key, &self.asked) {
                 Found::Nothing => (Why::UriMiss, None),
@@ -179,7 +180,9 @@ impl<B: Send + 'static> Call<B> {
             if self.wishes.control.directives.only_if_cached {
                 return Next::Respond(answers::not_cached(why));
             }
-            if permit.is_some() || turn >= MOST_TURNS || !self.may_share(why, known.as_deref()) {
+            // What was stored meanwhile is for this request, and must be validated again: the next one would be too.
+            let in_vain = was_stored && known.is_some();
+            if permit.is_some() || in_vain || turn >= MOST_TURNS || !self.may_share(why, known.as_deref()) {
                 return Next::Forward { why, known, permit };
             }
             match self.shared.flights.board(&self.key) {
@@ -188,7 +191,7 @@ impl<B: Send + 'static> Call<B> {
                 Boarding::Join(waiter) => {
                     waited_for.get_or_insert(why);
                     match tokio::time::timeout_at(deadline, waiter.wait()).await {
-                        Ok(End::Stored | End::Open) => {}
+                        Ok(end @ (End::Stored | End::Open)) => was_stored = end == End::Stored,
                         Ok(End::NotShared) | Err(_) => return Next::Forward { why, known, permit },
                     }
                 }
@@ -334,6 +337,7 @@ impl Trip {
         let response = answers::from_store(&fresh, &self.method, &self.asked, now, status);
         match done.keep {
             Ok(()) => {
+                let permit = self.shared_by(&fresh.stored, permit);
                 self.shared.put(&self.key, &self.asked, Arc::new(fresh), self.removals);
                 if let Some(permit) = permit {
                     permit.end(End::Stored);
@@ -363,7 +367,7 @@ impl Trip {
         let status = |kept| Status::Forwarded { why: self.why, fwd_status: None, kept };
         match stored {
             Ok(stored) => {
-                self.shared.marks.note_shared(&self.key);
+                let permit = self.shared_by(&stored, permit);
                 let marked = status(Became::Stored);
                 let (most, most_background) = (config.most_body, config.most_background);
                 let Self { shared, key, asked: request, removals, .. } = self;
@@ -373,9 +377,14 @@ impl Trip {
             }
             Err(why) => {
                 let marked = status(Became::Not(why));
-                // What is stored is outdated by a whole answer; a part, or a failure, says nothing of it.
-                let outdated = replaces && why != NotStored::Status && !parts.status.is_server_error();
-                self.not_kept(why, outdated, permit);
+                // What is stored is outdated by a whole answer; a part says nothing of it.
+                let outdated = replaces && why != NotStored::Status;
+                if !parts.status.is_server_error() {
+                    self.not_kept(why, outdated, permit);
+                } else if let Some(permit) = permit {
+                    // A failure passes, and says nothing of the answers to come.
+                    permit.end(End::NotShared);
+                }
                 answers::marked(Response::from_parts(parts, Body::through(body)), marked)
             }
         }
@@ -403,6 +412,21 @@ impl Trip {
             }
         }
         passed_on(response, self.why, became)
+    }
+
+    /// The permit, to be held until the answer is stored; or none, where those who wait would have to validate it.
+    fn shared_by(&self, stored: &Stored, permit: Option<Permit>) -> Option<Permit> {
+        let anybody = Wishes::of(&HeaderMap::new(), &self.shared.config.rules);
+        let now = self.exchange.received;
+        if !matches!(reuse::decide(stored, &anybody, now), Reuse::Validate(_)) {
+            self.shared.marks.note_shared(&self.key);
+            return permit;
+        }
+        self.shared.marks.note_not_shared(&self.key, now);
+        if let Some(permit) = permit {
+            permit.end(End::NotShared);
+        }
+        None
     }
 
     /// Nobody else is served by this answer.

@@ -54,7 +54,7 @@ pub(super) struct Landing {
 }
 
 impl Landing {
-    /// The answer turned out to be of no use to others.
+    /// The answer turned out to be larger than what is stored.
     pub(super) fn refuse(self) {
         self.shared.marks.note_not_shared(&self.key, self.shared.config.clock.now());
         if let Some(permit) = self.permit {

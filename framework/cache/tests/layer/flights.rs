@@ -80,6 +80,50 @@ async fn an_answer_that_cannot_be_shared_sends_all_to_the_origin_and_nobody_wait
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_must_be_validated_each_time_is_not_waited_for_again() {
+    let cases: [&'static [(&str, &str)]; 2] = [
+        &[("cache-control", "no-cache"), ("etag", "\"a\"")],
+        &[("cache-control", "max-age=0"), ("etag", "\"a\"")],
+    ];
+    for fields in cases {
+        let (setup, gate) = gated(fields);
+        let requests = at_once(&setup, 5).await;
+        assert_eq!(setup.asked(), 1, "{fields:?}");
+        gate.add_permits(1);
+        settle().await;
+        assert_eq!(setup.asked(), 5, "{fields:?}");
+        gate.add_permits(4);
+        statuses(requests).await;
+        let again = at_once(&setup, 5).await;
+        assert_eq!(setup.asked(), 10, "{fields:?}");
+        gate.add_permits(5);
+        statuses(again).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_does_not_end_the_sharing_of_what_comes_after_it() {
+    let number = AtomicUsize::new(0);
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let setup = Setup::new(move |_| {
+        let status = if number.fetch_add(1, Ordering::SeqCst) == 0 { 503 } else { 200 };
+        let gate = opened.clone();
+        async move {
+            gate.acquire().await.map_err(|_| Unreachable)?.forget();
+            reply(status, &[("cache-control", "max-age=60"), ("vary", "*")], "x").await
+        }
+        .boxed()
+    });
+    gate.add_permits(1);
+    assert_eq!(setup.get("/").await.status, 503);
+    let requests = at_once(&setup, 3).await;
+    assert_eq!(setup.asked(), 2, "one asks, two wait");
+    gate.add_permits(3);
+    statuses(requests).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_who_leaves_before_the_answer_hands_the_flight_on() {
     let (setup, gate) = gated(&[("cache-control", "max-age=60")]);
     let mut requests = at_once(&setup, 4).await;
