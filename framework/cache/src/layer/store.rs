@@ -113,6 +113,7 @@ fn meta() -> Meta {
         started_wall: 0,
         revalidate: None,
         expire: None,
+        cost: std::time::Duration::ZERO,
         negative: false,
     }
 }
