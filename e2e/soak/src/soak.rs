@@ -52,28 +52,28 @@ pub struct Plan {
 pub struct Outcome {
     /// One a gauge.
     pub series: Vec<Series>,
-    /// One a store: what was made for it, and its bound, in the same unit.
+    /// One a store.
     pub pressure: Vec<Pressure>,
 }
 
-/// How hard a bound was pressed.
+/// How hard a bound was pressed: what was made for a store is compared with the most that it ever held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pressure {
-    /// Whose bound.
+    /// The name of the series that says what is held.
     pub name: &'static str,
-    /// What was made for it in all.
+    /// What was made for the store while it lasted, on the average.
     pub made: u64,
-    /// What it may hold.
-    pub bound: u64,
+    /// The most that it held at the end of a life.
+    pub held: u64,
 }
 
 impl Outcome {
     /// What is wrong, a line each: a gauge that grows or passes its bound, and a bound that was never pressed, so that
     /// keeping it shows nothing.
     pub fn problems(&self) -> Vec<String> {
-        let idle = |pressure: &&Pressure| pressure.made < 3 * pressure.bound;
-        let idle = self.pressure.iter().filter(idle).map(|Pressure { name, made, bound }| {
-            format!("{name}: {made} made do not press a bound of {bound}: use more lives or requests")
+        let idle = self.pressure.iter().filter(|pressure| pressure.made < 3 * pressure.held.max(1));
+        let idle = idle.map(|Pressure { name, made, held }| {
+            format!("{name}: {made} made where {held} are held press no bound: use more lives or requests")
         });
         self.series.iter().filter_map(Series::problem).chain(idle).collect()
     }
@@ -134,8 +134,8 @@ impl fmt::Display for Plan {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.series.iter().try_for_each(|series| writeln!(f, "{series}"))?;
-        self.pressure.iter().try_for_each(|Pressure { name, made, bound }| {
-            writeln!(f, "     {name}: {made} made for a bound of {bound}")
+        self.pressure.iter().try_for_each(|Pressure { name, made, held }| {
+            writeln!(f, "     {name}: {made} made, {held} held at most")
         })
     }
 }

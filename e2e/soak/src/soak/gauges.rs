@@ -11,6 +11,11 @@ use crate::{
 };
 use std::{fs, io, path::Path};
 
+const PAGES: &str = "bytes of pages";
+const DATA: &str = "bytes of data";
+const NOT_FOUND: &str = "bytes of not found";
+const FILES: &str = "files on disk";
+
 /// As the engine keeps it: so many answers of "there is no such page" at most, however short they are.
 const MOST_NEGATIVES: u64 = 10_000;
 
@@ -43,12 +48,12 @@ impl Gauges {
     pub(super) fn new(plan: &Plan) -> Self {
         let for_data = plan.memory_bytes / 4;
         let gauges = [
-            ("bytes of pages", Some(plan.memory_bytes - for_data), 0),
-            ("bytes of data", Some(for_data), 0),
-            ("bytes of not found", Some(plan.negative_bytes), 0),
+            (PAGES, Some(plan.memory_bytes - for_data), 0),
+            (DATA, Some(for_data), 0),
+            (NOT_FOUND, Some(plan.negative_bytes), 0),
             ("entries of not found", Some(MOST_NEGATIVES), 0),
             ("bytes on disk", Some(plan.disk_bytes), 0),
-            ("files on disk", Some(plan.disk_bytes / BLOCK), 0),
+            (FILES, Some(plan.disk_bytes / BLOCK), 0),
             ("bytes of the journal", None, JOURNAL_LUMP),
             ("bytes of the process", None, RESIDENT_LUMP),
         ];
@@ -87,13 +92,17 @@ impl Gauges {
         // A disk is emptied by each build.
         let builds = plan.lives.div_ceil(plan.lives_a_build.max(1)).max(1);
         let pressure = [
-            ("pages", in_a_life(pages.made_bytes()), plan.memory_bytes / 4 * 3),
-            ("data", in_a_life(data.made_bytes()), plan.memory_bytes / 4),
-            ("not found", in_a_life(negatives.made_bytes()), plan.negative_bytes),
-            ("disk", (pages.made() + data.made()) / builds, plan.disk_bytes / BLOCK),
+            (PAGES, in_a_life(pages.made_bytes())),
+            (DATA, in_a_life(data.made_bytes())),
+            (NOT_FOUND, in_a_life(negatives.made_bytes())),
+            (FILES, (pages.made() + data.made()) / builds),
         ];
-        let pressure = pressure.into_iter().map(|(name, made, bound)| Pressure { name, made, bound });
-        Outcome { series, pressure: pressure.collect() }
+        let held = |name| {
+            let series = series.iter().find(|series| series.name == name);
+            series.and_then(|series| series.measures.iter().copied().max()).unwrap_or(0)
+        };
+        let pressure = pressure.map(|(name, made)| Pressure { name, made, held: held(name) });
+        Outcome { series, pressure: pressure.to_vec() }
     }
 }
 
