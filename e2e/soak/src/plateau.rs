@@ -65,9 +65,12 @@ impl fmt::Display for Series {
 mod tests {
     use super::*;
 
+    /// A name, the measures, the bound, the slack, and whether it holds.
+    type Case = (&'static str, Vec<u64>, Option<u64>, u64, bool);
+
     #[test]
     fn a_series_holds_if_it_keeps_its_bound_and_its_last_third_is_no_higher_than_the_middle_one() {
-        let cases: &[(&str, Vec<u64>, Option<u64>, u64, bool)] = &[
+        let cases: &[Case] = &[
             ("flat", vec![5; 9], None, 0, true),
             ("fills, then stays", vec![10, 50, 90, 100, 100, 99, 100, 98, 100], Some(100), 0, true),
             ("steady growth", (1..=9).map(|n| n * 10).collect(), None, 0, false),

@@ -59,6 +59,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-cases", &["tropos-parts"]),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
+    // Runs the engine alone, by a clock that it turns.
+    ("tropos-soak", &["tropos-cache"]),
 ];
 
 /// The crate that all may use.
