@@ -65,6 +65,6 @@ async fn soak(plan: &soak::Plan, dir: Option<PathBuf>) -> Result<Vec<String>, Er
     let of_its_own =
         tempfile::tempdir().map_err(|source| Error::Measure { path: std::env::temp_dir(), source })?;
     let outcome = soak::run(plan, dir.as_deref().unwrap_or(of_its_own.path())).await?;
-    print!("{outcome}");
+    print!("{outcome:#}");
     Ok(outcome.problems())
 }

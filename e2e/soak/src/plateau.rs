@@ -52,12 +52,17 @@ impl Series {
     }
 }
 
+/// `{:#}` shows the measures too.
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (middle, last) = self.thirds();
         let bound = self.limits.bound.map_or("none".to_owned(), |bound| bound.to_string());
         let mark = if self.problem().is_none() { "ok  " } else { "FAIL" };
-        write!(f, "{mark} {:<22} middle {middle:>10}  last {last:>10}  bound {bound:>10}", self.name)
+        write!(f, "{mark} {:<22} middle {middle:>10}  last {last:>10}  bound {bound:>10}", self.name)?;
+        if f.alternate() {
+            write!(f, "\n     {:?}", self.measures)?;
+        }
+        Ok(())
     }
 }
 

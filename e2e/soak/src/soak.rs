@@ -34,7 +34,7 @@ pub struct Plan {
     #[arg(long, default_value_t = 2_000_000)]
     pub names: u64,
     /// Bound of the memory store in bytes
-    #[arg(long, default_value_t = 16 << 20)]
+    #[arg(long, default_value_t = 8 << 20)]
     pub memory_bytes: u64,
     /// Bound of the store of "there is no such page" in bytes
     #[arg(long, default_value_t = 1 << 20)]
@@ -107,7 +107,7 @@ pub async fn run(plan: &Plan, dir: &Path) -> Result<Outcome, Error> {
         // What is rendered in the background ends before the process does, and what waits for the disk is written.
         settle().await;
         engine.shutdown().await;
-        gauges.measure(dir)?;
+        gauges.measure(dir, &engine.stats())?;
         wall = clock.wall();
     }
     Ok(gauges.into_outcome())
@@ -131,9 +131,13 @@ impl fmt::Display for Plan {
     }
 }
 
+/// `{:#}` shows the measures too.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.series.iter().try_for_each(|series| writeln!(f, "{series}"))?;
+        self.series.iter().try_for_each(|series| match f.alternate() {
+            true => writeln!(f, "{series:#}"),
+            false => writeln!(f, "{series}"),
+        })?;
         self.pressure.iter().try_for_each(|Pressure { name, made, held }| {
             writeln!(f, "     {name}: {made} made, {held} held at most")
         })

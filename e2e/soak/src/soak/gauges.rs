@@ -10,6 +10,7 @@ use crate::{
     plateau::{Limits, Series},
 };
 use std::{fs, io, path::Path};
+use tropos_cache::Stats;
 
 const PAGES: &str = "bytes of pages";
 const DATA: &str = "bytes of data";
@@ -27,6 +28,13 @@ const JOURNAL_LUMP: u64 = 1 << 20;
 
 /// What an allocator keeps for later, and what a measure of a running process is off by.
 const RESIDENT_LUMP: u64 = 8 << 20;
+
+/// The engine remembers so many names at most, and then forgets the older half at once: where a life ends between the
+/// two is chance.
+const MOST_NAMES: u64 = 1_000_000;
+
+/// A remembered name occupies about so many bytes: its text, its place in the table, its numbers.
+const NAME_BYTES: u64 = 160;
 
 /// The values of each kind that anybody holds. Those that were read back from disk are copies, and not among them: the
 /// process as a whole shows them.
@@ -47,7 +55,10 @@ pub(super) struct Gauges {
 impl Gauges {
     pub(super) fn new(plan: &Plan) -> Self {
         let for_data = plan.memory_bytes / 4;
+        let names_lump = plan.names.min(MOST_NAMES) / 2 * NAME_BYTES;
         let gauges = [
+            ("pages by its own count", Some(plan.memory_bytes - for_data), 0),
+            ("data by its own count", Some(for_data), 0),
             (PAGES, Some(plan.memory_bytes - for_data), 0),
             (DATA, Some(for_data), 0),
             (NOT_FOUND, Some(plan.negative_bytes), 0),
@@ -55,7 +66,7 @@ impl Gauges {
             ("bytes on disk", Some(plan.disk_bytes), 0),
             (FILES, Some(plan.disk_bytes / BLOCK), 0),
             ("bytes of the journal", None, JOURNAL_LUMP),
-            ("bytes of the process", None, RESIDENT_LUMP),
+            ("bytes of the process", None, RESIDENT_LUMP + names_lump),
         ];
         let series =
             |(name, bound, slack)| Series { name, measures: Vec::new(), limits: Limits { bound, slack } };
@@ -67,11 +78,13 @@ impl Gauges {
     }
 
     /// Measures everything once, while the engine still holds what it holds.
-    pub(super) fn measure(&mut self, dir: &Path) -> Result<(), Error> {
+    pub(super) fn measure(&mut self, dir: &Path, stats: &Stats) -> Result<(), Error> {
         let Kinds { pages, negatives, data } = &self.kinds;
         let (files, bytes) = beneath(&dir.join("entries"))?;
         let journal = dir.join("tags.journal");
         let measures = [
+            stats.page_bytes as u64,
+            stats.data_bytes as u64,
             pages.bytes(),
             data.bytes(),
             negatives.bytes(),
