@@ -1,10 +1,15 @@
 //! One call over the network: bounded in time, bytes and redirects.
 
-use crate::{Error, Fetched};
+use crate::{
+    Error, Fetched,
+    client::{self, Client},
+    guard::Refused,
+};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::{Response, Url};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// A request and its limits.
 #[derive(Debug, Clone)]
@@ -16,7 +21,12 @@ pub(crate) struct Call {
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
     pub(crate) redirects: usize,
+    /// Whether its origin may be reached wherever it lies.
+    pub(crate) allow_private: bool,
 }
+
+/// As good as for ever: where a limit of time lies beyond what the clock can say.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Headers by which somebody is known; they go to the origin that they were written for, and to no other.
 const CREDENTIALS: [header::HeaderName; 3] =
@@ -49,9 +59,12 @@ impl Call {
     }
 
     /// Sends it, follows redirects, reads the whole answer.
-    pub(crate) async fn run(self, client: reqwest::Client) -> Result<Fetched, Error> {
-        let (url, after) = (self.shown_url(), self.timeout);
-        let answer = match tokio::time::timeout(after, self.follow(&client)).await {
+    pub(crate) async fn run(self, client: Client) -> Result<Fetched, Error> {
+        // The first call of all reads the machine's certificates here, which is not a part of its time.
+        client.for_url(&self.url, self.allow_private)?;
+        let (url, after, now) = (self.shown_url(), self.timeout, Instant::now());
+        let deadline = now.checked_add(after).unwrap_or_else(|| now + LONGEST);
+        let answer = match tokio::time::timeout_at(deadline, self.follow(&client, deadline)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::Timeout { url: url.clone(), after }),
         };
@@ -64,13 +77,26 @@ impl Call {
         answer
     }
 
-    async fn follow(mut self, client: &reqwest::Client) -> Result<Fetched, Error> {
-        let first = self.shown_url();
+    async fn follow(mut self, client: &Client, deadline: Instant) -> Result<Fetched, Error> {
+        let (first, written) = (self.shown_url(), self.url.origin());
         for followed in 0.. {
-            let response = self.send(client).await?;
+            // What was said of the URL as it was written holds for its origin, and for no other that it leads to.
+            let open = self.allow_private && self.url.origin() == written;
+            let sender = client.for_url(&self.url, open)?;
+            // Held until the answer is read; given back before a redirect is followed, so that nobody waits for a place
+            // while holding one.
+            let _place = client.hosts().enter(&self.url, deadline).await.map_err(|full| Error::Busy {
+                url: self.shown_url(),
+                limit: full.limit,
+                after: self.timeout,
+            })?;
+            let response = self.send(&sender).await?;
             let next = if self.redirects > 0 { self.target(&response)? } else { None };
             match next {
-                None => return self.read(response).await,
+                None => {
+                    let answer = self.read(response).await?;
+                    return Ok(if followed > 0 { answer.redirected() } else { answer });
+                }
                 Some(_) if followed == self.redirects => break,
                 Some(next) => self.turn_to(next, response.status()),
             }
@@ -151,6 +177,9 @@ impl Call {
     }
 
     fn broke(&self, error: reqwest::Error) -> Error {
+        if let Some(refused) = Refused::within(&error) {
+            return client::not_public(&self.url, refused);
+        }
         Error::Transport { url: self.shown_url(), source: Arc::new(error.without_url()) }
     }
 }

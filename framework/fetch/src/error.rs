@@ -1,7 +1,8 @@
 //! What can go wrong with a fetch.
 
+use crate::NotPublic;
 use http::StatusCode;
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tropos_core::{Failure, age::Span};
 
 /// A fetch that cannot be sent, or that got no good answer.
@@ -34,9 +35,55 @@ pub enum Error {
     Age(#[from] tropos_core::Error),
     /// `expire` without `revalidate`.
     #[error(
-        "`.expire(…)` says nothing about a fetch that is not stored: add `.revalidate(…)`, or leave it out"
+        "`.expire(…)` says nothing about a fetch that is not stored: add `.revalidate(…)` or `.honour_origin()`, or leave it out"
     )]
     ExpireAlone,
+    /// A status whose answers are not stored.
+    #[error("answers with status {status} cannot be stored: `.store_statuses(…)` takes 200 to 499")]
+    StoreStatus {
+        /// What was given.
+        status: u16,
+    },
+    /// Something that is neither a host nor a network.
+    #[error(
+        "`{item}` is not a host, an address or a network; write such as `api.internal`, `*.svc.cluster.local`, `10.1.2.3` or `10.0.0.0/8`, without scheme and port"
+    )]
+    Allow {
+        /// What was given.
+        item: String,
+    },
+    /// The host is not one of the public internet.
+    #[error(
+        "`{host}` is not fetched: {address} is {why}; where no visitor chose the URL, add `.allow_private()`, or name the host in `fetch_allow` (TROPOS_FETCH_ALLOW)"
+    )]
+    NotPublic {
+        /// Who was to be asked, or to whom a redirect led.
+        host: String,
+        /// Where it lies.
+        address: IpAddr,
+        /// What is known of that.
+        why: NotPublic,
+    },
+    /// So many calls to the host were under way that this one had no turn.
+    #[error(
+        "{url} was not asked: {limit} calls to its host were under way, and this one had no turn within {}; have its answers stored by `.revalidate(…)`, or set another limit by `fetch::Config::calls_per_host`", Span(*.after)
+    )]
+    Busy {
+        /// Who was to be asked.
+        url: String,
+        /// How many calls are made at a time.
+        limit: usize,
+        /// The limit of time.
+        after: Duration,
+    },
+    /// The source fails, and by its own headers the older answer may not be given instead.
+    #[error(
+        "{url} gives no answer, and its last one may not stand in: its `Cache-Control` forbids that, or it is too old"
+    )]
+    Unconfirmed {
+        /// Who was to be asked.
+        url: String,
+    },
     /// The body does not serialize.
     #[error("the request body does not serialize")]
     Serialize(#[source] Arc<serde_json::Error>),

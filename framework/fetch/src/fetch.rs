@@ -1,6 +1,10 @@
 //! A request while it is being described.
 
-use crate::{Error, Fetched, IntoRevalidate, call::Call, store};
+use crate::{
+    Error, Fetched, IntoRevalidate,
+    call::Call,
+    store::{self, Policy, Statuses},
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
@@ -36,6 +40,9 @@ pub struct Fetch {
     expire: Option<Revalidate>,
     tags: Vec<Tag>,
     store_private: bool,
+    store_statuses: Statuses,
+    by_origin: bool,
+    allow_private: bool,
     /// The first thing that was wrong.
     problem: Option<Error>,
 }
@@ -55,6 +62,9 @@ impl Fetch {
             expire: None,
             tags: Vec::new(),
             store_private: false,
+            store_statuses: Statuses::Usual,
+            by_origin: false,
+            allow_private: false,
             problem: None,
         }
     }
@@ -133,10 +143,53 @@ impl Fetch {
         self
     }
 
-    /// Does not store the answer. That is so anyway unless [`revalidate`](Self::revalidate) is asked for, which this
-    /// takes back.
+    /// Does not store the answer. That is so anyway unless [`revalidate`](Self::revalidate) or
+    /// [`honour_origin`](Self::honour_origin) is asked for, which this takes back.
     pub fn no_store(mut self) -> Self {
-        (self.revalidate, self.expire) = (None, None);
+        (self.revalidate, self.expire, self.by_origin) = (None, None, false);
+        self
+    }
+
+    /// Goes by what the origin's own headers say about the answer (RFC 9111): it is stored where they let a shared cache
+    /// store it, for as long as they say (`s-maxage`, `max-age`, `Expires`, less its `Age`), and no longer than a
+    /// declared [`revalidate`](Self::revalidate).
+    ///
+    /// An answer that says nothing of its age is not stored: no age is guessed. Neither is the answer to another method
+    /// than `GET` or `HEAD`, nor one that came by a redirect. A stale answer is taken at once within its
+    /// `stale-while-revalidate` alone, and stands in for a failing source unless it forbids that (`must-revalidate`,
+    /// `proxy-revalidate`, `no-cache`, or `s-maxage` without `stale-if-error`), for its `stale-if-error` where it has
+    /// one. Once stale it is asked for by `If-None-Match` or `If-Modified-Since`, so that an unchanged one is not sent
+    /// again; once invalidated, it is read as a whole.
+    ///
+    /// With [`store_private`](Self::store_private), the rules are those of a private cache.
+    pub fn honour_origin(mut self) -> Self {
+        self.by_origin = true;
+        self
+    }
+
+    /// Stores answers of these statuses, 200 to 499, and of no other. Default: 200 alone; with
+    /// [`honour_origin`](Self::honour_origin), all that RFC 9111 lets be stored.
+    ///
+    /// A 5xx says that the source fails, and is never stored.
+    pub fn store_statuses(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        let mut statuses: Vec<u16> = statuses.into_iter().collect();
+        if let Some(&status) = statuses.iter().find(|status| !(200..500).contains(*status)) {
+            self.note(Error::StoreStatus { status });
+        }
+        statuses.sort_unstable();
+        statuses.dedup();
+        self.store_statuses = Statuses::These(statuses.into());
+        self
+    }
+
+    /// Reaches the origin of this URL wherever it lies: on this machine, in a private network. Other addresses than
+    /// those of the public internet are refused when the connection is made, unless they are named in the configuration
+    /// (`fetch_allow`).
+    ///
+    /// For a URL that you wrote. One that a visitor chose, or a part of whose host they chose, could lead to your own
+    /// machines. A redirect to another origin is not covered by this.
+    pub fn allow_private(mut self) -> Self {
+        self.allow_private = true;
         self
     }
 
@@ -179,16 +232,7 @@ impl Fetch {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
-        let ages = match (self.revalidate, self.expire) {
-            (None, None) => None,
-            (None, Some(_)) => return Err(Error::ExpireAlone),
-            (Some(revalidate), None) => Some(Ages::new(revalidate, None)?),
-            (Some(revalidate), Some(Revalidate::After(expire))) => Some(Ages::new(revalidate, Some(expire))?),
-            (Some(Revalidate::After(age)), Some(Revalidate::Never)) => {
-                Some(Ages::from_millis(Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)), None))
-            }
-            (Some(Revalidate::Never), Some(Revalidate::Never)) => Some(Ages::NEVER),
-        };
+        let ages = ages(self.revalidate, self.expire, self.by_origin)?;
         let call = Call {
             method: self.method,
             url: self.url?,
@@ -197,12 +241,16 @@ impl Fetch {
             timeout: self.timeout,
             max_bytes: self.max_bytes,
             redirects: self.redirects,
+            allow_private: self.allow_private,
         };
-        store::read(
-            call,
-            store::Policy { ages, tags: Tags::from_iter(self.tags), private: self.store_private },
-        )
-        .await
+        let policy = Policy {
+            ages,
+            tags: Tags::from_iter(self.tags),
+            private: self.store_private,
+            statuses: self.store_statuses,
+            by_origin: self.by_origin,
+        };
+        store::read(call, policy).await
     }
 
     /// Sends it, and reads the answer as text.
@@ -224,6 +272,29 @@ impl Fetch {
     fn note(&mut self, problem: Error) {
         self.problem.get_or_insert(problem);
     }
+}
+
+/// The ages of the entry; `None` where there is to be none.
+fn ages(
+    revalidate: Option<Revalidate>,
+    expire: Option<Revalidate>,
+    by_origin: bool,
+) -> Result<Option<Ages>, Error> {
+    Ok(match (revalidate, expire) {
+        // With no age declared, the origin's alone counts.
+        (None, None | Some(Revalidate::Never)) if by_origin => Some(Ages::NEVER),
+        (None, Some(Revalidate::After(expire))) if by_origin => {
+            Some(Ages::new(Revalidate::Never, Some(expire))?)
+        }
+        (None, None) => None,
+        (None, Some(_)) => return Err(Error::ExpireAlone),
+        (Some(revalidate), None) => Some(Ages::new(revalidate, None)?),
+        (Some(revalidate), Some(Revalidate::After(expire))) => Some(Ages::new(revalidate, Some(expire))?),
+        (Some(Revalidate::After(age)), Some(Revalidate::Never)) => {
+            Some(Ages::from_millis(Some(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)), None))
+        }
+        (Some(Revalidate::Never), Some(Revalidate::Never)) => Some(Ages::NEVER),
+    })
 }
 
 fn read_url(text: &str) -> Result<Url, Error> {

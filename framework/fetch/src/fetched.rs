@@ -17,6 +17,8 @@ pub struct Fetched {
     /// Its body, decompressed.
     pub body: Bytes,
     url: String,
+    /// Whether it came by a redirect; not known of what was stored.
+    redirected: bool,
 }
 
 /// What concerns the connection alone (RFC 9110 §7.6.1).
@@ -32,7 +34,17 @@ const OF_CONNECTION: [HeaderName; 6] = [
 impl Fetched {
     pub(crate) fn new(url: String, status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Self {
         OF_CONNECTION.iter().for_each(|name| _ = headers.remove(name));
-        Self { status, headers, body, url }
+        Self { status, headers, body, url, redirected: false }
+    }
+
+    /// The answer, as one that came by a redirect.
+    pub(crate) fn redirected(self) -> Self {
+        Self { redirected: true, ..self }
+    }
+
+    /// Whether it came by a redirect.
+    pub(crate) fn is_redirected(&self) -> bool {
+        self.redirected
     }
 
     /// The answer, where its status is 2xx.
@@ -92,7 +104,7 @@ impl Fetched {
             let value = HeaderValue::from_maybe_shared(part(&mut stored)?).ok()?;
             headers.try_append(name, value).ok()?;
         }
-        Some(Self { status, headers, body: stored, url })
+        Some(Self { status, headers, body: stored, url, redirected: false })
     }
 }
 

@@ -26,25 +26,37 @@
 //! | `post` and other methods | no | two calls | yes |
 //! | any, with [`revalidate`](Fetch::revalidate) | yes | one call, also when it fails | yes, and its age |
 //!
-//! Only an answer with status 200 is stored. While the source fails (5xx, no answer), an older answer that is not past
+//! Only an answer with status 200 is stored, unless [`store_statuses`](Fetch::store_statuses) or, going by the origin's
+//! own headers, [`honour_origin`](Fetch::honour_origin) say otherwise. While the source fails (5xx, no answer), an older answer that is not past
 //! its [`expire`](Fetch::expire) is given instead. A request with `Authorization` or `Cookie`, and an answer with
 //! `Set-Cookie`, are not stored unless [`store_private`](Fetch::store_private) asks for it.
 //!
-//! Everything is bounded: time, bytes after decompression, redirects. Outside a render (in a test, a migration, a
-//! script) there is no cache to ask, and each fetch is a plain request. Proxies of the environment are not used.
+//! Everything is bounded: time, bytes after decompression, redirects, calls to one host at a time. Only hosts of the
+//! public internet are reached, unless [`allow_private`](Fetch::allow_private) or [`Config::allow`] name others: the
+//! address is checked when the connection is made, for each redirect anew.
+//!
+//! Outside a render (in a test, a migration, a script) there is no cache to ask, and each fetch is a plain request.
+//! Proxies of the environment are not used.
 
 mod call;
 mod client;
+mod conditional;
+mod config;
 mod digest;
 mod error;
 mod fetch;
 mod fetched;
+mod guard;
+mod hosts;
+mod origin;
 mod revalidate;
 mod store;
 
+pub use config::{Config, DEFAULT_CALLS_PER_HOST, install};
 pub use error::Error;
 pub use fetch::{DEFAULT_BYTES, DEFAULT_REDIRECTS, DEFAULT_TIMEOUT, Fetch};
 pub use fetched::Fetched;
+pub use guard::{Allow, NotPublic, Resolver, Resolving, is_public, why_not_public};
 pub use http::{Method, StatusCode};
 pub use revalidate::IntoRevalidate;
 

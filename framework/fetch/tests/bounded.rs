@@ -7,7 +7,7 @@ mod upstream;
 use axum::{body::Body, response::IntoResponse};
 use std::{io::Write, time::Duration};
 use tropos_fetch::{self as fetch, Error, Method, StatusCode};
-use upstream::{Upstream, endless, engine, render};
+use upstream::{Upstream, endless, engine, engine_with, render};
 
 /// `size` zeros, a thousandth of that when packed.
 fn bomb(size: usize) -> Vec<u8> {
@@ -81,10 +81,68 @@ async fn nobody_there_is_an_error_that_names_whom_but_no_secrets() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = fetch::get(format!("http://ann:secret1@{address}/a?key=secret2")).send().await.unwrap_err();
+    let secret = format!("http://ann:secret1@{address}/a?key=secret2");
+    let error = fetch::get(secret).allow_private().send().await.unwrap_err();
     let text = tropos_core::Failure::from(error).to_string();
     assert!(text.starts_with(&format!("no answer from http://{address}/a: ")), "{text}");
     assert!(!text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_slow_source_keeps_its_own_readers_waiting_and_no_others() {
+    let loopback = "127.0.0.0/8".parse().unwrap();
+    let (engine, _) = engine_with(fetch::Config::default().allow(loopback).calls_per_host(2));
+    let (slow, quick) = (Upstream::start().await, Upstream::start().await);
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let held = gate.clone();
+    slow.answers_later(move |_| {
+        let held = held.clone();
+        async move {
+            let _permit = held.acquire().await.unwrap();
+            "at last".into_response()
+        }
+    });
+    let read = |path: &str, timeout| {
+        let fetch = fetch::get(slow.url(path)).timeout(timeout);
+        render(&engine, fetch.send())
+    };
+    let long = Duration::from_secs(60);
+    let others = async {
+        slow.until_calls(2).await;
+        let third = read("/third", Duration::from_millis(50)).await;
+        assert!(matches!(third, Err(Error::Busy { limit: 2, .. })), "{third:?}");
+        let text = third.unwrap_err().to_string();
+        assert!(text.contains("2 calls to its host") && text.contains("within 50ms"), "{text}");
+        assert_eq!(slow.calls(), 2, "the third was never sent");
+        render(&engine, fetch::get(quick.url("/")).text()).await.unwrap();
+        gate.add_permits(1);
+    };
+    // The last is sent once one of the others has its answer.
+    let late = async {
+        slow.until_calls(2).await;
+        read("/late", long).await
+    };
+    let (first, second, late, ()) = tokio::join!(read("/first", long), read("/second", long), late, others);
+    for answer in [first, second, late] {
+        assert_eq!(answer.unwrap().text().unwrap(), "at last");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_follows_a_redirect_waits_for_no_place_that_it_holds_itself() {
+    let loopback = "127.0.0.0/8".parse().unwrap();
+    let (engine, _) = engine_with(fetch::Config::default().allow(loopback).calls_per_host(1));
+    let upstream = Upstream::start().await;
+    redirects(&upstream, 302);
+    let answer = render(&engine, fetch::get(upstream.url("/27")).text()).await;
+    assert_eq!(answer.unwrap(), "the end");
+}
+
+#[tokio::test]
+async fn a_time_beyond_what_the_clock_can_say_is_no_limit() {
+    let upstream = Upstream::start().await;
+    let answer = fetch::get(upstream.url("/")).timeout(Duration::MAX).text().await;
+    assert_eq!(answer.unwrap(), "call 1");
 }
 
 /// Redirects `/N` to `/N+1` up to `/30`, and `/loop` to itself.
@@ -226,6 +284,8 @@ async fn what_is_wrong_with_a_description_is_said_when_it_is_sent() {
         (fetch::get(fine).revalidate("5 minutes"), "`5 minutes` is not a duration"),
         (fetch::get(fine).revalidate(Duration::ZERO), "not a duration"),
         (fetch::get(fine).expire("5m"), ".revalidate("),
+        (fetch::get(fine).store_statuses([200, 503]), "status 503"),
+        (fetch::get(fine).store_statuses([0]), "status 0"),
         (fetch::get(fine).revalidate("5m").expire("1m"), "expire (1m) is shorter than revalidate (5m)"),
         (fetch::get(fine).revalidate("bad").timeout(Duration::ZERO), "`bad`"),
     ];

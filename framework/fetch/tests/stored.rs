@@ -78,6 +78,38 @@ async fn only_200_is_stored() {
     }
 }
 
+#[tokio::test]
+async fn other_statuses_are_stored_where_they_are_named_and_then_200_is_too_or_is_not() {
+    let (engine, clock) = engine();
+    let upstream = Upstream::start().await;
+    // What is stored; what is answered; whether that is stored.
+    let cases: [(&[u16], u16, bool); 6] = [
+        (&[200, 404], 404, true),
+        (&[404, 200], 200, true),
+        (&[404], 200, false),
+        (&[404], 404, true),
+        (&[200, 404], 410, false),
+        (&[], 200, false),
+    ];
+    for (at, (statuses, status, stored)) in cases.into_iter().enumerate() {
+        upstream.answers(move |_| (StatusCode::from_u16(status).unwrap(), "text"));
+        let before = upstream.calls();
+        let url = upstream.url(&format!("/{at}"));
+        let read = || fetch::get(&url).revalidate("60s").store_statuses(statuses.iter().copied()).tags(["a"]);
+        for _ in 0..2 {
+            let answer = render(&engine, read().send()).await.unwrap();
+            assert_eq!((answer.status.as_u16(), &*answer.body), (status, &b"text"[..]));
+        }
+        let calls = if stored { 1 } else { 2 };
+        assert_eq!(upstream.calls() - before, calls, "{statuses:?} {status}");
+        let fresh_for = if stored || status == 200 { 60 } else { 10 };
+        assert_eq!(noted(&engine, &clock, read()).await.1, Some(fresh_for), "{statuses:?} {status}");
+        render(&engine, fetch::get(&url).revalidate("60s").tags(["a"]).send()).await.unwrap();
+        let calls = if stored { 2 } else { 4 };
+        assert_eq!(upstream.calls() - before, calls, "who names none gets an answer of their own");
+    }
+}
+
 /// Cases, 37.
 #[tokio::test]
 async fn while_the_source_fails_the_older_answer_is_given_until_it_expires() {

@@ -16,7 +16,7 @@ use std::{
 };
 use tropos_cache::{Engine, Purpose, Scope};
 use tropos_core::ManualClock;
-use tropos_fetch::{Method, StatusCode};
+use tropos_fetch::{Config, Method, StatusCode};
 
 /// A request that the source got.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Answers each request with its number: `call 1`, `call 2`…
     pub(crate) async fn start() -> Self {
+        // For fetches outside of any engine, which go by what was installed last.
+        drop(engine());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let answer: Answer = Arc::new(|_| Box::pin(async { Response::default() }));
         let upstream = Self {
@@ -87,6 +89,10 @@ impl Upstream {
         self.seen.lock().unwrap().clone()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -102,10 +108,17 @@ impl Upstream {
     }
 }
 
-/// An engine whose clock the test turns.
+/// An engine whose clock the test turns, and whose fetches reach the sources of tests.
 pub(crate) fn engine() -> (Engine, ManualClock) {
+    engine_with(Config::default().allow("127.0.0.0/8".parse().unwrap()))
+}
+
+/// The same, with another configuration.
+pub(crate) fn engine_with(config: Config) -> (Engine, ManualClock) {
     let clock = ManualClock::new();
-    (Engine::in_memory(Arc::new(clock.clone())), clock)
+    let engine = Engine::in_memory(Arc::new(clock.clone()));
+    tropos_fetch::install(&engine, config);
+    (engine, clock)
 }
 
 /// One render whose result is stored: it waits for fresh data.

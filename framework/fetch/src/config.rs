@@ -1,0 +1,79 @@
+//! What holds for all fetches of an engine.
+
+use crate::{Allow, Resolver, client::Client};
+use std::{fmt, sync::Arc};
+use tropos_cache::Engine;
+
+/// How many calls to one host are under way at a time, unless set. A source that answers in 50 ms answers 1,280 a second
+/// by them, which is more than pages with a cache before them ask for; one that does not answer holds no more than so
+/// many connections.
+pub const DEFAULT_CALLS_PER_HOST: usize = 64;
+
+/// What holds for all fetches of an engine, installed by [`install`].
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) allow: Allow,
+    pub(crate) development: bool,
+    pub(crate) calls_per_host: usize,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allow: Allow::default(),
+            development: false,
+            calls_per_host: DEFAULT_CALLS_PER_HOST,
+            resolver: None,
+        }
+    }
+}
+
+impl Config {
+    /// Hosts and networks that every fetch may reach although they are not public. Default: none.
+    #[must_use]
+    pub fn allow(mut self, allow: Allow) -> Self {
+        self.allow = allow;
+        self
+    }
+
+    /// Whether this machine itself may be reached without being named, as is right where the source runs beside the
+    /// application on a developer's machine. The first such fetch is warned about. Default: false.
+    #[must_use]
+    pub fn in_development(mut self, development: bool) -> Self {
+        self.development = development;
+        self
+    }
+
+    /// How many calls to one host (and port) are under way at a time; further ones wait, as a part of their own time.
+    /// At least 1. Default: [`DEFAULT_CALLS_PER_HOST`].
+    #[must_use]
+    pub fn calls_per_host(mut self, calls: usize) -> Self {
+        self.calls_per_host = calls;
+        self
+    }
+
+    /// Looks names up by something else than the system. Default: the system.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("allow", &self.allow)
+            .field("development", &self.development)
+            .field("calls_per_host", &self.calls_per_host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes `config` hold for all later fetches in scopes of `engine`, and for those of this process that are in none.
+///
+/// Without it, the default holds.
+pub fn install(engine: &Engine, config: Config) {
+    Client::install(engine, config);
+}
