@@ -118,6 +118,12 @@ impl<V: Value> Cache<V> {
         self.0.at_hand(key).filter(|(entry, _)| !self.0.is_due_early(key, entry))
     }
 
+    /// The entry in memory, and what its ages and tags say, also where [`peek`](Self::peek) leaves it to
+    /// [`serve`](Self::serve): for a render that goes by what it is to replace.
+    pub fn in_memory(&self, key: &Key) -> Option<(Arc<Entry<V>>, Decision)> {
+        self.0.at_hand(key)
+    }
+
     /// The number of entries in memory.
     pub fn entries(&self) -> usize {
         self.0.memory.len()

@@ -169,7 +169,7 @@ fn given(
 
 /// Whether the headers of a stale answer let it be given while it is asked for anew.
 fn may_be_stale(scope: &Scope, key: &Key, declared: &Declared) -> bool {
-    let Some((entry, Decision::Stale { .. })) = scope.engine().data().peek(key) else {
+    let Some((entry, Decision::Stale { .. })) = scope.engine().data().in_memory(key) else {
         return false;
     };
     let now = scope.engine().clock().now();

@@ -56,7 +56,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 12] = [
+const KEYS: [Key; 13] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -66,6 +66,7 @@ const KEYS: [Key; 12] = [
     Key { name: "cache_bytes", variable: "TROPOS_CACHE_BYTES" },
     Key { name: "cache_disk_bytes", variable: "TROPOS_CACHE_DISK_BYTES" },
     Key { name: "degraded_seconds", variable: "TROPOS_DEGRADED_SECONDS" },
+    Key { name: "fetch_allow", variable: "TROPOS_FETCH_ALLOW" },
     Key { name: "database_url", variable: "DATABASE_URL" },
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
@@ -95,6 +96,9 @@ pub struct Config {
     pub redis_url: Option<String>,
     /// For how long entries are used, and marked, while that store is out of reach. A minute: what its restart takes.
     pub degraded: Duration,
+    /// Hosts and networks that fetches may reach although they are not of the public internet. None by default: a URL
+    /// that a visitor chose must not lead inwards.
+    pub fetch_allow: tropos_fetch::Allow,
     /// The database.
     pub database_url: String,
     /// The filter of the log.
@@ -116,6 +120,7 @@ impl Default for Config {
             cache_disk_bytes: 1 << 30,
             redis_url: None,
             degraded: Duration::from_secs(60),
+            fetch_allow: tropos_fetch::Allow::default(),
             database_url: "sqlite://.tropos/app.db".to_owned(),
             log: "info".to_owned(),
             production: false,
@@ -226,6 +231,10 @@ impl Config {
                 let seconds = value.parse().map_err(|_| wrong("a number of seconds, such as `60`"))?;
                 self.degraded = Duration::from_secs(seconds);
             }
+            "fetch_allow" => {
+                let expected = "a list of hosts, addresses and networks, such as `api.internal, 10.0.0.0/8`";
+                self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
+            }
             "database_url" => self.database_url = value,
             _ => self.log = value,
         }
@@ -267,11 +276,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let cases: [(&str, Variables<'_>, &str); 6] = [
+        let cases: [(&str, Variables<'_>, &str); 7] = [
             ("adr = 1", &[], "tropos.toml: unknown key `adr`; did you mean `addr`?"),
             ("cache_byte = 1", &[], "did you mean `cache_bytes`?"),
             ("addr = \"x\"", &[], "tropos.toml: addr: `x` is not an address with a port"),
             ("", &[("TROPOS_CACHE_BYTES", "lots")], "TROPOS_CACHE_BYTES: `lots` is not a size"),
+            ("fetch_allow = [\"a\", \"b/c\"]", &[], "fetch_allow: `a,b/c` is not a list of hosts"),
             ("", &[("TROPOS_ORIGIN", "shop.example")], "is not a scheme and host"),
             ("", &[("TROPOS_DEGRADED_SECONDS", "soon")], "is not a number of seconds"),
         ];

@@ -125,6 +125,12 @@ impl Site {
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
         render::install();
+        tropos_fetch::install(
+            &engine,
+            tropos_fetch::Config::default()
+                .allow(config.fetch_allow.clone())
+                .in_development(!config.production),
+        );
         let routes = app.routes()?;
         let db = match &app.migrations {
             Some(migrations) => {

@@ -86,7 +86,7 @@ async fn ask_whether(asking: Call, call: &Call, stored: &Fetched, client: Client
 
 /// The entry that is to be replaced. Not one that was invalidated: whoever did so knows more than its validators.
 fn older(scope: &Scope, key: &Key, url: &str) -> Option<(Arc<Entry<Data>>, Fetched)> {
-    match scope.engine().data().peek(key)? {
+    match scope.engine().data().in_memory(key)? {
         (_, Decision::Miss { .. }) => None,
         (entry, _) => {
             let stored = Fetched::decode(url.to_owned(), entry.value.0.clone())?;
