@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn the_best_validator_is_sent_where_nothing_stands_against_it() {
         let both: Lines<'_> = &[("etag", "W/\"a\""), ("last-modified", "then")];
-        let cases: &[(&str, Call, Fetched, Option<(&str, &str)>)] = &[
+        type Case<'a> = (&'a str, Call, Fetched, Option<(&'a str, &'a str)>);
+        let cases: &[Case<'_>] = &[
             ("both", call(Method::GET, &[]), stored(200, both), Some(("if-none-match", "W/\"a\""))),
             ("HEAD", call(Method::HEAD, &[]), stored(200, both), Some(("if-none-match", "W/\"a\""))),
             (
