@@ -2,9 +2,9 @@
 
 mod format;
 
-use crate::{Decision, Stamp, TagRegistry, Validity, decide};
+use crate::{Decision, Stamp, TagRegistry, Validity, decide, tags::versioned::Noted};
 use std::{
-    sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU32, Ordering},
     time::Duration,
 };
 use tropos_core::{Tags, Tick, UnixMillis};
@@ -65,7 +65,7 @@ pub struct Entry<V> {
     next_try: AtomicI64,
     /// The generation of the registry at which the tags were last found valid, so that a hit compares one number while
     /// nothing is invalidated; 0: never.
-    valid_at: AtomicU64,
+    valid_at: Noted,
 }
 
 impl<V> Entry<V> {
@@ -76,7 +76,7 @@ impl<V> Entry<V> {
             value,
             failures: AtomicU32::new(Backoff::NONE.failures),
             next_try: AtomicI64::new(Backoff::NONE.next_try.0),
-            valid_at: AtomicU64::new(0),
+            valid_at: Noted::never(),
         }
     }
 
@@ -95,19 +95,19 @@ impl<V> Entry<V> {
 
     /// What the tags say about it.
     pub fn validity(&self, tags: &TagRegistry) -> Validity {
-        if self.valid_at.load(Ordering::Relaxed) == tags.generation() {
+        if self.valid_at.at() == tags.generation() {
             return Validity::Valid;
         }
         let (validity, at) = tags.validity_at(self.meta.tags.as_slice(), self.meta.stamp);
         if validity == Validity::Valid {
-            self.valid_at.store(at, Ordering::Relaxed);
+            self.valid_at.note(at);
         }
         validity
     }
 
     /// The generation of the registry at which the tags were last found valid.
     pub(crate) fn last_valid(&self) -> u64 {
-        self.valid_at.load(Ordering::Relaxed)
+        self.valid_at.at()
     }
 
     /// When what reads this entry becomes stale with it; `None`: never by age. An entry that is served although it is

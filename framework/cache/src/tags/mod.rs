@@ -10,6 +10,15 @@ pub(crate) mod memo;
 mod numbers;
 mod registry;
 mod shared;
+pub(crate) mod versioned;
+
+/// The locks of [`versioned`], which a test replaces by ones that it can schedule.
+mod sync {
+    pub(super) use std::sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    };
+}
 
 pub use numbers::{Stamp, Strength, TagNumbers, Validity};
 pub use registry::TagRegistry;

@@ -4,6 +4,7 @@ use super::{
     Stamp, Strength, TagNumbers, Trust, Validity,
     journal::{self, Journal, new_incarnation},
     shared::{NumbersCopy, SharedSequence},
+    versioned::Versioned,
 };
 use crate::{
     Error,
@@ -16,10 +17,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{oneshot, watch};
@@ -37,10 +35,8 @@ pub struct TagRegistry(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    numbers: RwLock<TagNumbers>,
-    /// One more with each change of `numbers`, written after it and before it is let go: what a hit compares. Not the
-    /// sequence, which another incarnation may share.
-    generation: AtomicU64,
+    /// Hits compare its generation. Not the sequence, which another incarnation may share.
+    numbers: Versioned<TagNumbers>,
     changes: watch::Sender<u64>,
     backing: Backing,
 }
@@ -114,17 +110,12 @@ impl TagRegistry {
     }
 
     fn over(numbers: TagNumbers, backing: Backing) -> Self {
-        Self(Arc::new(Shared {
-            numbers: RwLock::new(numbers),
-            generation: AtomicU64::new(1),
-            changes: watch::Sender::new(1),
-            backing,
-        }))
+        Self(Arc::new(Shared { numbers: Versioned::new(numbers), changes: watch::Sender::new(1), backing }))
     }
 
     /// Where the sequence stands. A render takes it before its first read.
     pub fn current(&self) -> Stamp {
-        self.0.numbers.read().unwrap_or_else(PoisonError::into_inner).current()
+        self.0.numbers.look(TagNumbers::current).0
     }
 
     /// How far what is known here may be trusted; always fully where no store is shared.
@@ -179,13 +170,12 @@ impl TagRegistry {
 
     /// The same, and the generation at which it holds.
     pub(crate) fn validity_at(&self, tags: &[Tag], stamp: Stamp) -> (Validity, u64) {
-        let numbers = self.0.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        (numbers.validity(tags, stamp), self.generation())
+        self.0.numbers.look(|numbers| numbers.validity(tags, stamp))
     }
 
     /// Another number after each change of what is invalidated.
     pub(crate) fn generation(&self) -> u64 {
-        self.0.generation.load(Ordering::Acquire)
+        self.0.numbers.generation()
     }
 
     /// Wakes at every invalidation.
@@ -246,15 +236,15 @@ impl Shared {
         if waiting.is_empty() {
             return; // whoever had the journal before has written this one too
         }
-        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        let first = numbers.current().sequence + 1;
-        let records: String =
-            (first..).zip(&waiting).map(|(n, w)| journal::invalidation(n, w.strength, &w.tags)).collect();
-        let written = match journal.as_mut() {
-            Some(journal) => journal.append(&records, &numbers),
-            None => Err(Error::Closed),
-        };
-        drop(numbers);
+        let (written, _) = self.numbers.look(|numbers| {
+            let first = numbers.current().sequence + 1;
+            let records: String =
+                (first..).zip(&waiting).map(|(n, w)| journal::invalidation(n, w.strength, &w.tags)).collect();
+            match journal.as_mut() {
+                Some(journal) => journal.append(&records, numbers),
+                None => Err(Error::Closed),
+            }
+        });
         for Waiting { tags, strength, reply } in waiting {
             let result = match &written {
                 Ok(()) => Ok(self.apply_next(&tags, strength)),
@@ -276,14 +266,10 @@ impl Shared {
 
     /// Changes the numbers; `change` says whether it did.
     fn change(&self, change: impl FnOnce(&mut TagNumbers) -> bool) {
-        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        if !change(&mut numbers) {
-            return;
+        if let Some(generation) = self.numbers.change(change) {
+            // Two at once may come here in either order: the later one stays.
+            self.changes.send_modify(|latest| *latest = generation.max(*latest));
         }
-        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
-        drop(numbers);
-        // Two at once may come here in either order: the later one stays.
-        self.changes.send_modify(|latest| *latest = generation.max(*latest));
     }
 }
 
