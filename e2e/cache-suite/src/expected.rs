@@ -22,7 +22,9 @@ pub(crate) fn read(text: &str) -> Result<Expected, Error> {
             (Some("passed"), None) => None,
             (Some("failed"), Some(reason)) => Some(reason.to_owned()),
             _ => {
-                return Err(format!("expected.txt: neither `passed ID` nor `failed ID REASON`: {line}").into());
+                return Err(
+                    format!("expected.txt: neither `passed ID` nor `failed ID REASON`: {line}").into()
+                );
             }
         };
         expected.insert(id.unwrap_or_default().to_owned(), reason);

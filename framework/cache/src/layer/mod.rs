@@ -12,8 +12,18 @@
 //! }
 //!
 //! let cache = CacheLayer::new(LayerConfig::default().most_bytes(16 << 20));
-//! let app: Router = Router::new().route("/rates", get(rates)).layer(cache);
-//! # let _ = app;
+//! let app = Router::new().route("/rates", get(rates)).layer(cache.clone());
+//! cache.remove("shop.example", "/rates"); // by hand: host, path and query
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # use tower::ServiceExt as _;
+//! # for expected in ["tropos; fwd=uri-miss; stored", "tropos; hit; ttl=60"] {
+//! #     let request = http::Request::get("/rates").header("host", "shop.example");
+//! #     let answer = app.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+//! #     assert_eq!(answer.headers()["cache-status"], expected);
+//! #     axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+//! # }
+//! # });
+//! # let _: Router = app;
 //! ```
 //!
 //! # Rules
@@ -37,6 +47,7 @@
 //! - Neither is any other header field, but for what `Vary` names. An origin that answers differently by `X-Forwarded-Host`
 //!   or the like must not be reachable with such a field of a client's making.
 //! - Parts (206) are passed on and not stored. A part of what is stored whole is answered from the store.
+//! - It runs on Tokio, whose timers bound its waits.
 //!
 //! [`Router::nest`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.nest
 

@@ -4,6 +4,7 @@
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 mod flights;
+mod model;
 mod origin;
 mod serving;
 mod storing;
