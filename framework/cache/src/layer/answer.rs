@@ -1,6 +1,10 @@
 //! Answers from the store (RFC 9111 §4).
 
-use super::{Body, status::Status, store::Kept};
+use super::{
+    Body, BoxError,
+    status::{Kept as Became, Status, Why},
+    store::Kept,
+};
 use crate::http::{
     CACHE_STATUS,
     lifetime::line,
@@ -64,13 +68,22 @@ pub(super) fn from_store(
     marked(response, status)
 }
 
+/// An answer that is passed on as it came.
+pub(super) fn passed_on<R>(response: Response<R>, why: Why, kept: Became) -> Response<Body>
+where
+    R: http_body::Body + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let status = Status::Forwarded { why, fwd_status: None, kept };
+    marked(response.map(Body::through), status)
+}
+
 /// RFC 9111 §5.2.1.7: 504 for `only-if-cached`.
-pub(super) fn not_cached(why: super::status::Why) -> Response<Body> {
+pub(super) fn not_cached(why: Why) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
-    let kept = super::status::Kept::Nothing;
-    marked(response, Status::Forwarded { why, fwd_status: None, kept })
+    marked(response, Status::Forwarded { why, fwd_status: None, kept: Became::Nothing })
 }
 
 /// The answer with its `Cache-Status`, after those of caches nearer to the origin (RFC 9211 §2).

@@ -2,14 +2,14 @@
 
 use super::{
     Body, BoxError, answer as answers,
-    body::Body as LayerBody,
     flight::{Boarding, End, Permit},
-    shared::{Landing, Shared},
+    shared::Shared,
     status::{Detail, Kept as Became, Status, Why},
     store::{Found, Kept},
+    trip::Trip,
 };
 use crate::http::policy::{
-    Asked, Exchange, Failure, NotStored, Part, Reuse, Stored, invalidation, request as requests,
+    Asked, Exchange, Failure, Part, Reuse, invalidation, request as requests,
     reuse::{self, Wishes},
     validation,
 };
@@ -21,6 +21,16 @@ use tropos_core::Key;
 
 /// How often a request takes another one's place before it asks for itself: each time, one that led has been given up.
 const MOST_TURNS: usize = 8;
+
+/// What a client wants for itself, and is no part of a request that the cache makes for all.
+const OF_THE_CLIENT: [header::HeaderName; 6] = [
+    header::CACHE_CONTROL,
+    header::PRAGMA,
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+];
 
 /// Answers one request.
 pub(super) async fn answer<S, B, R>(
@@ -44,7 +54,7 @@ where
                 requests::Forwarded::Method => Why::Method,
                 _ => Why::Bypass,
             };
-            Ok(passed_on(send(inner, request).await?, why, Became::Nothing))
+            Ok(answers::passed_on(send(inner, request).await?, why, Became::Nothing))
         }
     }
 }
@@ -54,15 +64,6 @@ where
     S: Service<T>,
 {
     inner.call(request).await
-}
-
-fn passed_on<R>(response: Response<R>, why: Why, kept: Became) -> Response<Body>
-where
-    R: http_body::Body + Send + 'static,
-    R::Error: Into<BoxError>,
-{
-    let status = Status::Forwarded { why, fwd_status: None, kept };
-    answers::marked(response.map(LayerBody::through), status)
 }
 
 /// RFC 9111 §4.4.
@@ -82,7 +83,7 @@ where
         tracing::debug!(authority = target.authority, target = target.target, "removed from the HTTP cache");
         shared.remove(&target);
     }
-    Ok(passed_on(response, Why::Method, Became::Nothing))
+    Ok(answers::passed_on(response, Why::Method, Became::Nothing))
 }
 
 /// A `GET` or `HEAD` under way.
@@ -236,9 +237,9 @@ impl<B: Send + 'static> Call<B> {
         self.method = Method::GET;
         *self.request.method_mut() = Method::GET;
         for headers in [&mut self.asked, self.request.headers_mut()] {
-            for name in [header::RANGE, header::IF_RANGE, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE] {
+            OF_THE_CLIENT.iter().for_each(|name| {
                 headers.remove(name);
-            }
+            });
         }
         let most = self.shared.config.most_background;
         let work = async move {
@@ -266,7 +267,7 @@ impl<B: Send + 'static> Call<B> {
         R: http_body::Body + Send + 'static,
         R::Error: Into<BoxError>,
     {
-        let Self { shared, key, asked, method, mut request, .. } = self;
+        let Self { shared, key, wishes, asked, method, mut request } = self;
         let clock = shared.config.clock.clone();
         let is_get = method == Method::GET;
         let validates = match &known {
@@ -278,7 +279,7 @@ impl<B: Send + 'static> Call<B> {
         let requested = clock.now();
         let sent = send(inner, request).await;
         let exchange = Exchange { requested, received: clock.now(), received_wall: clock.wall() };
-        let trip = Trip { shared, key, asked, method, why, removals, exchange };
+        let trip = Trip { shared, key, wishes, asked, method, why, removals, exchange };
         let response = match sent {
             Ok(response) => response,
             Err(error) => return trip.stand_in(known.as_deref(), Failure::Unreachable).ok_or(error),
@@ -296,153 +297,4 @@ impl<B: Send + 'static> Call<B> {
             known => Ok(trip.head(response, known.as_deref())),
         }
     }
-}
-
-/// A request that has come back.
-struct Trip {
-    shared: Arc<Shared>,
-    key: Key,
-    asked: HeaderMap,
-    method: Method,
-    why: Why,
-    removals: u64,
-    exchange: Exchange,
-}
-
-impl Trip {
-    /// What is stored, where it may go out because the origin failed.
-    fn stand_in(&self, known: Option<&Kept>, failure: Failure) -> Option<Response<Body>> {
-        let kept = known?;
-        let now = self.exchange.received;
-        if !reuse::stands_in(&kept.stored, failure, now, &self.shared.config.rules) {
-            return None;
-        }
-        tracing::debug!(key = %self.key, ?failure, "a stale answer stands in for its origin");
-        let status = Status::Hit { ttl: kept.stored.ttl(now), detail: Some(Detail::StaleError) };
-        Some(answers::from_store(kept, &self.method, &self.asked, now, status))
-    }
-
-    /// RFC 9111 §4.3.4.
-    fn freshened(self, kept: &Kept, not_modified: &HeaderMap, permit: Option<Permit>) -> Response<Body> {
-        let rules = &self.shared.config.rules;
-        let done = validation::freshen(&kept.stored, &self.asked, not_modified, &self.exchange, rules);
-        let fresh = Kept { stored: done.stored, body: kept.body.clone() };
-        let became = match done.keep {
-            Ok(()) => Became::Stored,
-            Err(why) => Became::Not(why),
-        };
-        let status =
-            Status::Forwarded { why: self.why, fwd_status: Some(StatusCode::NOT_MODIFIED), kept: became };
-        let now = self.exchange.received;
-        let response = answers::from_store(&fresh, &self.method, &self.asked, now, status);
-        match done.keep {
-            Ok(()) => {
-                let permit = self.shared_by(&fresh.stored, permit);
-                self.shared.put(&self.key, &self.asked, Arc::new(fresh), self.removals);
-                if let Some(permit) = permit {
-                    permit.end(End::Stored);
-                }
-            }
-            Err(why) => self.not_kept(why, true, permit),
-        }
-        response
-    }
-
-    /// An answer to `GET`.
-    fn received<R>(self, response: Response<R>, replaces: bool, permit: Option<Permit>) -> Response<Body>
-    where
-        R: http_body::Body + Send + 'static,
-        R::Error: Into<BoxError>,
-    {
-        let (parts, body) = response.into_parts();
-        let config = &self.shared.config;
-        let declared = content_length(&parts.headers);
-        let stored = match declared {
-            Some(length) if length > config.most_body => Err(NotStored::TooLarge),
-            _ => {
-                let headers = parts.headers.clone();
-                Stored::new(&self.asked, parts.status, headers, &self.exchange, &config.rules)
-            }
-        };
-        let status = |kept| Status::Forwarded { why: self.why, fwd_status: None, kept };
-        match stored {
-            Ok(stored) => {
-                let permit = self.shared_by(&stored, permit);
-                let marked = status(Became::Stored);
-                let (most, most_background) = (config.most_body, config.most_background);
-                let Self { shared, key, asked: request, removals, .. } = self;
-                let landing = Landing { shared, key, request, stored, removals, permit };
-                let body = Body::keeping(body, declared, most, most_background, landing);
-                answers::marked(Response::from_parts(parts, body), marked)
-            }
-            Err(why) => {
-                let marked = status(Became::Not(why));
-                // What is stored is outdated by a whole answer; a part says nothing of it.
-                let outdated = replaces && why != NotStored::Status;
-                if !parts.status.is_server_error() {
-                    self.not_kept(why, outdated, permit);
-                } else if let Some(permit) = permit {
-                    // A failure passes, and says nothing of the answers to come.
-                    permit.end(End::NotShared);
-                }
-                answers::marked(Response::from_parts(parts, Body::through(body)), marked)
-            }
-        }
-    }
-
-    /// An answer to `HEAD` (RFC 9111 §4.3.5).
-    fn head<R>(self, response: Response<R>, known: Option<&Kept>) -> Response<Body>
-    where
-        R: http_body::Body + Send + 'static,
-        R::Error: Into<BoxError>,
-    {
-        let mut became = Became::Nothing;
-        if let Some(kept) = known.filter(|_| response.status() == StatusCode::OK) {
-            let rules = &self.shared.config.rules;
-            let (stored, headers) = (&kept.stored, response.headers());
-            let done = validation::update_by_head(stored, &self.asked, headers, &self.exchange, rules);
-            match done {
-                Some(done) if done.keep.is_ok() => {
-                    let fresh = Arc::new(Kept { stored: done.stored, body: kept.body.clone() });
-                    self.shared.put(&self.key, &self.asked, fresh, self.removals);
-                    became = Became::Stored;
-                }
-                Some(_) => {}
-                None => self.shared.store.remove_variant(&self.key, &self.asked),
-            }
-        }
-        passed_on(response, self.why, became)
-    }
-
-    /// The permit, to be held until the answer is stored; or none, where those who wait would have to validate it.
-    fn shared_by(&self, stored: &Stored, permit: Option<Permit>) -> Option<Permit> {
-        let anybody = Wishes::of(&HeaderMap::new(), &self.shared.config.rules);
-        let now = self.exchange.received;
-        if !matches!(reuse::decide(stored, &anybody, now), Reuse::Validate(_)) {
-            self.shared.marks.note_shared(&self.key);
-            return permit;
-        }
-        self.shared.marks.note_not_shared(&self.key, now);
-        if let Some(permit) = permit {
-            permit.end(End::NotShared);
-        }
-        None
-    }
-
-    /// Nobody else is served by this answer.
-    fn not_kept(&self, why: NotStored, outdated: bool, permit: Option<Permit>) {
-        tracing::debug!(key = %self.key, %why, "an answer is not stored");
-        let is_of_this_request = matches!(why, NotStored::RequestNoStore | NotStored::Authorization);
-        if outdated && !is_of_this_request {
-            self.shared.store.remove_variant(&self.key, &self.asked);
-        }
-        if let Some(permit) = permit {
-            self.shared.marks.note_not_shared(&self.key, self.shared.config.clock.now());
-            permit.end(End::NotShared);
-        }
-    }
-}
-
-fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

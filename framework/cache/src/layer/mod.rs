@@ -64,6 +64,7 @@ mod service;
 mod shared;
 mod status;
 mod store;
+mod trip;
 
 pub use body::{Body, BoxError};
 pub use config::LayerConfig;

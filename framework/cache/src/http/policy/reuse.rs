@@ -116,9 +116,15 @@ impl Failure {
 }
 
 /// Whether a stored answer may go out because the origin failed (RFC 5861 §4; RFC 9111 §4.2.4).
-pub fn stands_in(stored: &Stored, failure: Failure, now: Tick, rules: &Rules) -> bool {
+///
+/// Where only the request wanted it validated, it may: a stale answer is of more use than a failure. Not so where it may
+/// be another one than who asks with `Authorization` would get.
+pub fn stands_in(stored: &Stored, wishes: &Wishes, failure: Failure, now: Tick, rules: &Rules) -> bool {
     let said = &stored.control.directives;
     if said.no_cache == Covers::All || forbids_stale(stored) {
+        return false;
+    }
+    if wishes.authorized && !allows_authorized(&stored.control) {
         return false;
     }
     let Some(staleness) = stored.staleness(now) else {
@@ -198,7 +204,6 @@ mod tests {
 
     #[test]
     fn what_stands_in_for_an_origin_that_fails() {
-        let unreachable = Failure::Unreachable;
         let status = |code| Failure::of(StatusCode::from_u16(code).unwrap());
         assert_eq!(status(404), None);
         assert_eq!(status(501), None);
@@ -216,13 +221,18 @@ mod tests {
             ("max-age=60, no-cache", 0, false, false),
         ] {
             let stored = stored(&[("cache-control", control), ("etag", "\"a\"")]);
-            let now = Tick(after * 1000);
-            assert_eq!(stands_in(&stored, unreachable, now, &Rules::default()), by_cut, "{control} {after}");
-            assert_eq!(
-                stands_in(&stored, unavailable, now, &Rules::default()),
-                by_status,
-                "{control} {after}"
-            );
+            let (now, rules) = (Tick(after * 1000), Rules::default());
+            let anybody = Wishes::of(&HeaderMap::new(), &rules);
+            let somebody = Wishes::of(&map(&[("authorization", "x")]), &rules);
+            let is_for_all = by_cut && control.contains("s-maxage");
+            for (wishes, failure, expected) in [
+                (&anybody, Failure::Unreachable, by_cut),
+                (&anybody, unavailable, by_status),
+                (&somebody, Failure::Unreachable, is_for_all),
+            ] {
+                let found = stands_in(&stored, wishes, failure, now, &rules);
+                assert_eq!(found, expected, "{control} {after} {wishes:?} {failure:?}");
+            }
         }
     }
 }
