@@ -4,6 +4,7 @@ use crate::{Error, PATIENCE, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::{
     fs::{self, File},
+    hash::{BuildHasher as _, RandomState},
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -146,16 +147,35 @@ impl Drop for Program {
     }
 }
 
-/// `N` free addresses of 127.0.0.1. All are held until all are known, so that they differ.
+/// Below the ports that systems hand out by themselves (from 32768 on Linux), and above the well-known ones. A port that
+/// the system handed out could be that of anybody's connection by the time its server is started again.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// `N` addresses of 127.0.0.1 at which nobody listens. All are held until all are known, so that they differ.
 pub(crate) fn free_addresses<const N: usize>() -> Result<[SocketAddr; N], Error> {
-    let mut listeners = Vec::with_capacity(N);
+    let mut held = Vec::with_capacity(N);
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
     for address in &mut addresses {
-        let listener = TcpListener::bind(*address).map_err(Error::io("looking for a free port"))?;
-        *address = listener.local_addr().map_err(Error::io("looking for a free port"))?;
-        listeners.push(listener);
+        let (found, listener) = free_address().map_err(Error::io("looking for a free port"))?;
+        *address = found;
+        held.push(listener);
     }
     Ok(addresses)
+}
+
+/// Begins at random, so that processes that look at the same time do not find the same.
+fn free_address() -> io::Result<(SocketAddr, TcpListener)> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for number in 0..100 {
+        let offset = RandomState::new().hash_one(number) % PORTS.len() as u64;
+        let port = PORTS.start + u16::try_from(offset).unwrap_or(0);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok((address, listener)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Whether a program of that name is in one of the folders of the `PATH`.
