@@ -120,6 +120,22 @@ impl Redis {
         Ok(replica)
     }
 
+    /// Waits until `replica` has all that this master wrote so far. `WAIT` by [`Redis::cli`] would not do: it counts
+    /// the writes of its own connection alone.
+    ///
+    /// # Errors
+    /// When that is not so within [`PATIENCE`].
+    pub async fn replicated_to(&self, replica: &Redis) -> Result<(), Error> {
+        let (master, replica) = (self.0.clone(), replica.0.clone());
+        blocking(move || {
+            let written = master.offset("master_repl_offset:")?;
+            replica.until("the replica did not catch up", || {
+                Ok((replica.offset("slave_repl_offset:")? >= written).then_some(()))
+            })
+        })
+        .await
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address
@@ -280,6 +296,11 @@ impl Server {
 
     pub(crate) fn info(&self, section: &str) -> Result<String, Error> {
         self.say(&format!("INFO {section}"))
+    }
+
+    fn offset(&self, name: &str) -> Result<u64, Error> {
+        let info = self.info("replication")?;
+        Ok(info.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).unwrap_or(0))
     }
 
     /// Looks until `look` finds something.

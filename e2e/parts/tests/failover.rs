@@ -5,23 +5,6 @@
 use std::time::Duration;
 use tropos_parts::{ClusterOptions, Redis, RedisCluster, SERVICE, Sentinels};
 
-/// Waits until a replica has all that its master wrote so far. (`WAIT` counts the writes of its own connection alone.)
-async fn replicated(master: &Redis, replica: &Redis) {
-    let offset = async |redis: &Redis, name: &str| -> u64 {
-        let info = redis.cli(["INFO", "replication"]).await.unwrap();
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.unwrap().parse().unwrap()
-    };
-    let written = offset(master, "master_repl_offset").await;
-    for _ in 0..1000 {
-        if offset(replica, "slave_repl_offset").await >= written {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the replica did not catch up");
-}
-
 #[tokio::test]
 async fn sentinels_make_the_replica_the_master_when_that_is_killed() {
     let master = Redis::start().await.unwrap();
@@ -32,7 +15,7 @@ async fn sentinels_make_the_replica_the_master_when_that_is_killed() {
     assert_eq!(url.split(',').count(), 3);
     assert_eq!(sentinels.master().await.unwrap(), master.address());
     master.cli(["SET", "k", "v"]).await.unwrap();
-    replicated(&master, &replica).await;
+    master.replicated_to(&replica).await.unwrap();
     master.kill().await.unwrap();
     let new = sentinels.failed_over(master.address(), Duration::from_secs(15)).await.unwrap();
     assert_eq!(new, replica.address());
@@ -59,7 +42,7 @@ async fn a_replica_takes_over_the_slots_of_a_master_that_is_killed() {
     let old = cluster.master_of("k").await.unwrap();
     cluster.nodes()[old].cli(["SET", "k", "v"]).await.unwrap();
     let replica = &cluster.nodes()[old + 3];
-    replicated(&cluster.nodes()[old], replica).await;
+    cluster.nodes()[old].replicated_to(replica).await.unwrap();
     assert_eq!(cluster.kill_master_of("k").await.unwrap(), old);
     cluster.wait_until_ok().await.unwrap();
     let new = cluster.master_of("k").await.unwrap();
