@@ -28,6 +28,15 @@ impl From<io::Error> for Problem {
     }
 }
 
+impl From<tropos_parts::Error> for Problem {
+    fn from(error: tropos_parts::Error) -> Self {
+        match error {
+            tropos_parts::Error::Missing { .. } => Problem::Skipped(error.to_string()),
+            error => Problem::Failed(error.to_string()),
+        }
+    }
+}
+
 impl Problem {
     /// Puts what was done at the time before the message.
     #[must_use]

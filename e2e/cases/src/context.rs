@@ -155,14 +155,7 @@ impl Context {
     /// # Errors
     /// When one has no whole answer.
     pub fn many(&self, path: &str, count: usize) -> Many {
-        Many(
-            (0..count)
-                .map(|_| {
-                    let (http, path) = (self.http.clone(), path.to_owned());
-                    tokio::spawn(async move { http.get(&path).await })
-                })
-                .collect(),
-        )
+        Many::start(&self.http, path, count)
     }
 
     /// Starts a request and lets it run on.
@@ -170,17 +163,45 @@ impl Context {
         self.many(path, 1)
     }
 
-    /// Starts a server of the case's own, in a new folder, with the same data source.
+    /// The same with a data source of the case's own, so that it can set what the pages of the build read.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn with_own_upstream(mut self) -> Result<Self, Problem> {
+        self.upstream = Upstream::start("127.0.0.1:0").await?;
+        Ok(self)
+    }
+
+    /// The fixture's server, for a case that starts servers of its own.
     ///
     /// # Errors
     /// [`Problem::Skipped`] when the runner was given a running server instead of a binary.
+    pub fn need_binary(&self) -> Result<&Path, Problem> {
+        let skipped = || Problem::Skipped("starts servers of its own: run with --server".into());
+        self.binary().ok_or_else(skipped)
+    }
+
+    /// Starts a server of the case's own, in a new folder, with the same data source.
+    ///
+    /// # Errors
+    /// As [`Context::need_binary`]; and when it does not become ready.
     pub async fn own_server(&self, token: Option<&str>, extra: &[(&str, &str)]) -> Result<Server, Problem> {
-        let Some(binary) = self.world.binary.clone() else {
-            return Err(Problem::Skipped("starts servers of its own: run with --server".into()));
-        };
+        self.own_server_of(self.need_binary()?, token, extra).await
+    }
+
+    /// The same with another binary.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn own_server_of(
+        &self,
+        binary: &Path,
+        token: Option<&str>,
+        extra: &[(&str, &str)],
+    ) -> Result<Server, Problem> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Server::start(Settings {
-            binary,
+            binary: binary.to_owned(),
             upstream_url: self.upstream.url(),
             token: token.map(Into::into),
             extra: extra.iter().map(owned).collect(),
@@ -202,6 +223,15 @@ pub fn revalidation(token: &str, body: &str) -> Request {
 pub struct Many(Vec<tokio::task::JoinHandle<Result<Page, Problem>>>);
 
 impl Many {
+    /// Sends `count` requests to a server at once, each over a connection of its own.
+    pub fn start(http: &Client, path: &str, count: usize) -> Self {
+        let send = |_| {
+            let (http, path) = (http.clone(), path.to_owned());
+            tokio::spawn(async move { http.get(&path).await })
+        };
+        Self((0..count).map(send).collect())
+    }
+
     /// Whether all are answered.
     pub fn finished(&self) -> bool {
         self.0.iter().all(tokio::task::JoinHandle::is_finished)

@@ -1,6 +1,6 @@
 //! Drives the fixture application through HTTP alone and holds it to the contract.
 //!
-//! Nothing here depends on a Tropos crate: the runner owns the data source that the fixture reads ([`upstream`]), a
+//! Nothing here depends on a crate of the framework: the runner owns the data source that the fixture reads ([`upstream`]), a
 //! client that can also misbehave ([`client`]), and a way to start, kill and restart the server ([`server`]). Each
 //! case is an async function with a name that states a fact; [`cases`] has one file a section of the list of cases.
 
@@ -11,6 +11,7 @@ pub mod context;
 pub mod events;
 pub mod expect;
 pub mod html;
+pub mod instances;
 pub mod page;
 pub mod prerender;
 pub mod run;

@@ -90,6 +90,11 @@ impl CacheStatus {
         Self { form: format!("{before}ttl=N{after}"), ttl: number.parse().ok() }
     }
 
+    /// Whether it says that the shared store could not be asked.
+    pub fn is_degraded(&self) -> bool {
+        self.form.split(';').any(|part| part.trim() == "detail=degraded")
+    }
+
     /// Whether it says that a stored entry was served.
     pub fn is_hit(&self) -> bool {
         self.form.split(';').any(|part| part.trim() == "hit")
@@ -128,6 +133,8 @@ mod tests {
         assert_eq!((status.form.as_str(), status.ttl), ("tropos; hit; ttl=N; detail=stale", Some(-3)));
         assert!(status.is_hit());
         assert!(!CacheStatus::parse("tropos; fwd=uri-miss; stored").is_hit());
+        assert!(!status.is_degraded());
+        assert!(CacheStatus::parse("tropos; hit; ttl=9; detail=degraded").is_degraded());
     }
 
     #[test]

@@ -82,11 +82,31 @@ impl Server {
     /// # Errors
     /// When it is not running.
     pub async fn ask_to_end(&mut self) -> Result<(), Problem> {
+        self.signal("TERM").await
+    }
+
+    /// Stops it where it is: the system still accepts connections for it, and nothing answers.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn pause(&self) -> Result<(), Problem> {
+        self.signal("STOP").await
+    }
+
+    /// Lets it go on after [`Server::pause`].
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn resume(&self) -> Result<(), Problem> {
+        self.signal("CONT").await
+    }
+
+    async fn signal(&self, name: &str) -> Result<(), Problem> {
         let Some(id) = self.running.child.id() else {
             return fail("the server has ended by itself");
         };
         // The shell's own `kill`, so that nothing needs to be installed and no unsafe call is made.
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await?;
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await?;
         if sent.success() { Ok(()) } else { fail("the signal could not be sent") }
     }
 

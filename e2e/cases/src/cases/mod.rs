@@ -6,6 +6,9 @@ use std::{future::Future, pin::Pin};
 mod assets_and_islands;
 mod fetches;
 mod hostile;
+mod instances;
+mod instances_failover;
+mod instances_faults;
 mod invalidation;
 mod invalidation_http;
 mod live;
@@ -75,6 +78,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         invalidation::CASES,
         invalidation_http::CASES,
         restart::CASES,
+        instances::CASES,
+        instances_faults::CASES,
+        instances_failover::CASES,
         fetches::CASES,
         hostile::CASES,
         live::CASES,
@@ -94,8 +100,10 @@ mod tests {
         let names: HashSet<_> = all().map(|case| case.name).collect();
         assert_eq!(names.len(), all().count());
         let numbers: HashSet<_> = all().filter_map(|case| case.number).collect();
-        let required =
-            [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 36, 40];
+        let required = [
+            1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+            36, 40,
+        ];
         for number in required.into_iter().chain([52, 53, 54, 61, 68, 71, 75]) {
             assert!(numbers.contains(&number), "case {number}");
         }
