@@ -6,7 +6,6 @@ use crate::{
 };
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -137,7 +136,7 @@ impl Server {
 }
 
 async fn start(settings: &Settings, directory: &Path) -> Result<Running, Problem> {
-    let [public, admin] = free_addresses()?;
+    let [public, admin] = tropos_parts::free_addresses()?.map(|address| address.to_string());
     let log = File::options().create(true).append(true).open(directory.join("log"))?;
     let binary = settings.binary.canonicalize().map_err(|error| {
         Problem::Failed(format!("{}: {error}; `cargo xtask fixture` builds it", settings.binary.display()))
@@ -181,13 +180,6 @@ async fn ready(mut running: Running, directory: &Path) -> Result<Running, Proble
         sleep(Duration::from_millis(20)).await;
     }
     fail(format!("/readyz of the admin listener did not answer 200 in {START:?}\n{}", tail(directory)))
-}
-
-/// Two free addresses. Both are held until both are known, so that they differ.
-fn free_addresses() -> Result<[String; 2], Problem> {
-    let listeners = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
-    let [public, admin] = &listeners;
-    Ok([public.local_addr()?.to_string(), admin.local_addr()?.to_string()])
 }
 
 fn tail(directory: &Path) -> String {

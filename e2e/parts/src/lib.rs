@@ -34,6 +34,7 @@ mod sentinel;
 pub use cluster::{ClusterOptions, Node, RedisCluster};
 pub use error::Error;
 pub use poll::PATIENCE;
+pub use program::free_addresses;
 pub use proxy::FaultProxy;
 pub use redis::{Data, Redis, RedisOptions};
 pub use sentinel::{SERVICE, Sentinels};

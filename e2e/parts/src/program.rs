@@ -151,8 +151,14 @@ impl Drop for Program {
 /// the system handed out could be that of anybody's connection by the time its server is started again.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
-/// `N` addresses of 127.0.0.1 at which nobody listens. All are held until all are known, so that they differ.
-pub(crate) fn free_addresses<const N: usize>() -> Result<[SocketAddr; N], Error> {
+/// `N` addresses of 127.0.0.1 at which nobody listens, for servers that a test starts itself.
+///
+/// They differ, and the system does not hand their ports out: neither to a listener on port 0 nor to the near end of a
+/// connection. Another process may still take one before the caller does.
+///
+/// # Errors
+/// [`Error::Io`] when a hundred tries did not find one.
+pub fn free_addresses<const N: usize>() -> Result<[SocketAddr; N], Error> {
     let mut held = Vec::with_capacity(N);
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
     for address in &mut addresses {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     check::{Outcome, Problem, that},
     context::{Context, TOKEN},
+    expect::HIT,
     instances::{Instances, Tries},
     server::Server,
 };
@@ -19,6 +20,7 @@ cases! {
     27 "a cluster of three nodes carries tags, paths, prefixes and rounds of invalidations" => over_a_cluster;
     27 "a fail-over of the cluster's node that holds the tags loses no invalidation that had returned" => cluster_failover;
     27 "a fail-over by sentinels loses no invalidation that had returned" => sentinel_failover;
+    - "applications with prefixes of their own in one Redis have nothing to do with each other" => prefixes;
     - "a new build does not read the entries of the old one, and both hear of invalidations" => rolling_deploy;
 }
 
@@ -140,6 +142,26 @@ async fn rolling_deploy(c: Context) -> Outcome {
             server.http().get(&path).await?.shows("third")?;
         }
     }
+    Ok(())
+}
+
+async fn prefixes(c: Context) -> Outcome {
+    c.need_binary()?;
+    let c = c.with_own_upstream().await?;
+    let redis = Redis::start().await?;
+    let one = Instances::sharing(&c, &format!("{}?prefix=one", redis.url()), 1).await?;
+    let other = Instances::sharing(&c, &format!("{}?prefix=other", redis.url()), 1).await?;
+    let key = c.key("prefix");
+    let (path, read) = (format!("/demand/{key}"), format!("demand-{key}"));
+    c.upstream.set(&read, "first");
+    one.all_show(&path, "first").await?;
+    c.upstream.set(&read, "second");
+    other.all_show(&path, "second").await?;
+    c.upstream.set(&read, "third");
+    one.invalidate(&c, 0, &read).await?;
+    one.all_show(&path, "third").await?;
+    other.all_show(&path, "second").await?;
+    other.at_place(0)?.get(&path).await?.cache(HIT)?;
     Ok(())
 }
 

@@ -15,9 +15,11 @@ use tropos_parts::{Data, Redis};
 cases! {
     27 "an instance that was killed does not hold an invalidation up" => killed_instance;
     27 "an instance that stood still does not hold an invalidation up, and its first answer is new data" => paused_instance;
+    27 "an instance that Redis hears and that does not hear Redis gives no old answer as a good one" => deaf_instance;
     28 "an instance that is killed while it renders does not keep the other from rendering" => killed_renderer;
     29 "without Redis pages are served and marked degraded, and an invalidation fails with 503" => without_redis;
     29 "after Redis comes back empty nothing old counts as fresh" => emptied_redis;
+    29 "where Redis was emptied while no instance ran, nothing that had been invalidated comes back" => emptied_meanwhile;
     29 "an instance that starts without Redis serves pages" => started_without_redis;
     29 "without Redis for longer than TROPOS_DEGRADED_SECONDS pages are rendered afresh" => degraded_too_long;
     30 "a slow Redis does not make requests slow, and the circuit is seen in a metric" => slow_redis alone;
@@ -83,6 +85,31 @@ async fn paused_instance(c: Context) -> Outcome {
     first.get(&path).await?.shows("new")?;
     second.get(&path).await?.shows("new")?;
     Ok(())
+}
+
+async fn deaf_instance(c: Context) -> Outcome {
+    let (c, _redis, both) = several(c, 2, &[]).await?;
+    let (path, read) = warm(&c, &both, "deaf").await?;
+    let [first, second] = both.pair()?;
+    let proxy = second.proxy.as_ref().ok_or_else(|| Problem::Failed("no proxy".into()))?;
+    proxy.mute();
+    c.upstream.set(&read, "new");
+    // Its lease is renewed in Redis all the time, so that whoever invalidates may not get the better of it.
+    let started = Instant::now();
+    let status = c.revalidate_at(&first.http(), &json!({ "tags": [read] })).await?.status;
+    within("seconds for the invalidation", started.elapsed().as_secs_f64(), 0.0..=6.0)?;
+    that(status == 200 || status == 503, format!("revalidation answered {status}"))?;
+    for _ in 0..20 {
+        let page = second.get(&path).await?;
+        let honest =
+            if status == 200 { new_or_degraded(&page, "old", "new") } else { page.is(200).map(drop) };
+        honest.map_err(|problem| problem.during("while it hears nothing"))?;
+        sleep(Duration::from_millis(10)).await;
+    }
+    proxy.heal();
+    both.settled(&path, RECOVERY).await?;
+    both.invalidate(&c, 0, &read).await?;
+    both.all_show(&path, "new").await
 }
 
 async fn killed_renderer(c: Context) -> Outcome {
@@ -180,6 +207,27 @@ async fn emptied_redis(c: Context) -> Outcome {
     both.all_show(&path, "new").await?;
     both.all_show(built, "new").await?;
     both.invalidate(&c, 1, &read).await.map(drop)
+}
+
+async fn emptied_meanwhile(c: Context) -> Outcome {
+    let (c, redis, mut both) = several(c, 2, &[]).await?;
+    let (path, read) = warm(&c, &both, "nobody").await?;
+    let (built, built_read) = ("/closed/open", "closed-open");
+    for read in [&*read, built_read] {
+        c.upstream.set(read, "new");
+        both.invalidate(&c, 0, read).await?;
+    }
+    both.all_show(&path, "new").await?;
+    both.all_show(built, "new").await?;
+    for place in [0, 1] {
+        both.at_place_mut(place)?.server.kill().await?;
+    }
+    redis.restart(Data::Emptied).await?;
+    for place in [0, 1] {
+        both.at_place_mut(place)?.server.restart().await?;
+    }
+    both.all_show(&path, "new").await?;
+    both.all_show(built, "new").await.map_err(|problem| problem.during("a page of the build"))
 }
 
 async fn started_without_redis(c: Context) -> Outcome {

@@ -7,8 +7,10 @@ mod assets_and_islands;
 mod fetches;
 mod hostile;
 mod instances;
+mod instances_chaos;
 mod instances_failover;
 mod instances_faults;
+mod instances_full;
 mod invalidation;
 mod invalidation_http;
 mod live;
@@ -81,6 +83,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         instances::CASES,
         instances_faults::CASES,
         instances_failover::CASES,
+        instances_full::CASES,
+        instances_chaos::CASES,
         fetches::CASES,
         hostile::CASES,
         live::CASES,
@@ -104,7 +108,7 @@ mod tests {
             1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
             36, 40,
         ];
-        for number in required.into_iter().chain([52, 53, 54, 61, 68, 71, 75]) {
+        for number in required.into_iter().chain([52, 53, 54, 61, 63, 68, 71, 75]) {
             assert!(numbers.contains(&number), "case {number}");
         }
     }
