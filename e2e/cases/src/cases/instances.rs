@@ -4,6 +4,7 @@ use super::cases;
 use crate::{
     check::{Outcome, Problem, equal, that, within},
     context::{Context, Many},
+    events::Events,
     expect::{HIT, STALE, STORED},
     instances::{Instances, Tries, new_or_degraded, side_by_side},
 };
@@ -23,6 +24,8 @@ cases! {
     27 "an invalidation on any of three instances is visible on all when the call returns" => visible_everywhere;
     27 "an instance whose connections to Redis were cut meanwhile gives no old answer as a good one" => after_cut;
     27 "an instance whose connections to Redis fell silent meanwhile gives no old answer as a good one" => after_silence;
+    27 "a live page that is open on one instance is told what was invalidated on the other" => open_live_page;
+    27 "the stream of a live page may be opened on another instance than the page" => stream_elsewhere;
     28 "a page that one instance has rendered is a hit on the other" => shared_entry;
     28 "a cold page that two instances are asked for fifty times each is rendered once" => one_cold_render;
     28 "a stale page that two instances are asked for fifty times each is rendered once" => one_stale_render;
@@ -256,6 +259,47 @@ async fn missed_meanwhile(c: Context, fault: fn(&FaultProxy)) -> Outcome {
     c.upstream.set(&read, "newest");
     both.invalidate(&c, 1, &read).await?;
     both.all_show(&path, "newest").await
+}
+
+async fn open_live_page(c: Context) -> Outcome {
+    let (c, _redis, both) = pair(c).await?;
+    let key = c.key("live");
+    let (path, read) = (format!("/live/{key}"), format!("live-{key}"));
+    c.upstream.set(&read, "value 0");
+    let [first, second] = both.pair()?;
+    let page = first.get(&path).await?;
+    let mut events = Events::open(&first.http(), &page.shows("value 0")?.need_live_url()?, None).await?;
+    for number in 1..4 {
+        let value = format!("value {number}");
+        c.upstream.set(&read, &value);
+        both.invalidate(&c, number % 2, &read).await?;
+        events.containing(&value).await?;
+    }
+    // The proxy of the first falls silent: what it missed is told when that is over.
+    let proxy = first.proxy.as_ref().ok_or_else(|| Problem::Failed("no proxy".into()))?;
+    proxy.blackhole();
+    c.upstream.set(&read, "value missed");
+    both.invalidate(&c, 1, &read).await?;
+    second.get(&path).await?.shows("value missed")?;
+    proxy.heal();
+    events.containing("value missed").await.map(drop)
+}
+
+async fn stream_elsewhere(c: Context) -> Outcome {
+    let (c, _redis, both) = pair(c).await?;
+    let key = c.key("live");
+    let (path, read) = (format!("/live/{key}"), format!("live-{key}"));
+    c.upstream.set(&read, "value 0");
+    let [first, second] = both.pair()?;
+    let url = first.get(&path).await?.shows("value 0")?.need_live_url()?;
+    // What changes between the page and its stream is not lost either.
+    c.upstream.set(&read, "value 1");
+    both.invalidate(&c, 0, &read).await?;
+    let mut events = Events::open(&second.http(), &url, None).await?;
+    events.containing("value 1").await?;
+    c.upstream.set(&read, "value 2");
+    both.invalidate(&c, 0, &read).await?;
+    events.containing("value 2").await.map(drop)
 }
 
 async fn shared_entry(c: Context) -> Outcome {

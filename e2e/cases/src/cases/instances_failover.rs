@@ -14,12 +14,13 @@ use crate::{
 use serde_json::{Value, json};
 use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
-use tropos_parts::{ClusterOptions, Error, Redis, RedisCluster, Sentinels};
+use tropos_parts::{ClusterOptions, Error, Redis, RedisCluster, RedisOptions, Sentinels};
 
 cases! {
     27 "a cluster of three nodes carries tags, paths, prefixes and rounds of invalidations" => over_a_cluster;
     27 "a fail-over of the cluster's node that holds the tags loses no invalidation that had returned" => cluster_failover;
     27 "a fail-over by sentinels loses no invalidation that had returned" => sentinel_failover;
+    - "a password and the number of a database in the address are used" => login;
     - "applications with prefixes of their own in one Redis have nothing to do with each other" => prefixes;
     - "a new build does not read the entries of the old one, and both hear of invalidations" => rolling_deploy;
 }
@@ -145,6 +146,20 @@ async fn rolling_deploy(c: Context) -> Outcome {
     Ok(())
 }
 
+async fn login(c: Context) -> Outcome {
+    c.need_binary()?;
+    let c = c.with_own_upstream().await?;
+    let redis = RedisOptions::new().password("p4ss").start().await?;
+    let both = Arc::new(Instances::sharing(&c, &format!("{}/3", redis.url()), 2).await?);
+    rounds(c.clone(), both.clone(), 0, 5).await?;
+    let used = redis.cli(["INFO", "keyspace"]).await?;
+    that(used.contains("db3:") && !used.contains("db0:"), format!("keys lie elsewhere:\n{used}"))?;
+    for instance in both.iter() {
+        that(!instance.server.log().contains("p4ss"), "the password is in the log")?;
+    }
+    Ok(())
+}
+
 async fn prefixes(c: Context) -> Outcome {
     c.need_binary()?;
     let c = c.with_own_upstream().await?;
@@ -162,7 +177,14 @@ async fn prefixes(c: Context) -> Outcome {
     one.all_show(&path, "third").await?;
     other.all_show(&path, "second").await?;
     other.at_place(0)?.get(&path).await?.cache(HIT)?;
-    Ok(())
+    for prefix in ["one:*", "other:*"] {
+        that(!redis.cli(["KEYS", prefix]).await?.is_empty(), format!("no key {prefix} in Redis"))?;
+    }
+    let keys = redis.cli(["KEYS", "*"]).await?;
+    that(
+        keys.lines().all(|key| key.trim_start_matches('{').starts_with('o')),
+        format!("keys without prefix:\n{keys}"),
+    )
 }
 
 /// The same build under another name.

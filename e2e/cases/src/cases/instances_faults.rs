@@ -14,6 +14,7 @@ use tropos_parts::{Data, Redis};
 
 cases! {
     27 "an instance that was killed does not hold an invalidation up" => killed_instance;
+    27 "an instance that was asked to end does not hold an invalidation up at all" => ended_instance;
     27 "an instance that stood still does not hold an invalidation up, and its first answer is new data" => paused_instance;
     27 "an instance that Redis hears and that does not hear Redis gives no old answer as a good one" => deaf_instance;
     28 "an instance that is killed while it renders does not keep the other from rendering" => killed_renderer;
@@ -65,6 +66,20 @@ async fn killed_instance(c: Context) -> Outcome {
     // The dead one is forgotten by now.
     let took = three.invalidate(&c, 1, &read).await?;
     within("seconds for the second invalidation", took.as_secs_f64(), 0.0..=2.0)
+}
+
+async fn ended_instance(c: Context) -> Outcome {
+    let (c, _redis, mut both) = several(c, 2, &[]).await?;
+    let (path, read) = warm(&c, &both, "ended").await?;
+    // The first one after the start of a Redis waits for leases of which an earlier Redis may have known.
+    both.invalidate(&c, 0, "unused").await?;
+    both.at_place_mut(1)?.server.ask_to_end().await?;
+    let status = both.at_place_mut(1)?.server.ended().await?;
+    that(status.success(), format!("ended with {status}"))?;
+    c.upstream.set(&read, "new");
+    let took = both.invalidate(&c, 0, &read).await?;
+    within("seconds for the invalidation", took.as_secs_f64(), 0.0..=1.0)?;
+    both.at_place(0)?.get(&path).await?.shows("new").map(drop)
 }
 
 async fn paused_instance(c: Context) -> Outcome {
