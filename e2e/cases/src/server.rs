@@ -32,12 +32,13 @@ pub struct Settings {
     pub extra: Vec<(String, String)>,
 }
 
-/// A running server and its folder, which both go when this is dropped.
+/// A running server and its folder, which both go when this is dropped: in the order of the fields, since a server that
+/// still runs writes into a folder that is being removed.
 #[derive(Debug)]
 pub struct Server {
-    settings: Settings,
-    directory: TempDir,
     running: Running,
+    directory: TempDir,
+    settings: Settings,
 }
 
 #[derive(Debug)]
@@ -55,7 +56,7 @@ impl Server {
     pub async fn start(settings: Settings) -> Result<Self, Problem> {
         let directory = tempfile::Builder::new().prefix("tropos-cases-").tempdir()?;
         let running = start(&settings, directory.path()).await?;
-        Ok(Self { settings, directory, running })
+        Ok(Self { running, directory, settings })
     }
 
     /// A client of the public listener.
