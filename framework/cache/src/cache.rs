@@ -1,5 +1,6 @@
 //! Look up, decide, render once, store.
 
+mod draft;
 mod inner;
 mod render;
 mod turn;
@@ -69,7 +70,7 @@ pub enum Reason {
         /// Whether somebody else's render was waited for.
         collapsed: bool,
     },
-    /// The cache was not asked.
+    /// The cache was not asked: a draft.
     Bypass,
 }
 
@@ -104,6 +105,10 @@ impl<V> Clone for Cache<V> {
 impl<V: Value> Cache<V> {
     pub(crate) fn over(inner: Inner<V>) -> Self {
         Self(Arc::new(inner))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner<V> {
+        &self.0
     }
 
     /// The entry in memory, and what to do with it. The path of a hit: no waiting, no allocation, and one number
@@ -154,6 +159,9 @@ impl<V: Value> Cache<V> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
     {
+        if let Some(scope) = Scope::current().filter(Scope::is_draft) {
+            return draft::serve(&scope, request, produce).await;
+        }
         // Before anything is taken from memory: what was missed applies first.
         let degraded = self.0.tags.confirm().await != Trust::Full;
         let served = self.serve_confirmed(request, produce).await;

@@ -16,6 +16,8 @@
 //! | [`entry`] | what is stored, and its one binary format |
 //! | [`scope`] | what one render has read |
 //! | [`revalidate`] | invalidation as an application writes it |
+//! | [`report`], [`warm`] | what an invalidation hit, and having it made again without a visitor |
+//! | [`explain`] | why a page would hit or miss |
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
@@ -27,15 +29,18 @@ pub mod decide;
 pub mod engine;
 pub mod entry;
 pub mod error;
+pub mod explain;
 mod flight;
 pub mod function;
 pub mod http;
 pub mod layer;
 pub mod page;
+pub mod report;
 pub mod revalidate;
 pub mod scope;
 pub mod store;
 pub mod tags;
+pub mod warm;
 
 pub use cache::{Cache, Produced, Reason, Request, Served};
 pub use counts::{SharedStats, Stats};
@@ -44,6 +49,8 @@ pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};
 pub use entry::{Backoff, Entry, Meta, Value};
 pub use error::Error;
 pub use page::StoredPage;
+pub use report::{Carried, Report};
 pub use scope::{Purpose, Reads, Scope};
 pub use store::{Seed, redis::RedisStore};
 pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Trust, Validity};
+pub use warm::WarmLimits;

@@ -5,10 +5,12 @@
 //! use tropos_cache::revalidate;
 //! revalidate::tag(("product", 42)).await?; // the next request is answered from new data
 //! revalidate::prefix("/blog").soft().await?; // all pages beneath are shown once more while they are made anew
-//! # Ok(()) }
+//! revalidate::tag("prices").warm().await?; // and have it made again before somebody asks
+//! let report = revalidate::tag("prices").report().await?; // what was hit, in this instance's memory
+//! # drop(report); Ok(()) }
 //! ```
 
-use crate::{Error, Purpose, Scope, Strength};
+use crate::{Engine, Error, Purpose, Report, Scope, Strength};
 use futures::future::BoxFuture;
 use std::future::IntoFuture;
 use tropos_core::{CanonicalPath, Tag};
@@ -20,7 +22,7 @@ pub fn tag(tag: impl Into<Tag>) -> Invalidation {
 
 /// Invalidates all that carries one of several tags, in one step.
 pub fn tags<T: Into<Tag>>(tags: impl IntoIterator<Item = T>) -> Invalidation {
-    Invalidation { tags: Ok(tags.into_iter().map(Into::into).collect()), strength: Strength::Hard }
+    Invalidation::of(Ok(tags.into_iter().map(Into::into).collect()))
 }
 
 /// Invalidates the page at a path, with all its query keys and variants.
@@ -56,13 +58,51 @@ pub fn prefix_tag(path: &str) -> Result<Tag, Error> {
 pub struct Invalidation {
     tags: Result<Vec<Tag>, Error>,
     strength: Strength,
+    warm: bool,
 }
 
+/// An invalidation that takes place when it is awaited, and says afterwards what it hit.
+#[derive(Debug)]
+#[must_use = "nothing is invalidated until this is awaited"]
+pub struct Reported(Invalidation);
+
 impl Invalidation {
+    fn of(tags: Result<Vec<Tag>, Error>) -> Self {
+        Self { tags, strength: Strength::Hard, warm: false }
+    }
+
     /// Makes stale instead of unusable: the old is served while the new is made.
     pub fn soft(mut self) -> Self {
         self.strength = Strength::Soft;
         self
+    }
+
+    /// Has what it hit made again without a visitor: pages in the memory of this instance, in the background, at a
+    /// bounded rate (see [`warm`](crate::warm)). The invalidation does not wait for it.
+    pub fn warm(mut self) -> Self {
+        self.warm = true;
+        self
+    }
+
+    /// Gives a [`Report`] instead of the number: how many entries in the memory of this instance carry each name. They are
+    /// counted after the invalidation has taken place, which takes the longer the more there are.
+    pub fn report(self) -> Reported {
+        Reported(self)
+    }
+
+    async fn take_place(self) -> Result<(Engine, Vec<Tag>, u64), Error> {
+        let scope = Scope::current().ok_or(Error::NoScope)?;
+        match scope.purpose() {
+            Purpose::Action => {
+                let (engine, tags) = (scope.engine().clone(), self.tags?);
+                let sequence = engine.invalidate(&tags, self.strength).await?;
+                if self.warm {
+                    engine.warm(&tags);
+                }
+                Ok((engine, tags, sequence))
+            }
+            Purpose::Stored | Purpose::Once | Purpose::Live => Err(Error::DuringRender),
+        }
     }
 }
 
@@ -71,18 +111,24 @@ impl IntoFuture for Invalidation {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.take_place().await.map(|(_, _, sequence)| sequence) })
+    }
+}
+
+impl IntoFuture for Reported {
+    type Output = Result<Report, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let scope = Scope::current().ok_or(Error::NoScope)?;
-            match scope.purpose() {
-                Purpose::Action => scope.engine().invalidate(&self.tags?, self.strength).await,
-                Purpose::Stored | Purpose::Once | Purpose::Live => Err(Error::DuringRender),
-            }
+            let (engine, tags, sequence) = self.0.take_place().await?;
+            Ok(engine.report(sequence, &tags).await)
         })
     }
 }
 
 fn of_path(path: &str, tag: fn(&str) -> Tag) -> Invalidation {
-    Invalidation { tags: canonical(path).map(|path| vec![tag(path.as_str())]), strength: Strength::Hard }
+    Invalidation::of(canonical(path).map(|path| vec![tag(path.as_str())]))
 }
 
 fn canonical(path: &str) -> Result<CanonicalPath, Error> {

@@ -52,6 +52,8 @@ struct Inner {
     engine: Engine,
     purpose: Purpose,
     stamp: Stamp,
+    /// Whether it is for a draft, whose reads pass the cache by.
+    draft: bool,
     /// The entry that the render is for, and what waits for it.
     flight: Option<(Key, Option<Scope>)>,
     reads: Mutex<Reads>,
@@ -65,19 +67,30 @@ tokio::task_local! {
 impl Scope {
     /// A scope that starts now: it takes its place in the tag sequence, so make it before the first read.
     pub fn new(engine: &Engine, purpose: Purpose) -> Self {
-        Self::build(engine, purpose, None)
+        Self::build(engine, purpose, None, false)
+    }
+
+    /// A scope for somebody who sees drafts: what is read in it comes from no entry, and makes none.
+    pub fn draft(engine: &Engine, purpose: Purpose) -> Self {
+        Self::build(engine, purpose, None, true)
+    }
+
+    /// The scope of a read of `key` within a draft, whose result is not stored.
+    pub(crate) fn of_draft(parent: &Scope, key: Key) -> Self {
+        Self::build(parent.engine(), Purpose::Stored, Some((key, Some(parent.clone()))), true)
     }
 
     /// The scope of a render whose result is stored under `key`, and for which `parent` waits.
     pub(crate) fn of_flight(engine: &Engine, key: Key, parent: Option<Scope>) -> Self {
-        Self::build(engine, Purpose::Stored, Some((key, parent)))
+        Self::build(engine, Purpose::Stored, Some((key, parent)), false)
     }
 
-    fn build(engine: &Engine, purpose: Purpose, flight: Option<(Key, Option<Scope>)>) -> Self {
+    fn build(engine: &Engine, purpose: Purpose, flight: Option<(Key, Option<Scope>)>, draft: bool) -> Self {
         Self(Arc::new(Inner {
             engine: engine.clone(),
             purpose,
             stamp: engine.tags().current(),
+            draft,
             flight,
             reads: Mutex::default(),
             memos: Mutex::default(),
@@ -102,6 +115,11 @@ impl Scope {
     /// What the code in it is there for.
     pub fn purpose(&self) -> Purpose {
         self.0.purpose
+    }
+
+    /// Whether what is read in it passes the cache by.
+    pub fn is_draft(&self) -> bool {
+        self.0.draft
     }
 
     /// Where the tag sequence stood when the scope was made.

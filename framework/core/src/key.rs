@@ -25,6 +25,20 @@ impl Key {
         }
     }
 
+    /// Route, path and declared query of a page's key; `None` for any other key.
+    ///
+    /// ```
+    /// use tropos_core::Key;
+    /// assert_eq!(Key::page("/q/:key", "/q/a", "page=2").as_page(), Some(("/q/:key", "/q/a", "page=2")));
+    /// assert_eq!(Key::fetch("page").as_page(), None);
+    /// ```
+    pub fn as_page(&self) -> Option<(&str, &str, &str)> {
+        let (route, target) = self.0.strip_prefix("page ")?.split_once(' ')?;
+        // A question mark in a canonical path is encoded.
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Some((route, path, query))
+    }
+
     /// A fetch, by a digest of method, URL, headers and body.
     pub fn fetch(digest: &str) -> Self {
         Self(format!("fetch {digest}").into())

@@ -3,9 +3,10 @@
 use super::{Plan, Produced, turn};
 use crate::counts::Counts;
 use crate::{
-    Decision, Entry, Meta, Miss, Scope, Seed, TagRegistry, Trust, Value, decide,
+    Decision, Engine, Entry, Meta, Miss, Scope, Seed, TagRegistry, Trust, Value, decide,
     decide::Early,
     engine,
+    explain::{self, Unstored},
     flight::{Flights, Landed},
     store::{disk::Disk, guarded::Guarded, memory::Memory},
 };
@@ -55,7 +56,7 @@ impl<V: Value> Inner<V> {
     }
 
     /// What to do with an entry now: nothing can be known of it where the shared store was out of reach for too long.
-    pub(super) fn judge(&self, entry: &Entry<V>) -> Decision {
+    pub(crate) fn judge(&self, entry: &Entry<V>) -> Decision {
         let now = self.clock.now();
         match self.tags.trust(now) {
             Trust::Full | Trust::Degraded => entry.decide(&self.tags, now),
@@ -136,6 +137,14 @@ impl<V: Value> Inner<V> {
         }
         let outdated = !decide::may_store(entry.validity(&self.tags));
         let stored = produced.store && !reads.too_many_tags && !outdated;
+        if !stored {
+            let why = match (outdated, reads.too_many_tags) {
+                (true, _) => Unstored::Outdated,
+                (false, true) => Unstored::TooManyTags,
+                (false, false) => Unstored::Refused,
+            };
+            explain::note(scope.engine(), &plan.key, start.tick, why);
+        }
         if stored {
             self.store(&plan.key, &entry);
         } else if !outdated {
@@ -148,6 +157,9 @@ impl<V: Value> Inner<V> {
     /// Notes on the entry that was to be replaced that its successor failed.
     pub(super) fn note_failure(&self, key: &Key, failure: &Failure) {
         let now = self.clock.now();
+        if let Some(engine) = self.engine.upgrade().map(Engine::from_inner) {
+            explain::note(&engine, key, now, Unstored::Failed(failure.to_string()));
+        }
         match self.at_hand(key) {
             Some((entry, Decision::Stale { .. } | Decision::Hit { .. })) => {
                 let next_try = entry.record_failure(now).next_try.since(now);
@@ -205,7 +217,7 @@ impl<V: Value> Inner<V> {
     }
 
     /// The entry beneath memory.
-    pub(super) async fn read_backing(&self, key: &Key) -> Option<Entry<V>> {
+    pub(crate) async fn read_backing(&self, key: &Key) -> Option<Entry<V>> {
         let bytes = match self.backing.as_ref()? {
             Backing::Disk(disk) => Bytes::from(disk.read(key).await?),
             Backing::Shared { store, build } => store.read(&turn::name(build, key)).await.ok()??,

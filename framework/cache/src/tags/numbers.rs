@@ -128,6 +128,20 @@ impl TagNumbers {
         tags.iter().map(of).max().unwrap_or(Validity::Valid)
     }
 
+    /// Which of `tags` were invalidated since `stamp`, how, and at which number: for who asks why an entry is not valid.
+    /// Of a tag that was forgotten, the floor.
+    pub fn invalidated_since(&self, tags: &[Tag], stamp: Stamp) -> Vec<(Tag, Strength, u64)> {
+        let of = |tag: &Tag| {
+            let marks = *self.marks.get(tag).unwrap_or(&self.floor);
+            match marks.validity(stamp.sequence) {
+                Validity::Hard => Some((tag.clone(), Strength::Hard, marks.hard)),
+                Validity::Soft => Some((tag.clone(), Strength::Soft, marks.soft)),
+                Validity::Valid => None,
+            }
+        };
+        tags.iter().filter_map(of).collect()
+    }
+
     /// How many tags carry a number of their own.
     pub fn len(&self) -> usize {
         self.marks.len()

@@ -178,6 +178,12 @@ impl TagRegistry {
         self.0.numbers.generation()
     }
 
+    /// Which of `tags` were invalidated since `stamp`, how, and at which number.
+    pub fn invalidated_since(&self, tags: &[Tag], stamp: Stamp) -> Vec<(Tag, Strength, u64)> {
+        let numbers = self.0.numbers.read().unwrap_or_else(PoisonError::into_inner);
+        numbers.invalidated_since(tags, stamp)
+    }
+
     /// Wakes at every invalidation.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
