@@ -14,6 +14,7 @@
 //! | [`clock`] | time, which tests can turn |
 //! | [`failure`], [`answer`] | errors of application code, and what a page answers without a view |
 //! | [`cache_arg`] | what a cached function may be called with |
+//! | [`explain`] | why a path would hit or miss, from the server to the command line |
 //! | [`manifest`] | what a build leaves for the server: assets and pages |
 //!
 //! Nothing here does I/O, and everything builds for `wasm32-unknown-unknown`.
@@ -23,6 +24,7 @@ pub mod answer;
 pub mod cache_arg;
 pub mod clock;
 pub mod error;
+pub mod explain;
 pub mod failure;
 pub mod key;
 pub mod manifest;

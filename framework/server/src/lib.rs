@@ -9,6 +9,8 @@
 //! | `dispatch` | one request: to which mode it goes, and what is answered |
 //! | `render` | the one module that knows how Leptos renders |
 //! | `site` | everything that answering takes, opened once |
+//! | [`draft`] | showing what is not published to those who may see it |
+//! | `explain` | why a path would hit or miss |
 //! | `dist`, `build` | what a build leaves, and how its pages are made |
 //! | `serve` | listeners, health, drain, the program's commands |
 
@@ -17,7 +19,9 @@ mod build;
 pub mod config;
 mod dispatch;
 mod dist;
+pub mod draft;
 pub mod error;
+mod explain;
 pub mod page;
 mod render;
 pub mod request;
@@ -33,7 +37,7 @@ pub use dist::Dist;
 pub use error::Error;
 pub use page::{
     FromPage, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Route,
-    extract::{AppCx, Headers, Query, State, asset, extract, live_url},
+    extract::{AppCx, Draft, Headers, Query, State, asset, extract, live_url},
     listing::FromApp,
     mode,
 };

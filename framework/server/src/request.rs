@@ -14,6 +14,8 @@ pub(crate) struct RequestHead {
     pub(crate) headers: HeaderMap,
     /// Whether cookies that are set must be `Secure`: the public origin is `https`.
     pub(crate) secure: bool,
+    /// Whether the visitor sees drafts.
+    pub(crate) draft: bool,
 }
 
 /// What a page or server function adds to its answer, until the head is sent.
@@ -90,6 +92,11 @@ impl Cookies {
                 let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
                 decoded.map_or_else(|_| value.to_owned(), |decoded| decoded.into_owned())
             })
+    }
+
+    /// Whether the public origin is `https`.
+    pub(crate) fn are_secure(&self) -> bool {
+        self.request.secure
     }
 
     /// Sets a cookie that scripts cannot read and other sites do not send (`HttpOnly`, `SameSite=Lax`, `Path=/`, and

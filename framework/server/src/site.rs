@@ -4,6 +4,7 @@ use crate::{
     app::App,
     config::Config,
     dist::{BuiltPages, Dist},
+    draft::Drafts,
     error::Error,
     page::{AppCx, PageCx, extract::PageParts},
     render::{self, Assets, Document, Layout},
@@ -147,6 +148,8 @@ impl Site {
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();
+        parts.drafts =
+            config.draft_secret.as_deref().map(|secret| Drafts::new(secret, engine.clock().clone()));
         let cx = AppCx::new(parts);
         let document = |layouts: Vec<Layout>| Document { layouts: layouts.into(), assets: assets.clone() };
         let shell = document(app.shell.iter().cloned().collect());
@@ -171,7 +174,9 @@ impl Site {
             db,
         };
         let listed = site.list().await?;
-        Ok(Arc::new(Self { listed, ..site }))
+        let site = Arc::new(Self { listed, ..site });
+        site.warm_what_is_invalidated();
+        Ok(site)
     }
 
     /// The pages of routes that are closed: those of the build, or, without one, those that their functions list now.
@@ -230,6 +235,7 @@ impl Site {
         live_url: Option<String>,
     ) -> (PageCx, Arc<ResponseHead>) {
         let response = ResponseHead::open();
+        let draft = request.as_ref().is_some_and(|request| request.draft);
         let parts = PageParts {
             app: self.cx.clone(),
             mode,
@@ -238,9 +244,26 @@ impl Site {
             request,
             response: response.clone(),
             live_url,
-            personal: AtomicBool::new(false),
+            draft,
+            // Nobody else may be sent what a draft shows.
+            personal: AtomicBool::new(draft),
         };
         (PageCx::new(parts), response)
+    }
+
+    /// What the draft of a stored page is rendered in: as for what is stored, there is no request to read.
+    pub(crate) fn draft_cx(&self, mode: Mode, params: Params, query: String) -> PageCx {
+        PageCx::new(PageParts {
+            app: self.cx.clone(),
+            mode,
+            params,
+            query,
+            request: None,
+            response: ResponseHead::open(),
+            live_url: None,
+            draft: true,
+            personal: AtomicBool::new(true),
+        })
     }
 
     /// Lets everything end in order: pending entries are written, connections closed.

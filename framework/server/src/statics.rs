@@ -52,6 +52,7 @@ async fn one(
         request: None,
         response: ResponseHead::open(),
         live_url: None,
+        draft: false,
         personal: AtomicBool::new(false),
     });
     let render = async {

@@ -10,9 +10,9 @@ pub use tropos_db::{Db, sqlx};
 pub use tropos_fetch as fetch;
 pub use tropos_macros::{cached, page, routes};
 pub use tropos_server::{
-    App, Config, Cookies, Dist, Error, FromApp, FromPage, Group, Headers, Href, IntoPage, Page, PageCx,
-    PageResult, PageView, Path, Query, Route, Session, Site, State, asset, cookie, extract, live_url, main,
-    mode, redirect_after,
+    App, Config, Cookies, Dist, Draft, Error, FromApp, FromPage, Group, Headers, Href, IntoPage, Page,
+    PageCx, PageResult, PageView, Path, Query, Route, Session, Site, State, asset, cookie, draft, extract,
+    live_url, main, mode, redirect_after,
 };
 
 #[doc(hidden)]

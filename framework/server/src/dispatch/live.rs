@@ -82,6 +82,7 @@ impl Site {
         };
         let (cx, additions) = source.cx();
         let scope = source.scope();
+        let detail = if source.visitor.draft { Detail::Draft } else { Detail::Live };
         let personal = cx.clone();
         let begun = scope.run(streamed::begin(page, cx, Order::InOrder)).await;
         let response = match begun {
@@ -115,10 +116,7 @@ impl Site {
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };
-        reply::without_body_for_head(
-            &request.method,
-            streamed::for_one_visitor(response, &additions, Detail::Live),
-        )
+        reply::without_body_for_head(&request.method, streamed::for_one_visitor(response, &additions, detail))
     }
 
     /// The stream of changes: one event whenever the page has become another.
@@ -225,7 +223,7 @@ impl PageSource {
     /// A scope that starts now, with the tags that the page carries whatever it reads: those that it declares, and those
     /// of its path.
     fn scope(&self) -> Scope {
-        let scope = Scope::new(&self.site.engine, Purpose::Live);
+        let scope = self.site.scope(Purpose::Live, self.visitor.draft);
         let path = self.target.split('?').next().and_then(|path| CanonicalPath::parse(path).ok());
         let tags = path.map(|path| self.page.route.tags(path.as_str(), &self.params)).unwrap_or_default();
         tags.iter().for_each(|tag| scope.add_tag(tag.clone()));

@@ -4,6 +4,7 @@
 //! decides on the same parsed path.
 
 mod assets;
+mod drafts;
 mod functions;
 mod guard;
 pub(crate) mod live;
@@ -11,8 +12,10 @@ mod reply;
 mod revalidate;
 mod stored;
 mod streamed;
+mod warm;
 
 pub(crate) use assets::{root_files, scripts};
+pub(crate) use reply::location;
 pub(crate) use stored::render_to_store;
 
 use crate::{request::RequestHead, routing::PageRoute, site::Site};
@@ -24,7 +27,7 @@ use tropos_cache::{Purpose, Scope};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
-const LONGEST_TARGET: usize = 8 * 1024;
+pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
 
 /// The longest body that a server function or API handler is sent; a longer one is refused with 413, or cut off where its
 /// length was not declared. As Axum's own limit: more than any form, less than an upload, which streams elsewhere.
@@ -89,6 +92,9 @@ impl Site {
         if own == "revalidate" {
             return self.revalidate(&head, body).await;
         }
+        if let Some("" | "/off") = own.strip_prefix("draft") {
+            return self.draft_mode(own, &head, body).await;
+        }
         if let Some(ticket) = own.strip_prefix("live/").filter(|_| head.method == Method::GET) {
             return self.stream_of_changes(ticket, &head).await;
         }
@@ -106,10 +112,13 @@ impl Site {
         params: Params,
         head: Parts,
     ) -> Response<Body> {
-        if !self.listed.has(page, path.as_str()) {
+        let draft = page.route.mode().is_stored() && self.sees_drafts(&head);
+        // What is not published yet is not listed either, so a draft is rendered all the same.
+        if !draft && !self.listed.has(page, path.as_str()) {
             return self.not_found();
         }
         match page.route.mode() {
+            Mode::Ssg | Mode::Isr if draft => self.drafted(page, params, &head).await,
             Mode::Ssg => self.made_at_build(page, path, &head).await,
             Mode::Isr => self.stored(page, path, params, &head).await,
             Mode::Server => self.streamed(page, params, &head).await,
@@ -164,10 +173,11 @@ impl Site {
     /// Runs a server function, or the API's handler.
     async fn act(&self, api: Option<axum::Router>, head: Parts, body: Body) -> Option<Response<Body>> {
         let visitor = self.visitor(&head);
+        let draft = visitor.draft;
         let query = head.uri.query().unwrap_or_default().to_owned();
         let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
         let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
-        let scope = Scope::new(&self.engine, Purpose::Action);
+        let scope = self.scope(Purpose::Action, draft);
         match api {
             None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
             Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
@@ -177,10 +187,21 @@ impl Site {
         }
     }
 
+    /// Whether the public origin is `https`.
+    fn is_secure(&self) -> bool {
+        self.config.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
+    }
+
     /// What a page may read of a request.
     fn visitor(&self, head: &Parts) -> Arc<RequestHead> {
-        let secure = self.config.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"));
-        Arc::new(RequestHead { headers: head.headers.clone(), secure })
+        let secure = self.is_secure();
+        let draft = self.sees_drafts(head);
+        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft })
+    }
+
+    /// A scope in which what a draft shows passes the cache by.
+    fn scope(&self, purpose: Purpose, draft: bool) -> Scope {
+        if draft { Scope::draft(&self.engine, purpose) } else { Scope::new(&self.engine, purpose) }
     }
 
     /// The page for what does not exist. The same bytes for everybody: endless unknown paths cost no render.

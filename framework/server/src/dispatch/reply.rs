@@ -19,6 +19,14 @@ pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
+/// JSON that nobody keeps.
+pub(crate) fn json(value: &impl serde::Serialize) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, "");
+    *response.body_mut() = Body::from(serde_json::to_vec(value).unwrap_or_default());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 /// A page that was made at start, with its own status; nobody keeps it.
 pub(crate) fn from_static_page(page: &StoredPage) -> Response<Body> {
     let mut response = Response::new(Body::from(page.body(Coding::Identity).bytes.clone()));
@@ -33,6 +41,20 @@ pub(crate) fn from_static_page(page: &StoredPage) -> Response<Body> {
 pub(crate) fn method_not_allowed() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "a page is read by GET or HEAD");
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+/// 405 with the methods that there are (RFC 9110 §15.5.6).
+pub(crate) fn wrong_method(allowed: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &format!("ask by {allowed}"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// 401 for who does not know the token (RFC 9110 §15.5.2, RFC 6750 §3).
+pub(crate) fn unauthorized(text: &str) -> Response<Body> {
+    let mut response = plain(StatusCode::UNAUTHORIZED, text);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 

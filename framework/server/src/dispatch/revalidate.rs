@@ -3,10 +3,10 @@
 use super::reply;
 use crate::site::Site;
 use axum::body::Body;
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{Method, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
-use serde::Deserialize;
-use tropos_cache::{Strength, revalidate};
+use serde::{Deserialize, Serialize};
+use tropos_cache::{Carried, Report, Strength, revalidate};
 use tropos_core::Tag;
 
 /// More names than this in one call are refused: a batch that large is a prefix, or a mistake.
@@ -26,23 +26,52 @@ struct Call {
     prefixes: Vec<String>,
     #[serde(default)]
     soft: bool,
-    /// Read, since callers may send it; what was invalidated is made again at its next request in either case.
-    #[serde(default, rename = "warm")]
-    _warm: bool,
+    /// Whether to have pages that were hit made again without a visitor.
+    #[serde(default)]
+    warm: bool,
+    /// Whether to say what was hit.
+    #[serde(default)]
+    report: bool,
+}
+
+/// What is answered.
+#[derive(Debug, Serialize)]
+struct Done<'a> {
+    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Hits<'a>>,
+}
+
+/// What was hit in the memory of this instance.
+#[derive(Debug, Serialize)]
+struct Hits<'a> {
+    /// Whether everything was counted.
+    complete: bool,
+    /// As they were given: tags, then paths, then prefixes.
+    names: Vec<Hit<'a>>,
+}
+
+/// `{"tag":"product-42","pages":3,"data":1}`, with `path` or `prefix` in the place of `tag`.
+#[derive(Debug, Serialize)]
+struct Hit<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<&'a str>,
+    pages: u64,
+    data: u64,
 }
 
 impl Site {
     pub(super) async fn revalidate(&self, request: &Parts, body: Body) -> Response<Body> {
         let Some(token) = &self.config.revalidate_token else { return self.not_found() };
         if request.method != Method::POST {
-            let mut response = reply::plain(StatusCode::METHOD_NOT_ALLOWED, "revalidate by POST");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return response;
+            return reply::wrong_method("POST");
         }
         if !knows(request, token) {
-            let mut response = reply::plain(StatusCode::UNAUTHORIZED, "the token is missing or wrong");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return response;
+            return reply::unauthorized("the token is missing or wrong");
         }
         let body = match Limited::new(body, LONGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -71,8 +100,21 @@ impl Site {
         let strength = if call.soft { Strength::Soft } else { Strength::Hard };
         match self.engine.invalidate(&tags, strength).await {
             Ok(sequence) => {
-                tracing::info!(sequence, names = tags.len(), soft = call.soft, "invalidated");
-                json(format!("{{\"sequence\":{sequence}}}"))
+                tracing::info!(
+                    sequence,
+                    names = tags.len(),
+                    soft = call.soft,
+                    warm = call.warm,
+                    "invalidated"
+                );
+                if call.warm {
+                    self.engine.warm(&tags);
+                }
+                let report = match call.report {
+                    true => Some(hits(&call, &self.engine.report(sequence, &tags).await)),
+                    false => None,
+                };
+                reply::json(&Done { sequence, report })
             }
             Err(error) => {
                 tracing::error!(%error, "an invalidation failed; nothing has changed");
@@ -83,6 +125,21 @@ impl Site {
             }
         }
     }
+}
+
+/// The counts beside the names as they were given.
+fn hits<'a>(call: &'a Call, report: &Report) -> Hits<'a> {
+    let tag = |name: &'a String| Hit { tag: Some(name), path: None, prefix: None, pages: 0, data: 0 };
+    let path = |name: &'a String| Hit { path: Some(name), tag: None, ..tag(name) };
+    let prefix = |name: &'a String| Hit { prefix: Some(name), tag: None, ..tag(name) };
+    let named = call.tags.iter().map(tag).chain(call.paths.iter().map(path));
+    let named = named.chain(call.prefixes.iter().map(prefix));
+    let counted = |(hit, (_, carried)): (Hit<'a>, &(Tag, Carried))| Hit {
+        pages: carried.pages,
+        data: carried.data,
+        ..hit
+    };
+    Hits { complete: report.complete, names: named.zip(&report.names).map(counted).collect() }
 }
 
 fn tags_of(call: &Call) -> Result<Vec<Tag>, String> {
@@ -99,7 +156,7 @@ fn tags_of(call: &Call) -> Result<Vec<Tag>, String> {
 }
 
 /// Whether the caller knows the token. The comparison takes the same time however much of a guess is right.
-fn knows(request: &Parts, token: &str) -> bool {
+pub(super) fn knows(request: &Parts, token: &str) -> bool {
     let given = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given
         .and_then(|value| value.split_once(' '))
@@ -107,11 +164,4 @@ fn knows(request: &Parts, token: &str) -> bool {
     let Some((_, given)) = given else { return false };
     // Hashes first, so that neither length nor content of the token shows in the time that this takes.
     blake3::hash(given.trim().as_bytes()) == blake3::hash(token.as_bytes())
-}
-
-fn json(text: String) -> Response<Body> {
-    let mut response = reply::plain(StatusCode::OK, "");
-    *response.body_mut() = Body::from(text);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

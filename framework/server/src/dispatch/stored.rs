@@ -34,7 +34,7 @@ impl Site {
             Some(_) => self.engine.pages().from_build(&key).await,
             None => {
                 let Some(params) = page.pattern.matches(path) else { return self.not_found() };
-                let served = self.serve(page, &key, params, String::new(), path).await;
+                let served = self.serve(page, &key, params, String::new(), path, false).await;
                 match served.result {
                     Ok(entry) => Some(entry),
                     Err(failure) => return self.failed(page, path.as_str(), &failure),
@@ -59,18 +59,14 @@ impl Site {
         params: Params,
         request: &Parts,
     ) -> Response<Body> {
-        let query = match page.route.spec.query {
-            None => String::new(),
-            Some(canonical) => match canonical(request.uri.query().unwrap_or_default()) {
-                Ok(query) => query,
-                Err(_) => return self.not_found(),
-            },
+        let Ok(query) = page.route.canonical_query(request.uri.query().unwrap_or_default()) else {
+            return self.not_found();
         };
         let key = Key::page(page.route.pattern(), path.as_str(), &query);
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
-        let served = self.serve(page, &key, params, query, path).await;
+        let served = self.serve(page, &key, params, query, path, false).await;
         let status = CacheStatus::of(served.reason, Mode::Isr);
         let status = if served.degraded { status.degraded() } else { status };
         match served.result {
@@ -83,20 +79,22 @@ impl Site {
         }
     }
 
-    async fn serve(
+    /// The entry, or a render of it. With `fresh`, nothing stale is taken, and the render is waited for.
+    pub(super) async fn serve(
         self: &Arc<Self>,
         page: &Arc<PageRoute>,
         key: &Key,
         params: Params,
         query: String,
         path: &CanonicalPath,
+        fresh: bool,
     ) -> tropos_cache::Served<StoredPage> {
         let asked = tropos_cache::Request {
             key,
             ages: if page.route.mode() == Mode::Isr { page.route.ages() } else { Ages::NEVER },
             negative: page.route.negative(),
             tags: page.route.tags(path.as_str(), &params),
-            fresh: false,
+            fresh,
         };
         let (site, page) = (self.clone(), page.clone());
         self.engine.pages().serve(asked, move || render_to_store(site, page, params, query)).await
@@ -158,7 +156,7 @@ pub(crate) async fn render_to_store(
     Ok(Produced { value, negative, store: true })
 }
 
-async fn render_whole(page: &PageRoute, cx: PageCx) -> Result<String, PageError> {
+pub(super) async fn render_whole(page: &PageRoute, cx: PageCx) -> Result<String, PageError> {
     let html = render::render_page(page.route.spec.handler, cx, &page.document, Order::InOrder).await?;
     Ok(html.collect().await?)
 }

@@ -14,13 +14,13 @@ use futures::StreamExt;
 use http::{Response, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{
-    Purpose, Scope,
+    Purpose,
     http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, Mode, PageError, Params};
 
 /// A page whose head is not settled by then has failed: few readers still wait.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Site {
     /// A `server` page.
@@ -31,9 +31,10 @@ impl Site {
         request: &Parts,
     ) -> Response<Body> {
         let visitor = self.visitor(request);
+        let draft = visitor.draft;
         let query = request.uri.query().unwrap_or_default().to_owned();
         let (cx, additions) = self.page_cx(Mode::Server, params, query, Some(visitor), None);
-        let scope = Scope::new(&self.engine, Purpose::Once);
+        let scope = self.scope(Purpose::Once, draft);
         let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
         let response = match html {
             Ok(html) => {
@@ -42,7 +43,8 @@ impl Site {
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };
-        reply::without_body_for_head(&request.method, for_one_visitor(response, &additions, Detail::Server))
+        let detail = if draft { Detail::Draft } else { Detail::Server };
+        reply::without_body_for_head(&request.method, for_one_visitor(response, &additions, detail))
     }
 
     /// The answer of a page that has no view.

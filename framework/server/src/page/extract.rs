@@ -10,6 +10,7 @@ use super::{
     params::{Path, PathParams},
 };
 use crate::{
+    draft::Drafts,
     error::Error,
     render::Assets,
     request::{Cookies, RequestHead, ResponseHead, Session},
@@ -37,12 +38,18 @@ pub struct AppCx(Arc<AppParts>);
 pub(crate) struct AppParts {
     pub(crate) db: Option<Db>,
     pub(crate) assets: Arc<Assets>,
+    /// `None` where no secret is configured.
+    pub(crate) drafts: Option<Drafts>,
     pub(crate) states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
 impl AppCx {
     pub(crate) fn new(parts: AppParts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    pub(crate) fn drafts(&self) -> Option<&Drafts> {
+        self.0.drafts.as_ref()
     }
 
     fn state<T: Clone + Send + Sync + 'static>(&self) -> Result<T, Failure> {
@@ -69,6 +76,8 @@ pub(crate) struct PageParts {
     pub(crate) response: Arc<ResponseHead>,
     /// Where the page's stream of changes is, for a live page.
     pub(crate) live_url: Option<String>,
+    /// Whether this is rendered for somebody who sees drafts; then it is not stored.
+    pub(crate) draft: bool,
     /// Whether something of the request has been read.
     pub(crate) personal: AtomicBool,
 }
@@ -93,6 +102,15 @@ impl PageCx {
 
     pub(crate) fn response(&self) -> &ResponseHead {
         &self.0.response
+    }
+
+    /// The cookies of the request that is running.
+    pub(crate) fn cookies(&self) -> Result<Cookies, PageError> {
+        Ok(Cookies::new(self.request()?, self.0.response.clone()))
+    }
+
+    pub(crate) fn drafts(&self) -> Option<&Drafts> {
+        self.0.app.drafts()
     }
 
     pub(crate) fn live_url(&self) -> Option<&str> {
@@ -158,6 +176,19 @@ pub fn live_url() -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 
+/// Whether the visitor sees drafts: what is not published yet, rendered for them alone.
+///
+/// A page of any mode may take it, a stored one too: drafts are never stored, so that what is stored always saw `false`.
+///
+/// ```
+/// use tropos_server::Draft;
+/// fn condition(Draft(draft): Draft) -> &'static str {
+///     if draft { "true" } else { "published_at <= now()" }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draft(pub bool);
+
 /// A value that the application was given by `App::state`.
 #[derive(Debug, Clone)]
 pub struct State<T>(pub T);
@@ -189,6 +220,12 @@ impl<M, T: Clone + Send + Sync + 'static> FromPage<M> for State<T> {
     }
 }
 
+impl<M> FromPage<M> for Draft {
+    async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+        Ok(Draft(cx.0.draft))
+    }
+}
+
 impl<M, Kind, T: PathParams<Kind>> FromPage<M, Kind> for Path<T> {
     async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
         T::from_params(&cx.0.params).map(Path).ok_or(PageError::NotFound)
@@ -215,7 +252,7 @@ macro_rules! of_a_request {
 
         impl FromPage<$mode> for Cookies {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
-                Ok(Cookies::new(cx.request()?, cx.0.response.clone()))
+                cx.cookies()
             }
         }
 
@@ -227,7 +264,7 @@ macro_rules! of_a_request {
 
         impl FromPage<$mode> for Session {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
-                Ok(Session::new(Cookies::new(cx.request()?, cx.0.response.clone())))
+                Ok(Session::new(cx.cookies()?))
             }
         }
     };

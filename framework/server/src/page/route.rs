@@ -114,6 +114,14 @@ impl Route {
         self.spec.query.and_then(|canonical| canonical("").ok()).unwrap_or_default()
     }
 
+    /// The part of a query that is in the key: in its one spelling where one is declared, else nothing.
+    ///
+    /// # Errors
+    /// What is wrong with a query that cannot be read as it is declared.
+    pub(crate) fn canonical_query(&self, query: &str) -> Result<String, String> {
+        self.spec.query.map_or_else(|| Ok(String::new()), |canonical| canonical(query))
+    }
+
     pub(crate) fn parsed_pattern(&self) -> Result<Pattern, Error> {
         Ok(Pattern::parse(self.spec.pattern)?)
     }

@@ -2,7 +2,13 @@
 
 use super::metrics;
 use crate::{App, Error, Site, page::Route};
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use serde::Serialize;
 use std::sync::{
     Arc,
@@ -54,13 +60,25 @@ pub(super) fn router(site: &Arc<Site>, ready: Ready) -> Router {
     let lines: Vec<RouteLine> = site.table.all().iter().map(|page| RouteLine::of(&page.route)).collect();
     let routes = serde_json::to_string_pretty(&lines).unwrap_or_default();
     let json = [("content-type", "application/json")];
+    let explained = site.clone();
     Router::new()
         // Alive as long as this answers; a restart mends nothing that a database's absence breaks.
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readiness))
         .route("/metrics", get(metrics::exposition).with_state(site.engine.clone()))
         .route("/routes", get(async move || (json, routes)))
+        .route("/explain", get(async move |query| explain(&explained, query).await))
         .with_state(ready)
+}
+
+/// `?path=` with the path, and the query, that are asked about, percent-encoded.
+async fn explain(site: &Site, RawQuery(query): RawQuery) -> Response {
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(query.as_deref().unwrap_or_default()).unwrap_or_default();
+    match pairs.into_iter().find(|(name, _)| name == "path") {
+        Some((_, path)) => axum::Json(site.explain(&path).await).into_response(),
+        None => (StatusCode::BAD_REQUEST, "write ?path=/the/path\n").into_response(),
+    }
 }
 
 async fn readiness(State(ready): State<Ready>) -> (StatusCode, &'static str) {

@@ -24,6 +24,11 @@ impl Reads {
     }
 }
 
+/// A handle, which is no part of a key.
+impl tropos::CacheArg for Reads {
+    fn add_to_key(&self, _: &mut tropos::KeyArgs) {}
+}
+
 /// An application with a plain document.
 pub fn app() -> App {
     App::new().shell(|body| {

@@ -1,0 +1,40 @@
+//! Making a page again by its key, for what an invalidation hit.
+
+use crate::site::Site;
+use std::sync::Arc;
+use tropos_cache::WarmLimits;
+use tropos_core::{CanonicalPath, Key, Mode};
+
+impl Site {
+    /// Tells the engine how a page is made again. The engine outlives no site by this: it holds a weak handle.
+    pub(crate) fn warm_what_is_invalidated(self: &Arc<Self>) {
+        let site = Arc::downgrade(self);
+        self.engine.set_warmer(WarmLimits::default(), move |key| {
+            let site = site.upgrade();
+            Box::pin(async move {
+                if let Some(site) = site {
+                    site.make_again(&key).await;
+                }
+            })
+        });
+    }
+
+    /// Renders a page as a visitor's request would, through the same flight; nothing where it is fresh by now. The page of
+    /// a route that is gone, or that only a build makes, is left as it is.
+    async fn make_again(self: &Arc<Self>, key: &Key) {
+        let Some((pattern, path, query)) = key.as_page() else { return };
+        let Ok(path) = CanonicalPath::parse(path) else { return };
+        let found = self.table.find(&path);
+        let Some((page, params)) = found.filter(|(page, _)| page.route.pattern() == pattern) else { return };
+        if page.route.mode() != Mode::Isr {
+            return;
+        }
+        let page = page.clone();
+        let served = self.serve(&page, key, params, query.to_owned(), &path, true).await;
+        match served.result {
+            Ok(_) => tracing::debug!(%key, reason = ?served.reason, "made again without a visitor"),
+            // The cache has logged it, and the next request tries again.
+            Err(failure) => tracing::debug!(%key, %failure, "could not be made again"),
+        }
+    }
+}
