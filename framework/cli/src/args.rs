@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Routes(Routes),
     /// Invalidate tags, paths or prefixes at a running server
     Revalidate(Revalidate),
+    /// Say why a path would hit or miss at a running server
+    Explain(Explain),
 }
 
 /// Which application.
@@ -82,12 +84,30 @@ pub(crate) struct Revalidate {
     /// Make entries stale instead of unusable: they are served while being rendered anew
     #[arg(long)]
     pub(crate) soft: bool,
+    /// Have the pages that were hit made again, in the background, without a visitor
+    #[arg(long)]
+    pub(crate) warm: bool,
+    /// Print the sequence alone, and do not ask what was hit
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     /// Where the server listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     pub(crate) url: String,
     /// The token that the server was started with
     #[arg(long, value_name = "TOKEN", env = "TROPOS_REVALIDATE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// The path, with or without a query
+    pub(crate) path: String,
+    /// Where the server's admin listener is
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001", env = "TROPOS_ADMIN_ADDR")]
+    pub(crate) url: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The arguments without the `tropos` that cargo puts first when it runs `cargo-tropos` for `cargo tropos`.
@@ -141,7 +161,7 @@ mod tests {
             (it.tags, it.paths, it.prefixes),
             (vec!["a".into(), "b".into()], vec!["/p".into()], vec!["/q".into()])
         );
-        assert!(it.soft);
+        assert!(it.soft && !it.warm && !it.quiet);
         assert_eq!(it.url, "http://127.0.0.1:3000");
         assert!(parse("cargo-tropos revalidate --soft").is_err());
     }

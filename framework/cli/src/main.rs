@@ -6,7 +6,8 @@
 //! | `project` | which package is meant, by `cargo metadata` |
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
-//! | `start`, `routes`, `revalidate` | the other commands |
+//! | `start`, `routes`, `revalidate`, `explain` | the other commands |
+//! | `server` | asking a running server |
 //! | `table` | the table of routes |
 //! | `terminal` | colours, phases, numbers for people |
 
@@ -14,9 +15,11 @@ mod args;
 mod build;
 mod cargo;
 mod error;
+mod explain;
 mod project;
 mod revalidate;
 mod routes;
+mod server;
 mod start;
 mod table;
 mod terminal;
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Start(options) => start::run(options),
         Command::Routes(options) => routes::run(options, &terminal),
         Command::Revalidate(options) => revalidate::run(options),
+        Command::Explain(options) => explain::run(options),
     };
     match result {
         Ok(code) => code,

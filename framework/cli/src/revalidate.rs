@@ -1,6 +1,6 @@
 //! `cargo tropos revalidate`: an invalidation over HTTP.
 
-use crate::{Error, args, terminal};
+use crate::{Error, args, server, terminal};
 use serde::{Deserialize, Serialize};
 use std::{process::ExitCode, time::Duration};
 
@@ -16,51 +16,81 @@ struct Body<'a> {
     paths: &'a [String],
     prefixes: &'a [String],
     soft: bool,
+    warm: bool,
+    report: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Answer {
     sequence: u64,
+    report: Option<Report>,
 }
 
-/// Sends the names and prints the sequence that the invalidation took.
+/// What was hit in the memory of the server that was asked.
+#[derive(Debug, Deserialize)]
+struct Report {
+    complete: bool,
+    names: Vec<Hit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Hit {
+    tag: Option<String>,
+    path: Option<String>,
+    prefix: Option<String>,
+    pages: u64,
+    data: u64,
+}
+
+/// Sends the names and prints the sequence that the invalidation took, and what it hit.
 ///
 /// # Errors
 /// Where there is no token, the server cannot be reached, or refuses.
 pub(crate) fn run(options: &args::Revalidate) -> Result<ExitCode, Error> {
     let token = options.token.as_deref().filter(|token| !token.is_empty()).ok_or(Error::NoToken)?;
-    let url = endpoint(&options.url);
-    let body =
-        Body { tags: &options.tags, paths: &options.paths, prefixes: &options.prefixes, soft: options.soft };
+    let url = server::address(&options.url, PATH);
+    let body = Body {
+        tags: &options.tags,
+        paths: &options.paths,
+        prefixes: &options.prefixes,
+        soft: options.soft,
+        warm: options.warm,
+        report: !options.quiet,
+    };
     let body =
         serde_json::to_vec(&body).map_err(|source| Error::Json { what: "the request".into(), source })?;
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .build()
-        .into();
-    let unreachable = |error: ureq::Error| Error::Unreachable { url: url.clone(), why: error.to_string() };
-    let mut response = agent
+    let request = server::agent(TIMEOUT)
         .post(&url)
         .header("authorization", format!("Bearer {token}"))
-        .header("content-type", "application/json")
-        .send(&body)
-        .map_err(unreachable)?;
-    let status = response.status().as_u16();
-    let text = response.body_mut().read_to_string().map_err(unreachable)?;
-    if status != 200 {
-        return Err(Error::Refused { url, status, meaning: meaning(status, &text) });
-    }
+        .header("content-type", "application/json");
+    let text = server::read(&url, request.send(&body), meaning)?;
     let answer: Answer = serde_json::from_str(&text)
         .map_err(|source| Error::Json { what: format!("the answer of {url}"), source })?;
-    terminal::print(&format!("sequence {}\n", answer.sequence));
+    terminal::print(&shown(&answer));
     Ok(ExitCode::SUCCESS)
 }
 
-fn endpoint(url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    if url.contains("://") { format!("{url}{PATH}") } else { format!("http://{url}{PATH}") }
+/// The sequence, and a line for each name.
+fn shown(answer: &Answer) -> String {
+    let mut text = format!("sequence {}\n", answer.sequence);
+    let Some(report) = &answer.report else { return text };
+    let named: Vec<_> = report.names.iter().map(|hit| (hit.name(), hit)).collect();
+    let width = named.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    for (name, Hit { pages, data, .. }) in named {
+        text.push_str(&format!("  {name:<width$}  pages {pages}, data {data}\n"));
+    }
+    if !report.complete {
+        text.push_str("  (not all entries were counted)\n");
+    }
+    text
+}
+
+impl Hit {
+    fn name(&self) -> String {
+        let of = |kind: &str, name: &Option<String>| name.as_ref().map(|name| format!("{kind} {name}"));
+        let named = of("tag", &self.tag).or_else(|| of("path", &self.path));
+        named.or_else(|| of("prefix", &self.prefix)).unwrap_or_default()
+    }
 }
 
 /// What a refusal means for whoever typed the command.
@@ -73,10 +103,7 @@ fn meaning(status: u16, body: &str) -> String {
         }
         413 => "over 1,000 names in one request; send them in several".into(),
         503 => "the shared store is out of reach, so nothing was invalidated; try again".into(),
-        _ => {
-            let line = body.lines().next().unwrap_or_default().trim();
-            if line.is_empty() { "it gave no reason".into() } else { line.chars().take(300).collect() }
-        }
+        _ => server::first_line(body),
     }
 }
 
@@ -135,7 +162,7 @@ mod tests {
         assert!(request.starts_with("POST /_tropos/revalidate HTTP/1.1\r\n"), "{request}");
         assert!(request.to_ascii_lowercase().contains("authorization: bearer secret\r\n"), "{request}");
         assert!(
-            request.ends_with(r#"{"tags":["product-42"],"paths":[],"prefixes":["/blog"],"soft":true}"#),
+            request.ends_with(r#"{"tags":["product-42"],"paths":[],"prefixes":["/blog"],"soft":true,"warm":false,"report":true}"#),
             "{request}"
         );
     }
@@ -164,13 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_needs_no_scheme_and_may_end_with_a_slash() {
-        for (url, expected) in [
-            ("http://127.0.0.1:3000", "http://127.0.0.1:3000/_tropos/revalidate"),
-            ("https://shop.example/", "https://shop.example/_tropos/revalidate"),
-            ("127.0.0.1:3000", "http://127.0.0.1:3000/_tropos/revalidate"),
-        ] {
-            assert_eq!(endpoint(url), expected);
-        }
+    fn each_name_is_shown_with_what_it_hit() {
+        let json = r#"{"sequence":7,"report":{"complete":false,"names":[{"tag":"product-42","pages":3,"data":1},{"prefix":"/a","pages":0,"data":0}]}}"#;
+        let expected = "sequence 7\n  tag product-42  pages 3, data 1\n  prefix /a       pages 0, data 0\n  (not all entries were counted)\n";
+        assert_eq!(shown(&serde_json::from_str(json).unwrap()), expected);
+        assert_eq!(shown(&serde_json::from_str(r#"{"sequence":7}"#).unwrap()), "sequence 7\n");
     }
 }

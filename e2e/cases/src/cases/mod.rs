@@ -19,6 +19,7 @@ mod requests;
 mod responses;
 mod restart;
 mod streaming;
+mod surfaces;
 
 /// What a case does.
 pub type Run = fn(Context) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
@@ -89,6 +90,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         hostile::CASES,
         live::CASES,
         assets_and_islands::CASES,
+        surfaces::CASES,
     ]
     .into_iter()
     .flatten()
@@ -109,6 +111,9 @@ mod tests {
             36, 40,
         ];
         for number in required.into_iter().chain([52, 53, 54, 61, 63, 68, 71, 75]) {
+        let required =
+            [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 34, 35, 36, 40, 43];
+        for number in required.into_iter().chain([52, 53, 54, 61, 68, 71, 75]) {
             assert!(numbers.contains(&number), "case {number}");
         }
     }
