@@ -121,7 +121,9 @@ async fn links(c: Context) -> Outcome {
     for wrong in [link.replace("demand", "demanx"), "/_tropos/draft?to=/".into(), format!("{link}0")] {
         http.get(&wrong).await?.is(403)?.lacks("set-cookie")?;
     }
-    for request in [Request::new("POST", "/_tropos/draft"), with_secret("{").with("Authorization", "Bearer x")] {
+    for request in
+        [Request::new("POST", "/_tropos/draft"), with_secret("{").with("Authorization", "Bearer x")]
+    {
         let answer = http.send(&request).await?;
         that(matches!(answer.status, 400 | 401), format!("answered {}", answer.status))?;
         answer.lacks("set-cookie")?;
