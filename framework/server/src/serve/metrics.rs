@@ -83,7 +83,7 @@ mod tests {
         engine.invalidate(&["a".into()], tropos_cache::Strength::Hard).await.unwrap();
         let text = write(&engine.stats());
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.len() >= 30 && lines.len() % 3 == 0, "{text}");
+        assert!(lines.len() >= 30 && lines.len().is_multiple_of(3), "{text}");
         for metric in lines.chunks(3) {
             let name = metric[2].split(' ').next().unwrap();
             assert!(metric[0].starts_with(&format!("# HELP {name} ")), "{metric:?}");
