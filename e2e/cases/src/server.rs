@@ -69,6 +69,11 @@ impl Server {
         self.running.admin.clone()
     }
 
+    /// The process, unless it has ended.
+    pub fn id(&self) -> Option<u32> {
+        self.running.child.id()
+    }
+
     /// Ends it as a power cut does.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-parts", &[]),
     // Sees what any client sees.
     ("tropos-cases", &["tropos-parts"]),
+    // Starts what the cases start.
+    ("tropos-bench", &["tropos-cases"]),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
     // Runs the engine alone, by a clock that it turns.
@@ -66,7 +68,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// The crate that all may use.
 const SHARED: &str = "tropos-core";
 /// Crates that may not even use that one: they share no mistake with Tropos, or know it through the facade alone.
-const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "storefront"];
+const APART: &[&str] = &["tropos-cases", "tropos-bench", "tropos-parts", "tropos-fixture", "storefront"];
 
 /// Dependencies that are the matter of some crates only, but for tests. A name that ends with `*` stands for all that
 /// begin so; the first entry that fits a dependency decides.
