@@ -64,7 +64,9 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
     let client = server.http();
     let mut rows = Vec::new();
     for (number, subject) in subjects(&client).await?.into_iter().enumerate() {
-        if !options.filter.is_empty() && !options.filter.iter().any(|part| subject.name.contains(part.as_str())) {
+        if !options.filter.is_empty()
+            && !options.filter.iter().any(|part| subject.name.contains(part.as_str()))
+        {
             continue;
         }
         let page = client.get(&subject.path).await?;
@@ -83,7 +85,8 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
         }
         rows.push(row);
     }
-    let resident = |process: Option<u32>| process.map(memory::resident).transpose().map(Option::unwrap_or_default);
+    let resident =
+        |process: Option<u32>| process.map(memory::resident).transpose().map(Option::unwrap_or_default);
     let Load { connections, threads, seconds } = options.load;
     let report = Report {
         load: format!("wrk -t{threads} -c{connections} -d{seconds}s, {} turns each, medians", options.rounds),

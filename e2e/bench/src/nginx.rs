@@ -163,8 +163,12 @@ mod tests {
     #[test]
     fn nginx_has_one_worker_and_writes_no_log_of_requests() {
         let text = configure(Path::new("/x"), "127.0.0.1:9");
-        for line in ["worker_processes 1;", "access_log off;", "open_file_cache max", "listen 127.0.0.1:9; root /x/root;"]
-        {
+        for line in [
+            "worker_processes 1;",
+            "access_log off;",
+            "open_file_cache max",
+            "listen 127.0.0.1:9; root /x/root;",
+        ] {
             assert!(text.contains(line), "{line}");
         }
     }

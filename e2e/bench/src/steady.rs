@@ -81,7 +81,8 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
     if options.target.json {
         return json(&report);
     }
-    let of = |field: fn(&Latency) -> f64| median(report.turns.iter().map(field).collect()).unwrap_or_default();
+    let of =
+        |field: fn(&Latency) -> f64| median(report.turns.iter().map(field).collect()).unwrap_or_default();
     Ok(format!(
         "{} requests/s over {} connections, medians of {} turns: p50 {:.2} ms, p99 {:.2} ms, p99.9 {:.2} ms; resident {:.1} MiB",
         options.rate,

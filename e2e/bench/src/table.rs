@@ -108,7 +108,9 @@ mod tests {
     fn a_row_without_a_peer_has_no_ratio() {
         let row = Row { name: "server", bytes: 9, tropos: runs(&[10.0]), nginx: vec![] };
         assert_eq!(row.rate_ratio(), None);
-        assert!(show(&[row]).lines().nth(1).is_some_and(|line| line.starts_with("server") && line.contains('-')));
+        assert!(
+            show(&[row]).lines().nth(1).is_some_and(|line| line.starts_with("server") && line.contains('-'))
+        );
     }
 
     #[test]

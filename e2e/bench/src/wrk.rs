@@ -44,7 +44,9 @@ pub(crate) async fn run(url: &str, load: Load) -> Result<Run, Problem> {
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|error| Problem::Failed(format!("wrk could not be run: {error}; install the package `wrk`")))?;
+        .map_err(|error| {
+            Problem::Failed(format!("wrk could not be run: {error}; install the package `wrk`"))
+        })?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return fail(format!("wrk failed on {url}: {text}{}", String::from_utf8_lossy(&output.stderr)));

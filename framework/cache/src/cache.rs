@@ -8,7 +8,7 @@ mod turn;
 pub(crate) use inner::{Backing, Inner};
 
 use crate::{
-    Decision, Engine, Entry, Miss, Scope, Stale, Trust, Validity, Value, decide,
+    Decision, Engine, Entry, Miss, Place, Scope, Stale, Trust, Validity, Value, decide,
     flight::{Boarding, Landed},
 };
 use render::launch;
@@ -142,6 +142,16 @@ impl<V: Value> Cache<V> {
     /// The number of entries in memory that say that there is no such thing.
     pub fn negative_entries(&self) -> usize {
         self.0.negative.len()
+    }
+
+    /// Where the entry under `key` lies in memory, for who answers from it again and again.
+    pub fn place(&self, key: &Key) -> Option<Arc<Place<V>>> {
+        self.0.memory.place(key)
+    }
+
+    /// What [`peek`](Self::peek) would find there, without a look-up, a lock or a count of references.
+    pub fn peek_at<R>(&self, place: &Place<V>, at: impl FnOnce(&Entry<V>, Decision) -> R) -> Option<R> {
+        place.look(|entry| at(entry, entry.decide(&self.0.tags, self.0.clock.now())))
     }
 
     /// The entry that the build made, from memory or from the build, whatever its age and tags.

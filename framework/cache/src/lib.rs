@@ -51,6 +51,6 @@ pub use error::Error;
 pub use page::StoredPage;
 pub use report::{Carried, Report};
 pub use scope::{Purpose, Reads, Scope};
-pub use store::{Seed, redis::RedisStore};
+pub use store::{Place, Seed, redis::RedisStore};
 pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Trust, Validity};
 pub use warm::WarmLimits;

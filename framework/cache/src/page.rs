@@ -2,6 +2,7 @@
 
 mod compress;
 mod format;
+mod ready;
 
 use crate::{
     entry::Value,
@@ -32,7 +33,12 @@ pub struct StoredPage {
     etag: u128,
     /// Those of the lifetime that was asked for first. It is the same each time while the page is stored.
     lifetime: OnceLock<(Lifetime, LifetimeHeaders)>,
+    /// Boxed: most pages of a large site are not asked for.
+    heads: OnceLock<Box<ready::Heads>>,
 }
+
+/// What a ready head weighs, about.
+const HEAD_BYTES: usize = 512;
 
 type LifetimeHeaders = (HeaderValue, Option<HeaderValue>);
 
@@ -133,6 +139,7 @@ impl StoredPage {
             encoded: [with(Coding::Brotli, br), with(Coding::Zstd, zstd), with(Coding::Gzip, gzip)],
             etag,
             lifetime: OnceLock::new(),
+            heads: OnceLock::new(),
         }
     }
 }
@@ -164,7 +171,9 @@ impl Value for StoredPage {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 72).sum();
         let bodies = self.encoded.iter().flatten().chain([&self.identity]);
-        size_of::<Self>() + headers + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
+        // One for each encoding; an answer that is not 200 has none.
+        let heads = if self.status == StatusCode::OK { Coding::ALL.len() * HEAD_BYTES } else { 0 };
+        size_of::<Self>() + headers + heads + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
     }
 }
 

@@ -111,6 +111,8 @@ pub struct Config {
     pub database_url: String,
     /// The filter of the log.
     pub log: String,
+    /// Threads that read requests and answer those that are hits, besides the threads that render.
+    pub front_threads: usize,
     /// Whether a build is served: hosts are checked, logs are JSON, and errors keep their causes to themselves.
     pub production: bool,
 }
@@ -132,6 +134,7 @@ impl Default for Config {
             fetch_allow: tropos_fetch::Allow::default(),
             database_url: "sqlite://.tropos/app.db".to_owned(),
             log: "info".to_owned(),
+            front_threads: std::env::var("TROPOS_FT").ok().and_then(|s| s.parse().ok()).unwrap_or(1),
             production: false,
         }
     }

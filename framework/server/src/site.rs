@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     config::Config,
+    dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
     error::Error,
@@ -38,6 +39,8 @@ pub struct Site {
     pub(crate) hub: Hub,
     /// Renders at a time for streams whose page is not at hand: as many as the hub makes.
     pub(crate) first_renders: tokio::sync::Semaphore,
+    /// Targets that a stored page answered before.
+    pub(crate) index: Index,
     pub(crate) pending: Pending<crate::dispatch::live::Mark>,
     pub(crate) dist: Option<Dist>,
     pub(crate) config: Config,
@@ -167,6 +170,8 @@ impl Site {
             scripts: crate::dispatch::scripts(),
             hub: Hub::default(),
             first_renders: tokio::sync::Semaphore::new(Limits::default().renders),
+            // In development a file may appear at any time where a page was.
+            index: Index::new(config.production),
             pending: Pending::new(clock),
             engine,
             dist,

@@ -110,6 +110,14 @@ pub fn negotiate_lines<'a>(
     accept_encoding: impl IntoIterator<Item = &'a HeaderValue>,
     available: Codings,
 ) -> Coding {
+    negotiate_bytes(accept_encoding.into_iter().map(HeaderValue::as_bytes), available)
+}
+
+/// As [`negotiate_lines`], for values as they came.
+pub fn negotiate_bytes<'a>(
+    accept_encoding: impl IntoIterator<Item = &'a [u8]>,
+    available: Codings,
+) -> Coding {
     let mut weights = Weights::default();
     for line in accept_encoding {
         if weights.read(line).is_none() {
@@ -139,8 +147,8 @@ const ACCEPTABLE_BY_DEFAULT: u16 = 1;
 
 impl Weights {
     /// Adds the elements of one line; `None` where it is malformed.
-    fn read(&mut self, line: &HeaderValue) -> Option<()> {
-        let line = line.to_str().ok()?;
+    fn read(&mut self, line: &[u8]) -> Option<()> {
+        let line = std::str::from_utf8(line).ok()?;
         for element in line.split(',').map(trim) {
             // RFC 9110 §5.6.1.2: empty elements are ignored.
             if element.is_empty() {

@@ -9,6 +9,7 @@
 //! | [`range`] | 206 and 416 | RFC 9110 §14 |
 //! | [`respond`](mod@respond) | the whole answer, from the other five | |
 //! | [`policy`] | what a shared cache may do with anybody's answer | RFC 9111 |
+//! | [`wire`] | an answer as the bytes of HTTP/1.1 | RFC 9112 §4 |
 //!
 //! Values that do not change from one answer to the next are made once, when the page is stored; an answer clones
 //! them, which costs a reference count each.
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod range;
 pub mod respond;
 pub mod status;
+pub mod wire;
 
 pub use coding::{Coding, Codings};
 pub use lifetime::Lifetime;

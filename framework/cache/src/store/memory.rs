@@ -4,14 +4,12 @@
 //! in a small queue and moves to the main one only if it was used meanwhile, so that endless unknown paths, each asked
 //! for once, drive out each other and not the pages that people read.
 
+use super::place::Place;
 use crate::{Entry, Value};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasherDefault, Hasher},
-    sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 use tropos_core::Key;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -24,9 +22,6 @@ const MOST_SHARDS: u64 = 64;
 
 /// What an entry costs besides its value, key and tags: slot, queue, reference counts, about.
 const OVERHEAD: usize = 256;
-
-/// A use beyond this changes nothing.
-const MOST_USES: u8 = 3;
 
 /// Entries in memory, bounded in bytes and in number.
 pub struct Memory<V> {
@@ -49,11 +44,18 @@ struct Slot<V> {
     /// Compared on a look-up: two keys with one hash drive out each other.
     key: Key,
     entry: Arc<Entry<V>>,
+    /// Holds the same entry, for readers who need no look-up; emptied when the slot goes.
+    place: Arc<Place<V>>,
     bytes: usize,
-    uses: AtomicU8,
     in_main: bool,
     /// Tells the slot's place in its queue from places that it held before.
     ticket: u64,
+}
+
+impl<V> Drop for Slot<V> {
+    fn drop(&mut self) {
+        self.place.empty();
+    }
 }
 
 /// Hashes with tickets, oldest first, and the bytes of what is there.
@@ -94,11 +96,15 @@ impl<V: Value> Memory<V> {
         let hash = self.hash(key);
         let shard = self.read(hash)?;
         let slot = shard.slots.get(&hash).filter(|slot| slot.key == *key)?;
-        let uses = slot.uses.load(Ordering::Relaxed);
-        if uses < MOST_USES {
-            slot.uses.store(uses + 1, Ordering::Relaxed); // two at once may count as one: it is a hint
-        }
+        slot.place.count();
         Some(slot.entry.clone())
+    }
+
+    /// The place of the entry under `key`: who keeps it sees what is stored there later, and needs no further look-up.
+    pub fn place(&self, key: &Key) -> Option<Arc<Place<V>>> {
+        let hash = self.hash(key);
+        let shard = self.read(hash)?;
+        shard.slots.get(&hash).filter(|slot| slot.key == *key).map(|slot| slot.place.clone())
     }
 
     /// Stores an entry, unless there is one whose render started later; returns the one that is there now. An entry
@@ -188,6 +194,7 @@ impl<V: Value> Shard<V> {
                 queue.bytes = queue.bytes - slot.bytes + bytes;
                 slot.bytes = bytes;
                 slot.entry = entry.clone();
+                slot.place.fill(entry.clone());
             }
             _ => {
                 self.remove(hash);
@@ -195,8 +202,8 @@ impl<V: Value> Shard<V> {
                 let slot = Slot {
                     key: key.clone(),
                     entry: entry.clone(),
+                    place: Arc::new(Place::of(entry.clone())),
                     bytes,
-                    uses: AtomicU8::new(0),
                     in_main,
                     ticket: 0,
                 };
@@ -240,17 +247,17 @@ impl<V: Value> Shard<V> {
             return;
         }
         let Some(mut slot) = self.remove(hash) else { return };
-        let uses = *slot.uses.get_mut();
+        let uses = slot.place.uses();
         match (from_small, uses) {
             (true, 0) => self.ghosts.add(hash, self.slots.len()),
             (true, _) => {
                 slot.in_main = true;
-                *slot.uses.get_mut() = 0;
+                slot.place.set_uses(0);
                 self.enqueue(hash, slot);
             }
             (false, 0) => {}
             (false, _) => {
-                *slot.uses.get_mut() = uses - 1;
+                slot.place.set_uses(uses - 1);
                 self.enqueue(hash, slot);
             }
         }

@@ -3,8 +3,11 @@
 pub mod disk;
 pub(crate) mod guarded;
 pub mod memory;
+mod place;
 pub mod redis;
 pub mod shared;
+
+pub use place::Place;
 
 use crate::Entry;
 use futures::future::BoxFuture;

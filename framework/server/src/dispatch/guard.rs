@@ -6,25 +6,31 @@ use http::{header, request::Parts};
 /// Whether the request names a host that this server answers for: any in development; in production, those that are
 /// configured, else that of the origin. A server that is reached by a loopback address answers to its other names too.
 pub(crate) fn host_is_allowed(request: &Parts, config: &Config) -> bool {
+    name_is_allowed(host_of(request), config)
+}
+
+/// The same, of the host that the request names, if any.
+pub(crate) fn name_is_allowed(host: Option<&str>, config: &Config) -> bool {
     let allowed = match (&config.allowed_hosts, config.production) {
         (Some(hosts), _) => hosts.as_slice(),
         (None, false) => return true,
         (None, true) => &[],
     };
-    let Some(host) = host_of(request) else { return false };
+    let Some(host) = host else { return false };
     let origin = || config.origin.as_deref().and_then(|origin| origin.split("://").nth(1));
     match allowed {
-        [] => origin().is_none_or(|own| own.eq_ignore_ascii_case(&host) || both_loopback(own, &host)),
-        hosts => hosts.iter().any(|known| *known == host || name_of(&host) == known),
+        [] => origin().is_none_or(|own| own.eq_ignore_ascii_case(host) || both_loopback(own, host)),
+        hosts => hosts
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(name_of(host))),
     }
 }
 
-/// The host that the request is for, in lower case: of an absolute target, else of the header (RFC 9112 §3.2.2).
-fn host_of(request: &Parts) -> Option<String> {
+/// The host that the request is for, as it is spelled: of an absolute target, else of the header (RFC 9112 §3.2.2).
+fn host_of(request: &Parts) -> Option<&str> {
     let named = request.uri.authority().map(|authority| authority.as_str());
     let mut lines = request.headers.get_all(header::HOST).iter();
-    let host = named.or_else(|| lines.next().and_then(|host| host.to_str().ok()))?;
-    Some(host.to_ascii_lowercase())
+    named.or_else(|| lines.next().and_then(|host| host.to_str().ok()))
 }
 
 fn name_of(host: &str) -> &str {
@@ -35,9 +41,9 @@ fn name_of(host: &str) -> &str {
 }
 
 fn both_loopback(a: &str, b: &str) -> bool {
-    let is_loopback = |host: &str| matches!(name_of(host), "localhost" | "127.0.0.1" | "[::1]");
-    let port = |host: &str| host.strip_prefix(name_of(host)).unwrap_or_default().to_owned();
-    is_loopback(a) && is_loopback(b) && port(a) == port(b)
+    const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+    let is_loopback = |host: &str| LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name_of(host)));
+    is_loopback(a) && is_loopback(b) && a.strip_prefix(name_of(a)) == b.strip_prefix(name_of(b))
 }
 
 /// Whether a request that may write was made by a page of this site, or by no browser at all.
@@ -56,7 +62,8 @@ pub(crate) fn is_same_site(request: &Parts, config: &Config) -> bool {
         return true;
     }
     let host = host_of(request);
-    origin.split("://").nth(1).is_some_and(|named| Some(named.to_ascii_lowercase()) == host)
+    let named = origin.split("://").nth(1);
+    named.is_some_and(|named| host.is_some_and(|host| host.eq_ignore_ascii_case(named)))
 }
 
 /// The path of `Referer`, where that is a page of this site: where a form without script came from.
@@ -65,8 +72,7 @@ pub(crate) fn referring_path(request: &Parts, config: &Config) -> Option<String>
     let own_host = host_of(request);
     let authority = referrer.authority()?.as_str();
     let of_origin = config.origin.as_deref().and_then(|origin| origin.split("://").nth(1));
-    let is_own =
-        [own_host.as_deref(), of_origin].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(authority));
+    let is_own = [own_host, of_origin].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(authority));
     let path = referrer.path_and_query()?.as_str().to_owned();
     (is_own && super::reply::location(&path).is_some()).then_some(path)
 }

@@ -6,8 +6,9 @@
 mod assets;
 mod drafts;
 mod functions;
-mod guard;
+pub(crate) mod guard;
 pub(crate) mod live;
+pub(crate) mod ready;
 mod reply;
 mod revalidate;
 mod stored;
@@ -23,7 +24,7 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
-use tropos_cache::{Purpose, Scope};
+use tropos_cache::{Purpose, Scope, http::respond};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
@@ -54,6 +55,10 @@ impl Site {
                 "this server does not answer for that host",
             );
         }
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        if let Some(answer) = self.ready_answer(&head).filter(|_| reads) {
+            return answer;
+        }
         let uri = &head.uri;
         if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_TARGET {
             return reply::plain(StatusCode::URI_TOO_LONG, "the address is too long");
@@ -62,7 +67,6 @@ impl Site {
             Ok(path) => path,
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
         };
-        let reads = matches!(head.method, Method::GET | Method::HEAD);
         if let Some(own) = path.as_str().strip_prefix("/_tropos/") {
             return self.own(own, &path, head, body).await;
         }
@@ -78,6 +82,14 @@ impl Site {
                 None => self.not_found(),
             },
         }
+    }
+
+    /// The answer, where the target is known and its page a hit.
+    fn ready_answer(&self, head: &Parts) -> Option<Response<Body>> {
+        let target = head.uri.path_and_query().filter(|_| ready::for_everybody(&head.headers))?;
+        let answer = self
+            .ready(target.as_str(), |page, facts| Some(respond(&head.method, &head.headers, page, facts)));
+        answer.map(reply::from_cache)
     }
 
     /// Tropos's own endpoints.

@@ -1,6 +1,6 @@
 //! Pages that are stored: `ssg` and `isr`.
 
-use super::reply;
+use super::{ready::facts_of_build, reply};
 use crate::{
     page::PageCx,
     render::{self, Order},
@@ -12,8 +12,7 @@ use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{
-    Decision, Entry, Produced, StoredPage,
-    decide::TTL_OF_NEVER,
+    Decision, Entry, Meta, Produced, StoredPage,
     http::{CACHE_STATUS, CacheStatus, Facts, Lifetime, respond},
 };
 use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
@@ -31,7 +30,11 @@ impl Site {
     ) -> Response<Body> {
         let key = Key::page(page.route.pattern(), path.as_str(), "");
         let entry = match self.dist {
-            Some(_) => self.engine.pages().from_build(&key).await,
+            Some(_) => {
+                let entry = self.engine.pages().from_build(&key).await;
+                self.learn(request, path, "", &key, Mode::Ssg);
+                entry
+            }
             None => {
                 let Some(params) = page.pattern.matches(path) else { return self.not_found() };
                 let served = self.serve(page, &key, params, String::new(), path, false).await;
@@ -42,13 +45,7 @@ impl Site {
             }
         };
         let Some(entry) = entry else { return self.not_found() };
-        let facts = Facts {
-            mode: Mode::Ssg,
-            age_seconds: None,
-            lifetime: Lifetime::of(Mode::Ssg, None, None, None),
-            cache_status: CacheStatus::hit(TTL_OF_NEVER),
-        };
-        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
+        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts_of_build()))
     }
 
     /// An `isr` page: from the store, made anew when stale, missing or invalidated.
@@ -64,6 +61,7 @@ impl Site {
         };
         let key = Key::page(page.route.pattern(), path.as_str(), &query);
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
+            self.learn(request, path, &query, &key, Mode::Isr);
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, query, path, false).await;
@@ -101,14 +99,14 @@ impl Site {
     }
 
     fn reply_with(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
-        let age = self.engine.clock().now().since(entry.meta.started);
-        let facts = Facts {
-            mode: Mode::Isr,
-            age_seconds: Some(age.as_secs()),
-            lifetime: lifetime(entry),
-            cache_status: status,
-        };
+        let facts = self.facts(&entry.meta, status);
         reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
+    }
+
+    /// What there is to say of an entry of an `isr` page.
+    pub(super) fn facts(&self, meta: &Meta, cache_status: CacheStatus) -> Facts {
+        let age = self.engine.clock().now().since(meta.started);
+        Facts { mode: Mode::Isr, age_seconds: Some(age.as_secs()), lifetime: lifetime(meta), cache_status }
     }
 
     /// The page for what failed, where there is no earlier good entry. What went wrong stays in the log.
@@ -119,8 +117,7 @@ impl Site {
 }
 
 /// For how long other caches may keep an entry.
-pub(crate) fn lifetime(entry: &Entry<StoredPage>) -> Lifetime {
-    let meta = &entry.meta;
+pub(crate) fn lifetime(meta: &Meta) -> Lifetime {
     let negative: Option<Duration> = meta.revalidate.filter(|_| meta.negative);
     Lifetime::of(Mode::Isr, meta.revalidate, meta.expire, negative)
 }

@@ -1,9 +1,15 @@
 //! The program of an application: its commands, listeners and end.
 
 mod admin;
+mod front;
 mod listener;
 mod logs;
 mod metrics;
+mod plain;
+mod public;
+mod stop;
+
+use stop::Stop;
 
 use crate::{App, Config, Dist, Error, Site, build};
 use std::{process::ExitCode, sync::Arc};
@@ -33,6 +39,21 @@ impl Command {
             ["routes"] | ["routes", "--json"] => Ok(Self::Routes),
             [other, ..] => Err(Error::Command((*other).to_owned())),
         }
+    }
+}
+
+impl Site {
+    /// Serves on a listener of one's own until `until` is ready, and then lets running answers finish: for tests, and for
+    /// programs that do more than serve. Neither signals nor the admin listener are part of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the system gives no thread or the listener cannot be used.
+    pub async fn serve_on(
+        self: Arc<Self>,
+        listener: tokio::net::TcpListener,
+        until: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        public::serve(self, listener, until, || {}).await
     }
 }
 

@@ -1,0 +1,250 @@
+//! The loop, its deadlines, and slow readers.
+
+use super::{
+    answer::Desk,
+    head::{self, Head},
+};
+use crate::{serve::Stop, site::Site};
+use bytes::{Buf as _, Bytes};
+use std::{
+    cell::RefCell,
+    future::{Future as _, poll_fn},
+    io::{self, IoSlice},
+    ops::ControlFlow,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf},
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+
+/// Bytes that are read at a time. A longer head goes to hyper, which knows how to refuse it.
+const READ: usize = 16 * 1024;
+
+/// A reader that takes nothing for so long is gone: its answer holds memory.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How this part of a connection ended.
+#[derive(Debug)]
+pub(in crate::serve) enum Ended {
+    /// The connection is closed.
+    Closed,
+    /// The connection goes on with something that is not plain; these bytes of it were read.
+    Other(TcpStream, Bytes),
+}
+
+/// Answers plain requests on this connection as long as there is nothing else on it.
+///
+/// A client that takes longer than `patience` to send a head, or that sends nothing for twice as long at most, is cut
+/// off.
+pub(in crate::serve) async fn serve(
+    site: &Site,
+    stream: TcpStream,
+    stop: &Stop,
+    patience: Duration,
+) -> Ended {
+    let mut connection =
+        Connection { site, stream, stop, held: Vec::new(), resumes: false, blocked: None, closing: false };
+    let mut timer = pin!(sleep(patience));
+    let mut stopped = pin!(stop.wait());
+    // Whether a whole request has come since the timer was set.
+    let mut active = false;
+    // Whether timer and end would wake this task.
+    let mut registered = false;
+    loop {
+        let step = poll_fn(|cx| {
+            let answered = match connection.poll(cx) {
+                (Poll::Ready(step), _) => return Poll::Ready(step),
+                (Poll::Pending, answered) => answered,
+            };
+            active |= answered > 0;
+            // Both stay registered with this task, so they are asked only where they may be what woke it: asking takes
+            // locks that all connections share.
+            if registered && answered > 0 && !timer.is_elapsed() && !stop.is_set() {
+                return Poll::Pending;
+            }
+            registered = true;
+            if stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Step::Close);
+            }
+            while timer.as_mut().poll(cx).is_ready() {
+                if !std::mem::take(&mut active) {
+                    return Poll::Ready(Step::Close);
+                }
+                timer.as_mut().reset(Instant::now() + patience);
+            }
+            Poll::Pending
+        })
+        .await;
+        match step {
+            Step::Close => {
+                // The other side may be gone.
+                let _ = timeout(WRITE_TIMEOUT, connection.stream.shutdown()).await;
+                return Ended::Closed;
+            }
+            Step::Gone => return Ended::Closed,
+            Step::Other => return Ended::Other(connection.stream, connection.held.into()),
+            Step::Began => {}
+            Step::Blocked => {
+                if connection.unblock().await.is_err() {
+                    return Ended::Closed;
+                }
+            }
+        }
+        (active, registered) = (false, false);
+        timer.as_mut().reset(Instant::now() + patience);
+    }
+}
+
+/// Why the loop stops reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// All is answered, and the connection ends.
+    Close,
+    /// The client has left, or cannot be written to.
+    Gone,
+    /// What comes next is not plain.
+    Other,
+    /// The first part of a head has come: from now on it must be complete in time.
+    Began,
+    /// The client does not take the answer as fast as it was made.
+    Blocked,
+}
+
+struct Connection<'s> {
+    site: &'s Site,
+    stream: TcpStream,
+    stop: &'s Stop,
+    /// What was read and not answered.
+    held: Vec<u8>,
+    /// Whether there may be a whole request in what is held.
+    resumes: bool,
+    /// What is left of an answer: head and body.
+    blocked: Option<(Bytes, Bytes)>,
+    closing: bool,
+}
+
+/// What every connection of a thread uses in its turn, so that one that is idle holds no buffer.
+struct Scratch {
+    read: Box<[u8]>,
+    desk: Desk,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> =
+        RefCell::new(Scratch { read: vec![0; READ].into_boxed_slice(), desk: Desk::default() });
+}
+
+impl Connection<'_> {
+    /// Reads and answers until there is nothing to read, or something else to be done; also says how many requests were
+    /// answered.
+    fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<Step>, usize) {
+        let mut answered = 0;
+        let step = SCRATCH.with_borrow_mut(|scratch| {
+            if std::mem::take(&mut self.resumes) {
+                let held = std::mem::take(&mut self.held);
+                if let ControlFlow::Break(step) = self.answer_all(&held, &mut scratch.desk, &mut answered) {
+                    return Poll::Ready(step);
+                }
+            }
+            loop {
+                let mut read = ReadBuf::new(&mut scratch.read);
+                match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+                    Ok(()) if read.filled().is_empty() => return Poll::Ready(Step::Gone),
+                    Ok(()) => {}
+                    Err(_) => return Poll::Ready(Step::Gone),
+                }
+                let fresh = read.filled();
+                let flow = if self.held.is_empty() {
+                    let began = self.answer_all(fresh, &mut scratch.desk, &mut answered);
+                    match began {
+                        ControlFlow::Continue(()) if !self.held.is_empty() => ControlFlow::Break(Step::Began),
+                        flow => flow,
+                    }
+                } else {
+                    let mut held = std::mem::take(&mut self.held);
+                    held.extend_from_slice(fresh);
+                    self.answer_all(&held, &mut scratch.desk, &mut answered)
+                };
+                if let ControlFlow::Break(step) = flow {
+                    return Poll::Ready(step);
+                }
+            }
+        });
+        (step, answered)
+    }
+
+    /// Answers all whole requests in `bytes`, and holds the rest.
+    fn answer_all(&mut self, bytes: &[u8], desk: &mut Desk, answered: &mut usize) -> ControlFlow<Step> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut room = head::room();
+            let asked = match head::read(rest, &mut room) {
+                Head::Plain(asked) => asked,
+                Head::Partial if rest.len() < READ => break,
+                Head::Partial | Head::Other => return self.leave(rest),
+            };
+            let closing = asked.closes || self.stop.is_set();
+            let (site, stream) = (self.site, &self.stream);
+            let sent = site.answer_plainly(&asked, closing, desk, |head, body| send(stream, head, body));
+            let Some(sent) = sent else { return self.leave(rest) };
+            *answered += 1;
+            rest = rest.get(asked.length..).unwrap_or_default();
+            match sent {
+                Ok(None) if closing => return ControlFlow::Break(Step::Close),
+                Ok(None) => {}
+                Ok(Some(left)) => {
+                    self.blocked = Some(left);
+                    self.closing = closing;
+                    self.held = rest.to_vec();
+                    self.resumes = true;
+                    return ControlFlow::Break(Step::Blocked);
+                }
+                Err(_) => return ControlFlow::Break(Step::Gone),
+            }
+        }
+        self.held.extend_from_slice(rest);
+        ControlFlow::Continue(())
+    }
+
+    fn leave(&mut self, rest: &[u8]) -> ControlFlow<Step> {
+        self.held = rest.to_vec();
+        ControlFlow::Break(Step::Other)
+    }
+
+    /// Writes what is left of an answer, as fast as the client takes it.
+    async fn unblock(&mut self) -> io::Result<()> {
+        let Some((mut head, mut body)) = self.blocked.take() else { return Ok(()) };
+        while head.has_remaining() || body.has_remaining() {
+            let part = if head.has_remaining() { &mut head } else { &mut body };
+            match timeout(WRITE_TIMEOUT, self.stream.write_buf(part)).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written.map(drop)?,
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        if self.closing {
+            let _ = timeout(WRITE_TIMEOUT, self.stream.shutdown()).await;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+/// Writes as much as the kernel takes at once; gives what is left.
+fn send(stream: &TcpStream, head: &[u8], body: &Bytes) -> io::Result<Option<(Bytes, Bytes)>> {
+    let written = match stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
+        Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+        Ok(written) => written,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(error) => return Err(error),
+    };
+    if written == head.len() + body.len() {
+        return Ok(None);
+    }
+    let of_body = body.slice(written.saturating_sub(head.len()).min(body.len())..);
+    Ok(Some((Bytes::copy_from_slice(head.get(written..).unwrap_or_default()), of_body)))
+}
