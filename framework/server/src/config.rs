@@ -75,6 +75,7 @@ const KEYS: [Key; 14] = [
     Key { name: "database_url", variable: "DATABASE_URL" },
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
+    Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
 ];
 
 /// The configuration of a server.
@@ -111,7 +112,9 @@ pub struct Config {
     pub database_url: String,
     /// The filter of the log.
     pub log: String,
-    /// Threads that read requests and answer those that are hits, besides the threads that render.
+    /// Threads that read requests and answer those that are hits, besides the threads that render; 0: the same do both.
+    /// Half as many as there are cores: one of them answers some hundred thousand hits a second, and more of them than
+    /// cores that are free for it answer fewer, since they wake and displace each other.
     pub front_threads: usize,
     /// Whether a build is served: hosts are checked, logs are JSON, and errors keep their causes to themselves.
     pub production: bool,
@@ -134,7 +137,7 @@ impl Default for Config {
             fetch_allow: tropos_fetch::Allow::default(),
             database_url: "sqlite://.tropos/app.db".to_owned(),
             log: "info".to_owned(),
-            front_threads: std::env::var("TROPOS_FT").ok().and_then(|s| s.parse().ok()).unwrap_or(1),
+            front_threads: half_the_cores(),
             production: false,
         }
     }
@@ -256,10 +259,22 @@ impl Config {
                 self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
             }
             "database_url" => self.database_url = value,
+            "front_threads" => {
+                let count = value.parse().ok().filter(|count| *count <= MOST_FRONT_THREADS);
+                self.front_threads = count.ok_or_else(|| wrong("a number of threads, from 0 to 64"))?;
+            }
             _ => self.log = value,
         }
         Ok(())
     }
+}
+
+/// More would only wait for each other.
+const MOST_FRONT_THREADS: usize = 64;
+
+fn half_the_cores() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 2).clamp(1, MOST_FRONT_THREADS)
 }
 
 /// Reads `1024`, `64KiB`, `256MiB`, `1GiB`.
@@ -309,6 +324,7 @@ mod tests {
             ("fetch_allow = [\"a\", \"b/c\"]", &[], "fetch_allow: `a,b/c` is not a list of hosts"),
             ("", &[("TROPOS_ORIGIN", "shop.example")], "is not a scheme and host"),
             ("", &[("TROPOS_DEGRADED_SECONDS", "soon")], "is not a number of seconds"),
+            ("front_threads = 65", &[], "front_threads: `65` is not a number of threads, from 0 to 64"),
         ];
         for (file, environment, message) in cases {
             let error = read(file, environment).unwrap_err().to_string();

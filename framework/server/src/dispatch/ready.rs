@@ -79,6 +79,13 @@ impl Index {
     }
 }
 
+#[cfg(test)]
+impl Index {
+    pub(crate) fn learn_for_test(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>) {
+        self.learn(target, mode, place);
+    }
+}
+
 impl Site {
     /// Hands over the page that answers `target` by a hit, and what there is to say of it. `None`: find out by the way
     /// that every request takes.

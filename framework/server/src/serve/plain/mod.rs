@@ -16,6 +16,8 @@ mod answer;
 mod connection;
 mod head;
 mod prefixed;
+#[cfg(test)]
+mod tests;
 
 pub(super) use connection::{Ended, serve};
 pub(super) use prefixed::Prefixed;

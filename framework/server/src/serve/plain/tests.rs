@@ -1,0 +1,261 @@
+use super::{
+    answer::Desk,
+    connection::{Ended, serve},
+    head::{self, Head},
+};
+use crate::{App, Config, Site, serve::Stop};
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::timeout,
+};
+use tropos_cache::{Engine, Produced, StoredPage, Strength};
+use tropos_core::{Ages, Key, ManualClock, Mode, Revalidate, Tag, Tags};
+
+/// Longer than any of these tests takes, but the one that waits for it to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A site that knows `/page`: fresh for a minute, tagged `t`.
+struct Bench {
+    site: Arc<Site>,
+    clock: ManualClock,
+    stop: Arc<Stop>,
+    patience: Duration,
+}
+
+impl Bench {
+    async fn new(body: &str) -> Self {
+        let clock = ManualClock::new();
+        let engine = Engine::in_memory(Arc::new(clock.clone()));
+        let mut config = Config { production: true, ..Config::default() };
+        config.allowed_hosts = Some(vec!["shop.example".to_owned()]);
+        let site = Site::over(App::new(), config, engine).await.unwrap();
+        let bench = Self { site, clock, stop: Arc::default(), patience: PATIENCE };
+        bench.store(body).await;
+        let place = bench.site.engine.pages().place(&key()).unwrap();
+        bench.site.index.learn_for_test("/page", Mode::Isr, place);
+        bench
+    }
+
+    async fn store(&self, body: &str) {
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        let body = Bytes::from(body.to_owned());
+        let page = StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, html)], body).compress();
+        let request = tropos_cache::Request {
+            key: &key(),
+            ages: Ages::new(Revalidate::After(Duration::from_secs(60)), None).unwrap(),
+            negative: Duration::ZERO,
+            tags: Tags::from_iter([Tag::from("t")]),
+            fresh: false,
+        };
+        let produced = Produced { value: page, negative: false, store: true };
+        self.site.engine.pages().serve(request, async move || Ok(produced)).await.result.unwrap();
+    }
+
+    async fn connect(&self) -> (TcpStream, JoinHandle<Ended>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let (site, stop, patience) = (self.site.clone(), self.stop.clone(), self.patience);
+        (client, tokio::spawn(async move { serve(&site, server, &stop, patience).await }))
+    }
+
+    /// Sends this, and gives all that comes until the connection is closed or handed over, and what was handed over.
+    async fn exchange(&self, sent: &str) -> (Vec<u8>, Option<Bytes>) {
+        let (mut client, serving) = self.connect().await;
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let left = match serving.await.unwrap() {
+            Ended::Closed => None,
+            // The stream is closed here, after what was answered.
+            Ended::Other(_, bytes) => Some(bytes),
+        };
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        (received, left)
+    }
+}
+
+fn key() -> Key {
+    Key::page("/page", "/page", "")
+}
+
+fn get(more: &str) -> String {
+    format!("GET /page HTTP/1.1\r\nHost: shop.example\r\n{more}\r\n")
+}
+
+/// Status line and header lines in order, without the date; and the body.
+fn parts(answer: &[u8]) -> (Vec<String>, Vec<u8>) {
+    let end = memchr::memmem::find(answer, b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    let mut lines: Vec<_> = head.lines().map(str::to_owned).collect();
+    let before = lines.len();
+    lines.retain(|line| !line.starts_with("date: ") && line != "connection: close");
+    assert!(lines.len() < before, "no date: {head}");
+    lines[1..].sort();
+    (lines, answer[end + 4..].to_vec())
+}
+
+#[tokio::test]
+async fn a_plain_answer_is_the_one_that_every_other_way_gives() {
+    let bench = Bench::new(&"<p>text</p>".repeat(100)).await;
+    bench.clock.advance(Duration::from_secs(7));
+    let etag = {
+        let answer = bench.site.clone().handle(request("GET", &[])).await;
+        answer.headers()[header::ETAG].to_str().unwrap().to_owned()
+    };
+    let cases: &[(&str, &[(&str, &str)])] = &[
+        ("GET", &[]),
+        ("HEAD", &[]),
+        ("GET", &[("accept-encoding", "gzip, br")]),
+        ("GET", &[("accept-encoding", "gzip"), ("accept-encoding", "zstd;q=0.1")]),
+        ("HEAD", &[("accept-encoding", "zstd")]),
+        ("GET", &[("if-none-match", &etag)]),
+        ("GET", &[("if-none-match", "\"other\"")]),
+        ("GET", &[("if-match", "\"other\"")]),
+        ("GET", &[("range", "bytes=3-9")]),
+        ("GET", &[("range", "bytes=99999-")]),
+        ("HEAD", &[("range", "bytes=3-9"), ("accept-encoding", "br")]),
+    ];
+    for (method, headers) in cases {
+        let answer = bench.site.clone().handle(request(method, headers)).await;
+        let (head, body) = answer.into_parts();
+        let status = head.status;
+        let mut expected =
+            vec![format!("HTTP/1.1 {} {}", status.as_str(), status.canonical_reason().unwrap())];
+        let mut lines: Vec<_> =
+            head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort();
+        expected.extend(lines);
+        let body = body.collect().await.unwrap().to_bytes();
+
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let sent =
+            format!("{method} /page HTTP/1.1\r\nHost: shop.example\r\n{lines}Connection: close\r\n\r\n");
+        let (received, left) = bench.exchange(&sent).await;
+        assert!(left.is_none(), "{method} {headers:?}");
+        assert_eq!(parts(&received), (expected, body.to_vec()), "{method} {headers:?}");
+    }
+}
+
+fn request(method: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let request = Request::builder().method(method).uri("/page").header("host", "shop.example");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn requests_in_one_packet_are_answered_in_turn_and_what_is_not_plain_leaves_with_its_bytes() {
+    let bench = Bench::new("<p>a</p>").await;
+    let post = "POST /page HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 1\r\n\r\nx";
+    let (received, left) = bench.exchange(&format!("{}{}{post}", get(""), get(""))).await;
+    assert_eq!(String::from_utf8(received).unwrap().matches("HTTP/1.1 200 OK\r\n").count(), 2);
+    assert_eq!(left.as_deref(), Some(post.as_bytes()));
+}
+
+#[tokio::test]
+async fn what_is_no_hit_leaves_unanswered() {
+    for (what, sent) in [
+        ("an unknown target", get("").replace("/page", "/other")),
+        ("another spelling", get("").replace("/page", "/p%61ge")),
+        ("an unknown host", get("").replace("shop.example", "evil.example")),
+        ("a draft", get("Cookie: a=b; __Host-tropos-draft=x\r\n")),
+        ("a head without end", format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000))),
+    ] {
+        let bench = Bench::new("<p>a</p>").await;
+        let (received, left) = bench.exchange(&sent).await;
+        assert!(received.is_empty(), "{what}");
+        assert!(left.is_some_and(|left| sent.as_bytes().starts_with(&left)), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_is_stale_or_invalidated_is_not_answered_from_and_a_new_one_is() {
+    let bench = Bench::new("<p>old</p>").await;
+    bench.clock.advance(Duration::from_secs(60));
+    assert!(bench.exchange(&get("")).await.1.is_some(), "stale");
+    bench.site.engine.invalidate(&[Tag::from("t")], Strength::Hard).await.unwrap();
+    assert!(bench.exchange(&get("")).await.1.is_some(), "invalidated");
+    bench.store("<p>new</p>").await;
+    let (received, _) = bench.exchange(&get("Connection: close\r\n")).await;
+    assert!(received.ends_with(b"<p>new</p>"));
+}
+
+#[tokio::test]
+async fn a_head_may_come_byte_by_byte() {
+    let bench = Bench::new("<p>a</p>").await;
+    let (mut client, serving) = bench.connect().await;
+    for byte in get("Connection: close\r\n").bytes() {
+        client.write_all(&[byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert!(received.ends_with(b"<p>a</p>"));
+    assert!(matches!(serving.await.unwrap(), Ended::Closed));
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_its_time_gets_all_and_then_what_it_asked_for_meanwhile() {
+    // More than the kernel holds for a connection.
+    let body = "0123456789abcdef".repeat(128 * 1024);
+    let bench = Bench::new(&body).await;
+    let (mut client, serving) = bench.connect().await;
+    let sent = format!("{}{}", get("").repeat(7), get("Connection: close\r\n"));
+    client.write_all(sent.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    let heads = memchr::memmem::find_iter(&received, b"HTTP/1.1 200 OK\r\n").count();
+    let bodies = memchr::memmem::find_iter(&received, body.as_bytes()).count();
+    assert_eq!((heads, bodies), (8, 8));
+    assert!(matches!(serving.await.unwrap(), Ended::Closed));
+}
+
+#[tokio::test]
+async fn who_sends_nothing_or_too_slowly_is_cut_off() {
+    let bench = Bench { patience: Duration::from_millis(100), ..Bench::new("<p>a</p>").await };
+    for sent in [String::new(), "GET /pa".to_owned(), get(""), format!("{}GET", get(""))] {
+        let (mut client, serving) = bench.connect().await;
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let ended = timeout(PATIENCE / 2, serving).await;
+        assert!(matches!(ended, Ok(Ok(Ended::Closed))), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn at_the_end_an_idle_connection_closes_at_once() {
+    let bench = Bench::new("<p>a</p>").await;
+    let (mut client, serving) = bench.connect().await;
+    client.write_all(get("").as_bytes()).await.unwrap();
+    let mut some = [0; 16];
+    client.read_exact(&mut some).await.unwrap();
+    bench.stop.say();
+    let ended = timeout(PATIENCE / 2, serving).await;
+    assert!(matches!(ended, Ok(Ok(Ended::Closed))));
+}
+
+#[tokio::test]
+async fn from_the_bytes_of_a_request_to_those_of_its_answer_nothing_is_allocated() {
+    let bench = Bench::new(&"<p>text</p>".repeat(100)).await;
+    let sent =
+        get("Accept-Encoding: gzip, deflate, br, zstd\r\nUser-Agent: x\r\nCookie: a=b\r\nAccept: */*\r\n");
+    let mut desk = Desk::default();
+    let mut answer = || {
+        let mut room = head::room();
+        let Head::Plain(asked) = head::read(sent.as_bytes(), &mut room) else { return None };
+        bench.site.answer_plainly(&asked, false, &mut desk, |head, body| head.len() + body.len())
+    };
+    // The first makes the head ready, and the desk large enough.
+    let length = answer();
+    assert!(length.is_some_and(|length| length > 200));
+    let mut again = None;
+    let allocations = allocation_counter::measure(|| again = answer());
+    assert_eq!(again, length);
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
+}

@@ -1,0 +1,92 @@
+//! Connections over a socket, through all that serves them.
+
+mod common;
+
+use common::{Reads, app};
+use leptos::prelude::*;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::timeout,
+};
+use tropos::{PageResult, State, page, prelude::*};
+use tropos_server::Config;
+use tropos_testing::TestApp;
+
+#[page("/stored", isr(revalidate = "60s"))]
+async fn Stored(State(reads): State<Reads>) -> PageResult {
+    let count = reads.one();
+    view! { <p id="count">{count}</p> }.into_page()
+}
+
+/// Sends one request and reads its answer by its length.
+async fn ask(stream: &mut TcpStream, method: &str, target: &str) -> String {
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    let request = if method == "GET" { request.replace("Content-Length: 0\r\n", "") } else { request };
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.is_some_and(|length| length.parse() == Ok(body.len())) {
+                return text.into_owned();
+            }
+        }
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "closed after {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_serves_hits_then_everything_else_and_ends_when_it_is_told_to() {
+    for front_threads in [0, 1, 2] {
+        let mut config = Config::default();
+        config.production = true;
+        config.database_url = "sqlite::memory:".to_owned();
+        config.allowed_hosts = Some(vec!["localhost".to_owned()]);
+        config.front_threads = front_threads;
+        let app = app().pages(tropos::routes![Stored]).state(Reads::default());
+        let site = TestApp::with_config(app, config).await.site;
+        // Made, and known by its target from the second time on.
+        for status in ["fwd=uri-miss", "hit"] {
+            let answer = site.clone().handle(TestApp::request("GET", "/stored", "", &[])).await;
+            assert!(answer.headers()["cache-status"].to_str().unwrap().contains(status));
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(site.serve_on(listener, async { drop(ended.await) }));
+
+        let mut streams = Vec::new();
+        for _ in 0..3 {
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        for stream in &mut streams {
+            for (method, target, status) in [
+                ("GET", "/stored", "200 OK"),
+                ("GET", "/stored", "200 OK"),
+                ("GET", "/nowhere", "404 Not Found"),
+                ("POST", "/stored", "405 Method Not Allowed"),
+                ("GET", "/stored", "200 OK"),
+            ] {
+                let answer = ask(stream, method, target).await;
+                assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{method} {target}: {answer}");
+                assert!(answer.contains("x-content-type-options: nosniff\r\n"), "{answer}");
+                assert_eq!(answer.contains("tropos; hit; ttl=60"), status == "200 OK", "{answer}");
+            }
+        }
+        // One more, which has not asked for anything but hits.
+        streams.push(TcpStream::connect(address).await.unwrap());
+        if let Some(last) = streams.last_mut() {
+            ask(last, "GET", "/stored").await;
+        }
+        end.send(()).unwrap();
+        let ended = timeout(Duration::from_secs(10), serving).await;
+        ended.expect("idle connections keep the server from ending").unwrap().unwrap();
+        for stream in &mut streams {
+            assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "still open");
+        }
+    }
+}
