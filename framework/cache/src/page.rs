@@ -68,6 +68,12 @@ impl StoredPage {
         Self::assemble(status, headers, etag, body, [None, None, None])
     }
 
+    /// With bodies that were encoded before: brotli, zstd, gzip, in this order.
+    #[must_use]
+    pub fn with_encoded(self, encoded: [Option<Bytes>; 3]) -> Self {
+        Self::assemble(self.status, self.headers, self.etag, self.identity.bytes, encoded)
+    }
+
     /// Adds those encodings that make the body smaller: brotli at level 5, zstd at 3, gzip at 6. Beyond these levels,
     /// time grows faster than bytes shrink, and a page is compressed while somebody waits.
     ///

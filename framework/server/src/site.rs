@@ -19,10 +19,14 @@ use std::{
 };
 use tropos_cache::{
     DiskConfig, Engine, EngineConfig, Purpose, RedisStore, Scope, Seed, SharedConfig, StoredPage,
+    store::memory::Memory,
 };
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::Db;
 use tropos_live::{Hub, Limits, Pending};
+
+/// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
+const FILE_BYTES: u64 = 8 << 20;
 
 /// An application as it runs.
 pub struct Site {
@@ -39,7 +43,9 @@ pub struct Site {
     pub(crate) hub: Hub,
     /// Renders at a time for streams whose page is not at hand: as many as the hub makes.
     pub(crate) first_renders: tokio::sync::Semaphore,
-    /// Targets that a stored page answered before.
+    /// Hashed files that were asked for: in memory, so that they are answered as pages are.
+    pub(crate) files: Memory<StoredPage>,
+    /// Targets that a stored page or a file answered before.
     pub(crate) index: Index,
     pub(crate) pending: Pending<crate::dispatch::live::Mark>,
     pub(crate) dist: Option<Dist>,
@@ -170,6 +176,7 @@ impl Site {
             scripts: crate::dispatch::scripts(),
             hub: Hub::default(),
             first_renders: tokio::sync::Semaphore::new(Limits::default().renders),
+            files: Memory::new(FILE_BYTES, usize::MAX),
             // In development a file may appear at any time where a page was.
             index: Index::new(config.production),
             pending: Pending::new(clock),

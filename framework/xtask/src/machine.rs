@@ -42,6 +42,13 @@ const FOR_TESTS: &[Need] = &[
     Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];
 
+/// What measuring needs.
+const FOR_MEASURING: &[Need] = &[
+    program("wrk", "wrk"),
+    // Debian keeps it out of the path of ordinary users.
+    Need { package: "nginx-light", found_by: Found::File("/usr/sbin/nginx") },
+];
+
 /// Makes sure that rustc can compile for the browser: by rustup, or else by the sources of the standard library, from
 /// which `cargo tropos build` can compile it.
 ///
@@ -78,10 +85,22 @@ fn library_sources(folder: &Path) -> bool {
 /// # Errors
 /// Where something is missing and cannot be installed.
 pub(crate) fn for_tests(steps: &Steps) -> Result<(), Error> {
+    install(steps, FOR_TESTS, "what tests need")
+}
+
+/// The same, of what measuring needs.
+///
+/// # Errors
+/// As [`for_tests`].
+pub(crate) fn for_measuring(steps: &Steps) -> Result<(), Error> {
+    install(steps, FOR_MEASURING, "what measuring needs")
+}
+
+fn install(steps: &Steps, needs: &[Need], what: &'static str) -> Result<(), Error> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<_> = std::env::split_paths(&on_path).collect();
-    let missing = missing(FOR_TESTS, &folders);
-    if missing.is_empty() { Ok(()) } else { apt(steps, "what tests need", &missing) }
+    let missing = missing(needs, &folders);
+    if missing.is_empty() { Ok(()) } else { apt(steps, what, &missing) }
 }
 
 fn missing(needs: &[Need], folders: &[PathBuf]) -> Vec<&'static str> {

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `bench` | measures the fixture beside nginx |
 //! | `demo` | builds and serves the storefront |
 //! | `fixture` | builds the application that black-box tests drive |
 //! | `test` | runs everything that must hold before a change lands |
@@ -9,6 +10,7 @@
 //! | `machine` | what must be installed, and how it is had |
 //! | `steps` | running programs, with a line for each |
 
+mod bench;
 mod demo;
 mod error;
 mod fixture;
@@ -33,6 +35,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Build the fixture for release and measure it beside nginx; judges nothing
+    Bench(bench::Options),
     /// Install what is missing, build the storefront, serve it and print its address
     Demo(demo::Options),
     /// Build e2e/fixture into e2e/fixture/dist; UPSTREAM_URL names the server of its data
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let steps = Steps::new();
     let result = match &args.command {
+        Command::Bench(options) => bench::run(options, &steps),
         Command::Demo(options) => demo::run(options, &steps),
         Command::Fixture => fixture::run(&steps),
         Command::Test(options) => test::run(options, &steps),

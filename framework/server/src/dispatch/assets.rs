@@ -1,6 +1,6 @@
 //! Files: hashed ones for ever, those with a plain name for a while.
 
-use super::reply;
+use super::{ready::facts_of_build, reply};
 use crate::{
     render::{BUILT_IN, BuiltIn},
     site::Site,
@@ -8,46 +8,84 @@ use crate::{
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tropos_cache::{
-    StoredPage,
+    Entry, Meta, Stamp, StoredPage,
     http::{
         Coding, Codings,
         coding::negotiate_lines,
         conditional::{Precondition, Validators, evaluate},
         lifetime::{IMMUTABLE, NO_STORE},
+        respond,
         respond::VARY,
     },
 };
-use tropos_core::manifest::Asset;
+use tropos_core::{CanonicalPath, Key, Mode, Tags, Tick, manifest::Asset};
 
 /// Files with a plain name, such as `robots.txt`, change at a deployment: asked again after an hour.
 const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+/// Longer files are read each time: one of them would drive out all others.
+const MOST_IN_MEMORY: u64 = 1 << 20;
 
 /// The folder within `dist/public` of files that keep their plain name.
 const ROOT: &str = "root";
 
 impl Site {
     /// A hashed file. Only what the manifest lists is ever opened.
-    pub(super) async fn asset(&self, file: &str, request: &Parts) -> Response<Body> {
+    pub(super) async fn asset(&self, file: &str, path: &CanonicalPath, request: &Parts) -> Response<Body> {
+        let key = Key::from_stored(&format!("file {file}"));
+        let known = match self.files.get(&key) {
+            Some(known) => Some(known),
+            None => match self.load(file).await {
+                Loaded::Small(page) => Some(self.files.insert(&key, Arc::new(entry(page)))),
+                Loaded::Large(dir, asset) => return self.large(&dir, &asset, request).await,
+                Loaded::Nothing => None,
+            },
+        };
+        let Some(known) = known else { return self.not_found() };
+        self.learn(request, path, "", Mode::Ssg, || self.files.place(&key));
+        reply::from_cache(respond(&request.method, &request.headers, &known.value, facts_of_build()))
+    }
+
+    /// A file of the build or a script that is built in, in all encodings.
+    async fn load(&self, file: &str) -> Loaded {
         if let Some((_, script)) = self.scripts.iter().find(|(name, _)| name == file) {
-            let coding = negotiate_lines(request.headers.get_all(header::ACCEPT_ENCODING), script.codings());
-            return sent(request, file, script.body(coding).bytes.clone(), coding, IMMUTABLE);
+            return Loaded::Small(script.clone());
         }
-        let dist = self.dist.as_ref();
-        let asset = dist.and_then(|dist| dist.manifest.assets.values().find(|asset| asset.file == file));
-        let (Some(dist), Some(asset)) = (dist, asset) else { return self.not_found() };
+        let Some(dist) = &self.dist else { return Loaded::Nothing };
+        let Some(asset) = dist.manifest.assets.values().find(|asset| asset.file == file) else {
+            return Loaded::Nothing;
+        };
+        let public = dist.dir.join("public");
+        let length = tokio::fs::metadata(public.join(file)).await.map_or(0, |data| data.len());
+        if length > MOST_IN_MEMORY {
+            return Loaded::Large(public, asset.clone());
+        }
+        let Some(plain) = read(&public.join(file)).await else { return Loaded::Nothing };
+        let mut encoded = [None, None, None];
+        for (coding, slot) in [Coding::Brotli, Coding::Zstd, Coding::Gzip].into_iter().zip(&mut encoded) {
+            if codings_of(asset).has(coding) {
+                *slot = read(&public.join(format!("{file}.{}", coding.suffix()))).await;
+            }
+        }
+        Loaded::Small(hashed(content_type(file), plain).with_encoded(encoded))
+    }
+
+    /// A file that is too large to be kept in memory.
+    async fn large(&self, public: &Path, asset: &Asset, request: &Parts) -> Response<Body> {
+        let file = &asset.file;
         let coding = negotiate_lines(request.headers.get_all(header::ACCEPT_ENCODING), codings_of(asset));
-        let path = dist.dir.join("public").join(match coding {
-            Coding::Identity => file.to_owned(),
+        let path = public.join(match coding {
+            Coding::Identity => file.clone(),
             coding => format!("{file}.{}", coding.suffix()),
         });
-        match tokio::fs::read(&path).await {
-            Ok(bytes) => sent(request, file, bytes.into(), coding, IMMUTABLE),
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "a file of the build cannot be read; run `cargo tropos build` again");
-                self.not_found()
-            }
+        match read(&path).await {
+            Some(bytes) => sent(request, file, bytes, coding, IMMUTABLE),
+            None => self.not_found(),
         }
     }
 
@@ -70,12 +108,54 @@ impl Site {
     }
 }
 
+/// What there is under a name.
+enum Loaded {
+    /// A file as it is answered.
+    Small(StoredPage),
+    /// A file that is read anew each time, and the folder of it.
+    Large(PathBuf, Asset),
+    Nothing,
+}
+
+async fn read(path: &Path) -> Option<Bytes> {
+    match tokio::fs::read(path).await {
+        Ok(bytes) => Some(bytes.into()),
+        Err(error) => {
+            tracing::error!(path = %path.display(), %error, "a file of the build cannot be read; run `cargo tropos build` again");
+            None
+        }
+    }
+}
+
+/// A file whose name changes with its content.
+fn hashed(kind: Option<HeaderValue>, bytes: Bytes) -> StoredPage {
+    let headers = [(header::CACHE_CONTROL, IMMUTABLE)].into_iter();
+    StoredPage::new(
+        StatusCode::OK,
+        headers.chain(kind.map(|kind| (header::CONTENT_TYPE, kind))).collect(),
+        bytes,
+    )
+}
+
+/// Good for as long as the process lives.
+fn entry(page: StoredPage) -> Entry<StoredPage> {
+    let meta = Meta {
+        tags: Tags::new(),
+        stamp: Stamp::BUILD,
+        started: Tick::default(),
+        started_wall: 0,
+        revalidate: None,
+        expire: None,
+        negative: false,
+    };
+    Entry::new(meta, page)
+}
+
 /// The scripts that are built into the server, compressed.
 pub(crate) fn scripts() -> Vec<(String, StoredPage)> {
     let script = |script: &BuiltIn| {
         let kind = HeaderValue::from_static("text/javascript; charset=utf-8");
-        let text = Bytes::from_static(script.text.as_bytes());
-        (script.file(), StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, kind)], text).compress())
+        (script.file(), hashed(Some(kind), Bytes::from_static(script.text.as_bytes())).compress())
     };
     BUILT_IN.iter().map(script).collect()
 }
@@ -119,16 +199,21 @@ fn sent(request: &Parts, name: &str, bytes: Bytes, coding: Coding, caching: Head
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
-    let mime = mime_guess::from_path(name).first_or_octet_stream();
-    let text =
-        matches!(mime.type_().as_str(), "text") || mime.subtype() == "javascript" || mime.subtype() == "json";
-    let mime = if text { format!("{mime}; charset=utf-8") } else { mime.to_string() };
-    if let Ok(mime) = HeaderValue::from_str(&mime) {
-        headers.insert(header::CONTENT_TYPE, mime);
+    if let Some(kind) = content_type(name) {
+        headers.insert(header::CONTENT_TYPE, kind);
     }
     if let Some(encoding) = coding.content_encoding() {
         headers.insert(header::CONTENT_ENCODING, encoding);
     }
     headers.insert(header::CONTENT_LENGTH, length.into());
     reply::without_body_for_head(&request.method, response)
+}
+
+/// By the ending of the name.
+fn content_type(name: &str) -> Option<HeaderValue> {
+    let mime = mime_guess::from_path(name).first_or_octet_stream();
+    let text =
+        matches!(mime.type_().as_str(), "text") || mime.subtype() == "javascript" || mime.subtype() == "json";
+    let mime = if text { format!("{mime}; charset=utf-8") } else { mime.to_string() };
+    HeaderValue::from_str(&mime).ok()
 }

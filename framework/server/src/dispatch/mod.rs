@@ -112,7 +112,7 @@ impl Site {
         }
         let file = path.as_str().strip_prefix(ASSETS_PATH).and_then(|file| file.strip_prefix('/'));
         match file {
-            Some(file) if reads => self.asset(file, &head).await,
+            Some(file) if reads => self.asset(file, path, &head).await,
             _ => self.not_found(),
         }
     }

@@ -1,4 +1,4 @@
-//! Targets that a stored page answered before: for those, nothing is parsed, routed or allocated before it is known that
+//! Targets that a stored page or a file answered before: for those, nothing is parsed, routed or allocated before it is known that
 //! the page may answer again.
 //!
 //! What a target leads to is a function of the target and the routes alone, so it is found out once, by the way that every
@@ -13,7 +13,7 @@ use tropos_cache::{
     decide::TTL_OF_NEVER,
     http::{CacheStatus, Facts, Lifetime},
 };
-use tropos_core::{CanonicalPath, Key, Mode};
+use tropos_core::{CanonicalPath, Mode};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Targets that are remembered: 128 KiB of slots, and at most 6 MiB with all that is in them. A site with more hot pages
@@ -35,6 +35,7 @@ pub(crate) struct Index {
 struct Known {
     /// As it stands in the request line.
     target: Box<str>,
+    /// `isr`, or `ssg` for what is of the build and never stale: pages, and hashed files.
     mode: Mode,
     place: Arc<Place<StoredPage>>,
 }
@@ -110,9 +111,16 @@ impl Site {
         })
     }
 
-    /// Remembers that the entry under `key` answers this request, where its target is the one spelling of it: else
+    /// Remembers that the entry in this place answers this request, where its target is the one spelling of it: else
     /// endless spellings of one page would drive out the others.
-    pub(super) fn learn(&self, request: &Parts, path: &CanonicalPath, query: &str, key: &Key, mode: Mode) {
+    pub(super) fn learn(
+        &self,
+        request: &Parts,
+        path: &CanonicalPath,
+        query: &str,
+        mode: Mode,
+        place: impl FnOnce() -> Option<Arc<Place<StoredPage>>>,
+    ) {
         let uri = &request.uri;
         let canonical = uri.path() == path.as_str()
             && uri.query().is_none_or(|asked| !asked.is_empty() && asked == query);
@@ -120,8 +128,9 @@ impl Site {
         if !canonical || target.len() > LONGEST || self.index.slots.is_empty() {
             return;
         }
-        let known = self.index.find(target, |known| known.place.look(|_| ()));
-        if let (None, Some(place)) = (known, self.engine.pages().place(key)) {
+        if self.index.find(target, |known| known.place.look(|_| ())).is_none()
+            && let Some(place) = place()
+        {
             self.index.learn(target, mode, place);
         }
     }

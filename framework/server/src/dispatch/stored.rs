@@ -32,7 +32,7 @@ impl Site {
         let entry = match self.dist {
             Some(_) => {
                 let entry = self.engine.pages().from_build(&key).await;
-                self.learn(request, path, "", &key, Mode::Ssg);
+                self.learn(request, path, "", Mode::Ssg, || self.engine.pages().place(&key));
                 entry
             }
             None => {
@@ -61,7 +61,7 @@ impl Site {
         };
         let key = Key::page(page.route.pattern(), path.as_str(), &query);
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
-            self.learn(request, path, &query, &key, Mode::Isr);
+            self.learn(request, path, &query, Mode::Isr, || self.engine.pages().place(&key));
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, query, path, false).await;

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: builds the fixture for release and measures it beside nginx.
+
+use crate::{Error, machine, steps::Steps};
+use std::process::ExitCode;
+
+const PACKAGE: &str = "tropos-bench";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Measure the fixture as it was built last
+    #[arg(long)]
+    no_build: bool,
+    /// What to measure, and how: `hit`, `steady`, with their options; `hit` by default
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Installs what measuring needs, builds, measures.
+///
+/// # Errors
+/// Whatever a step met. A slow result is a result.
+pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
+    machine::for_measuring(steps)?;
+    if !options.no_build {
+        let mut fixture = steps.cargo();
+        // The data source of the cases is the fixture's while it is built.
+        fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
+        fixture.arg(fixture.get_program().to_owned()).args(["xtask", "fixture"]);
+        steps.run(&mut fixture)?;
+    }
+    let mut bench = steps.cargo();
+    bench.args(["run", "--release", "--package", PACKAGE, "--"]);
+    match options.arguments.as_slice() {
+        [] => bench.arg("hit"),
+        // `bench --json` is `bench hit --json`.
+        [first, ..] if first.starts_with('-') => bench.arg("hit").args(&options.arguments),
+        arguments => bench.args(arguments),
+    };
+    steps.say(&crate::steps::shown(&bench));
+    // Its output is the result, so it goes to standard output.
+    let status = bench.status().map_err(|source| Error::Run { program: PACKAGE.into(), source })?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
