@@ -111,6 +111,11 @@ impl Site {
         })
     }
 
+    /// Whether `target` is that of a stored page or file, whatever there is to say of it now.
+    pub(crate) fn is_known(&self, target: &str) -> bool {
+        self.index.find(target, |_| Some(())).is_some()
+    }
+
     /// Remembers that the entry in this place answers this request, where its target is the one spelling of it: else
     /// endless spellings of one page would drive out the others.
     pub(super) fn learn(

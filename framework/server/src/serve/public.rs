@@ -159,10 +159,11 @@ struct Connection {
 impl Connection {
     /// Serves what is plain here, and everything else where renders run.
     async fn serve(self, stream: TcpStream) {
-        let (stream, read) = match plain::serve(&self.site, stream, &self.stop, HEAD_TIMEOUT).await {
-            Ended::Closed => return,
-            Ended::Other(stream, read) => (stream, read),
-        };
+        let (stream, read) =
+            match plain::serve(&self.site, stream, &self.stop, HEAD_TIMEOUT, &self.main).await {
+                Ended::Closed => return,
+                Ended::Other(stream, read) => (stream, read),
+            };
         if Handle::current().id() == self.main.id() {
             return drop(tokio::spawn(self.serve_with_hyper(stream, read)));
         }

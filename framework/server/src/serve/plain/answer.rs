@@ -90,12 +90,18 @@ impl Site {
     }
 
     fn end(&self, desk: &mut Desk, closing: bool) {
-        desk.head.extend_from_slice(NO_SNIFF);
+        let Desk { head, date } = desk;
+        head.extend_from_slice(NO_SNIFF);
+        self.end_of_head(head, date, closing);
+    }
+
+    /// Adds what concerns the connection, the date, and the empty line.
+    pub(super) fn end_of_head(&self, head: &mut Vec<u8>, date: &mut DateLine, closing: bool) {
         if closing {
-            desk.head.extend_from_slice(b"connection: close\r\n");
+            head.extend_from_slice(b"connection: close\r\n");
         }
-        desk.head.extend_from_slice(desk.date.at(self.engine.clock().wall()));
-        desk.head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(date.at(self.engine.clock().wall()));
+        head.extend_from_slice(b"\r\n");
     }
 }
 

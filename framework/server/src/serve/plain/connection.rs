@@ -1,23 +1,28 @@
 //! The loop, its deadlines, and slow readers.
 
 use super::{
-    answer::Desk,
+    answer::{DateLine, Desk},
+    ask,
     head::{self, Head},
 };
 use crate::{serve::Stop, site::Site};
+use axum::body::Body;
 use bytes::{Buf as _, Bytes};
+use http::Request;
 use std::{
     cell::RefCell,
     future::{Future as _, poll_fn},
     io::{self, IoSlice},
     ops::ControlFlow,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
+    runtime::Handle,
     time::{Instant, sleep, timeout},
 };
 
@@ -39,15 +44,24 @@ pub(in crate::serve) enum Ended {
 /// Answers plain requests on this connection as long as there is nothing else on it.
 ///
 /// A client that takes longer than `patience` to send a head, or that sends nothing for twice as long at most, is cut
-/// off.
+/// off. Renders run on `main`.
 pub(in crate::serve) async fn serve(
-    site: &Site,
+    site: &Arc<Site>,
     stream: TcpStream,
     stop: &Stop,
     patience: Duration,
+    main: &Handle,
 ) -> Ended {
-    let mut connection =
-        Connection { site, stream, stop, held: Vec::new(), resumes: false, blocked: None, closing: false };
+    let mut connection = Connection {
+        site,
+        stream,
+        stop,
+        held: Vec::new(),
+        resumes: false,
+        blocked: None,
+        asking: None,
+        closing: false,
+    };
     let mut timer = pin!(sleep(patience));
     let mut stopped = pin!(stop.wait());
     // Whether a whole request has come since the timer was set.
@@ -88,6 +102,11 @@ pub(in crate::serve) async fn serve(
             Step::Gone => return Ended::Closed,
             Step::Other => return Ended::Other(connection.stream, connection.held.into()),
             Step::Began => {}
+            Step::Ask => {
+                if connection.ask(main).await.is_err() {
+                    return Ended::Closed;
+                }
+            }
             Step::Blocked => {
                 if connection.unblock().await.is_err() {
                     return Ended::Closed;
@@ -112,10 +131,12 @@ enum Step {
     Began,
     /// The client does not take the answer as fast as it was made.
     Blocked,
+    /// A stored page is to be asked for that is no hit.
+    Ask,
 }
 
 struct Connection<'s> {
-    site: &'s Site,
+    site: &'s Arc<Site>,
     stream: TcpStream,
     stop: &'s Stop,
     /// What was read and not answered.
@@ -124,6 +145,9 @@ struct Connection<'s> {
     resumes: bool,
     /// What is left of an answer: head and body.
     blocked: Option<(Bytes, Bytes)>,
+    /// What is to be asked for.
+    asking: Option<Request<Body>>,
+    /// Whether the answer that is to be written is the last.
     closing: bool,
 }
 
@@ -190,18 +214,22 @@ impl Connection<'_> {
             let closing = asked.closes || self.stop.is_set();
             let (site, stream) = (self.site, &self.stream);
             let sent = site.answer_plainly(&asked, closing, desk, |head, body| send(stream, head, body));
-            let Some(sent) = sent else { return self.leave(rest) };
+            let behind = rest.get(asked.length..).unwrap_or_default();
+            let Some(sent) = sent else {
+                self.asking = if site.is_known(asked.target) { ask::request(&asked) } else { None };
+                if self.asking.is_none() {
+                    return self.leave(rest);
+                }
+                return self.pause(behind, closing, Step::Ask);
+            };
             *answered += 1;
-            rest = rest.get(asked.length..).unwrap_or_default();
+            rest = behind;
             match sent {
                 Ok(None) if closing => return ControlFlow::Break(Step::Close),
                 Ok(None) => {}
                 Ok(Some(left)) => {
                     self.blocked = Some(left);
-                    self.closing = closing;
-                    self.held = rest.to_vec();
-                    self.resumes = true;
-                    return ControlFlow::Break(Step::Blocked);
+                    return self.pause(behind, closing, Step::Blocked);
                 }
                 Err(_) => return ControlFlow::Break(Step::Gone),
             }
@@ -213,6 +241,27 @@ impl Connection<'_> {
     fn leave(&mut self, rest: &[u8]) -> ControlFlow<Step> {
         self.held = rest.to_vec();
         ControlFlow::Break(Step::Other)
+    }
+
+    /// Goes on with what is `behind` once the step is done.
+    fn pause(&mut self, behind: &[u8], closing: bool, step: Step) -> ControlFlow<Step> {
+        self.closing = closing;
+        self.held = behind.to_vec();
+        self.resumes = true;
+        ControlFlow::Break(step)
+    }
+
+    /// Asks for a page that is no hit, and writes the answer.
+    async fn ask(&mut self, main: &Handle) -> io::Result<()> {
+        let Some(request) = self.asking.take() else { return Ok(()) };
+        let Some((mut head, body)) = ask::answer(self.site.clone(), main, request).await else {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        };
+        // The end may have been said while the page was made.
+        self.closing |= self.stop.is_set();
+        self.site.end_of_head(&mut head, &mut DateLine::default(), self.closing);
+        self.blocked = Some((head.into(), body));
+        self.unblock().await
     }
 
     /// Writes what is left of an answer, as fast as the client takes it.
