@@ -151,7 +151,14 @@ impl<V: Value> Cache<V> {
 
     /// What [`peek`](Self::peek) would find there, without a look-up, a lock or a count of references.
     pub fn peek_at<R>(&self, place: &Place<V>, at: impl FnOnce(&Entry<V>, Decision) -> R) -> Option<R> {
-        place.look(|entry| at(entry, entry.decide(&self.0.tags, self.0.clock.now())))
+        if self.0.tags.trust(self.0.clock.now()) != Trust::Full {
+            return None;
+        }
+        let found = place.look(|entry| {
+            let due = self.0.is_due_early(place.key(), entry);
+            (!due).then(|| at(entry, self.0.judge(entry)))
+        });
+        found.flatten()
     }
 
     /// The entry that the build made, from memory or from the build, whatever its age and tags.

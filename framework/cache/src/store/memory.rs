@@ -202,7 +202,7 @@ impl<V: Value> Shard<V> {
                 let slot = Slot {
                     key: key.clone(),
                     entry: entry.clone(),
-                    place: Arc::new(Place::of(entry.clone())),
+                    place: Arc::new(Place::of(key.clone(), entry.clone())),
                     bytes,
                     in_main,
                     ticket: 0,

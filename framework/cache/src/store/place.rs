@@ -6,6 +6,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU8, Ordering},
 };
+use tropos_core::Key;
 
 /// A use beyond this changes nothing.
 const MOST_USES: u8 = 3;
@@ -17,14 +18,20 @@ const MOST_USES: u8 = 3;
 /// keeps it keeps no body alive, and asks the store again.
 #[derive(Debug)]
 pub struct Place<V> {
+    key: Key,
     entry: ArcSwapOption<Entry<V>>,
     /// How often it was used of late, for the choice of what is driven out.
     uses: AtomicU8,
 }
 
 impl<V> Place<V> {
-    pub(super) fn of(entry: Arc<Entry<V>>) -> Self {
-        Self { entry: ArcSwapOption::new(Some(entry)), uses: AtomicU8::new(0) }
+    pub(super) fn of(key: Key, entry: Arc<Entry<V>>) -> Self {
+        Self { key, entry: ArcSwapOption::new(Some(entry)), uses: AtomicU8::new(0) }
+    }
+
+    /// The key under which the entry is stored.
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Looks at the entry that is there now.

@@ -11,6 +11,7 @@ use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tropos_cache::{
     Entry, Meta, Stamp, StoredPage,
@@ -147,6 +148,7 @@ fn entry(page: StoredPage) -> Entry<StoredPage> {
         revalidate: None,
         expire: None,
         negative: false,
+        cost: Duration::ZERO,
     };
     Entry::new(meta, page)
 }
