@@ -1,4 +1,5 @@
 //! Connections over a socket, through all that serves them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

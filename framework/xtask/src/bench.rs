@@ -25,7 +25,8 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         let mut fixture = steps.cargo();
         // The data source of the cases is the fixture's while it is built.
         fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
-        fixture.arg(fixture.get_program().to_owned()).args(["xtask", "fixture"]);
+        let cargo = steps.cargo();
+        fixture.arg(cargo.get_program()).args(["xtask", "fixture"]);
         steps.run(&mut fixture)?;
     }
     let mut bench = steps.cargo();

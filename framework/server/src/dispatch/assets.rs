@@ -42,7 +42,7 @@ impl Site {
         let known = match self.files.get(&key) {
             Some(known) => Some(known),
             None => match self.load(file).await {
-                Loaded::Small(page) => Some(self.files.insert(&key, Arc::new(entry(page)))),
+                Loaded::Small(page) => Some(self.files.insert(&key, page)),
                 Loaded::Large(dir, asset) => return self.large(&dir, &asset, request).await,
                 Loaded::Nothing => None,
             },
@@ -55,7 +55,7 @@ impl Site {
     /// A file of the build or a script that is built in, in all encodings.
     async fn load(&self, file: &str) -> Loaded {
         if let Some((_, script)) = self.scripts.iter().find(|(name, _)| name == file) {
-            return Loaded::Small(script.clone());
+            return Loaded::Small(Arc::new(entry(script.clone())));
         }
         let Some(dist) = &self.dist else { return Loaded::Nothing };
         let Some(asset) = dist.manifest.assets.values().find(|asset| asset.file == file) else {
@@ -73,7 +73,7 @@ impl Site {
                 *slot = read(&public.join(format!("{file}.{}", coding.suffix()))).await;
             }
         }
-        Loaded::Small(hashed(content_type(file), plain).with_encoded(encoded))
+        Loaded::Small(Arc::new(entry(hashed(content_type(file), plain).with_encoded(encoded))))
     }
 
     /// A file that is too large to be kept in memory.
@@ -112,7 +112,7 @@ impl Site {
 /// What there is under a name.
 enum Loaded {
     /// A file as it is answered.
-    Small(StoredPage),
+    Small(Arc<Entry<StoredPage>>),
     /// A file that is read anew each time, and the folder of it.
     Large(PathBuf, Asset),
     Nothing,
