@@ -60,7 +60,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 14] = [
+const KEYS: [Key; 15] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let cases: [(&str, Variables<'_>, &str); 8] = [
+        let cases: [(&str, Variables<'_>, &str); 9] = [
             (
                 "",
                 &[("TROPOS_DRAFT_SECRET", "guess")],

@@ -180,8 +180,7 @@ impl TagRegistry {
 
     /// Which of `tags` were invalidated since `stamp`, how, and at which number.
     pub fn invalidated_since(&self, tags: &[Tag], stamp: Stamp) -> Vec<(Tag, Strength, u64)> {
-        let numbers = self.0.numbers.read().unwrap_or_else(PoisonError::into_inner);
-        numbers.invalidated_since(tags, stamp)
+        self.0.numbers.look(|numbers| numbers.invalidated_since(tags, stamp)).0
     }
 
     /// Wakes at every invalidation.
