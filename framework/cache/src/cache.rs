@@ -233,7 +233,10 @@ impl<V: Value> Cache<V> {
             let (waiter, collapsed) = match self.0.flights.board(key) {
                 Boarding::Join(waiter) => (waiter, true),
                 // A flight may have landed between the look-up and the boarding.
-                Boarding::Lead(_) if self.has_usable(key, fresh) => continue,
+                Boarding::Lead(permit) if self.has_usable(key, fresh) => {
+                    permit.land(Err(Needless.into()));
+                    continue;
+                }
                 Boarding::Lead(permit) => {
                     let waiter = permit.waiter();
                     let Some((plan, produce)) = start.take() else {
@@ -244,6 +247,7 @@ impl<V: Value> Cache<V> {
                 }
             };
             match waiter.wait().await {
+                Err(failure) if failure.downcast_ref::<Needless>().is_some() => {}
                 Err(failure) => return self.fall_back(key, failure, why, collapsed),
                 Ok(Landed { entry, stored, all_tags }) => {
                     let validity = if all_tags { entry.validity(&self.0.tags) } else { Validity::Hard };
@@ -277,8 +281,10 @@ impl<V: Value> Cache<V> {
         };
         match self.0.at_hand(&plan.key) {
             // Somebody has just done so, or has just failed.
-            Some((_, Decision::Stale { regenerate: false, .. })) => {}
-            Some((entry, Decision::Hit { .. })) if !self.0.is_due_early(&plan.key, &entry) => {}
+            Some((_, Decision::Stale { regenerate: false, .. })) => permit.land(Err(Needless.into())),
+            Some((entry, Decision::Hit { .. })) if !self.0.is_due_early(&plan.key, &entry) => {
+                permit.land(Err(Needless.into()));
+            }
             _ => launch(self.0.clone(), engine, permit, plan, None, produce),
         }
     }
@@ -297,6 +303,11 @@ impl<V: Value> Cache<V> {
     }
 }
 
+/// Why a flight ended before it began: there is an entry already. Who joined it looks again.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the render was needless")]
+struct Needless;
+
 impl<V> Served<V> {
     fn failed(failure: Failure, why: Miss) -> Self {
         let reason = Reason::Miss { why, stored: false, collapsed: false };
@@ -305,5 +316,43 @@ impl<V> Served<V> {
 
     fn found(entry: Arc<Entry<V>>, reason: Reason) -> Self {
         Self { result: Ok(entry), reason, degraded: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::Data;
+    use tropos_core::ManualClock;
+
+    #[tokio::test]
+    async fn who_joins_a_flight_that_turns_out_needless_looks_again() {
+        let engine = Engine::in_memory(Arc::new(ManualClock::new()));
+        let key = Key::fetch("a");
+        let Boarding::Lead(permit) = engine.data().0.flights.board(&key) else { panic!("nobody leads yet") };
+        let joins = {
+            let (engine, key) = (engine.clone(), key.clone());
+            tokio::spawn(async move {
+                let request = Request {
+                    key: &key,
+                    ages: Ages::NEVER,
+                    negative: DEFAULT_NEGATIVE,
+                    tags: Tags::new(),
+                    fresh: true,
+                };
+                let render =
+                    || async { Ok(Produced { value: Data("v".into()), negative: false, store: true }) };
+                engine.data().serve(request, render).await
+            })
+        };
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        permit.land(Err(Needless.into()));
+        let served = joins.await.unwrap();
+        assert_eq!(served.result.unwrap().value, Data("v".into()));
+        assert_eq!(served.reason, Reason::Miss { why: Miss::Absent, stored: true, collapsed: false });
     }
 }
