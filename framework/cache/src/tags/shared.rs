@@ -81,6 +81,8 @@ struct Reached {
     /// Whether the copy holds all up to there. False until the first catch-up of a process that only remembers where
     /// an earlier one stood.
     whole: bool,
+    /// Whether the lease was given back, for good.
+    left: bool,
 }
 
 /// Never confirmed, so far back that no span reaches it.
@@ -98,7 +100,7 @@ impl SharedSequence {
         Self {
             store,
             clock,
-            reached: Mutex::new(Reached { known: remembered, whole: false }),
+            reached: Mutex::new(Reached { known: remembered, whole: false, left: false }),
             trusted_until: AtomicI64::new(NEVER),
             confirmed: AtomicI64::new(NEVER),
             degraded,
@@ -182,7 +184,8 @@ impl SharedSequence {
 
     /// Stops trusting the copy and gives the lease back.
     pub(super) async fn leave(&self) {
-        let _reached = self.reached.lock().await;
+        let mut reached = self.reached.lock().await;
+        reached.left = true;
         self.trusted_until.store(NEVER, Ordering::Release);
         self.store.leave().await;
     }
@@ -212,6 +215,9 @@ impl SharedSequence {
 
     /// Renews, takes over what has changed, and renews again to acknowledge that, until nothing is new.
     async fn renew_all(&self, reached: &mut Reached, copy: &impl NumbersCopy) -> Result<(), SharedError> {
+        if reached.left {
+            return Ok(());
+        }
         let mut at = reached.known;
         // Another sequence is collected apart and takes the place of the old one when all of it is here: with half of
         // it, entries would pass that the other half invalidates.
@@ -252,7 +258,7 @@ impl SharedSequence {
             if let Some(numbers) = another.take() {
                 copy.replace(numbers);
             }
-            *reached = Reached { known: at, whole: true };
+            *reached = Reached { known: at, whole: true, left: false };
             self.trusted_now(asked, &changes);
             if acknowledged {
                 break;

@@ -154,8 +154,8 @@ impl SharedStore for RedisStore {
     }
 
     fn leave(&self) -> Asked<'_, ()> {
-        let mut command = redis::cmd("ZREM");
-        command.arg(format!("{{{}:tags}}:leases", self.prefix)).arg(&self.instance);
+        let mut command = self.script(include_str!("scripts/leave.lua"), &["leases", "seen"]);
+        command.arg(&self.instance);
         async move { self.link.ask(&command).await }.boxed()
     }
 
