@@ -13,7 +13,7 @@ use crate::{
 };
 use render::launch;
 use std::{future::Future, sync::Arc, time::Duration};
-use tropos_core::{Ages, Failure, Key, Tags};
+use tropos_core::{Ages, Failure, Key, Tags, Tick};
 
 /// How long "there is no such thing" is fresh unless something else is declared: short, since it is asked for again
 /// as soon as it exists, and long enough to take the load of a dead link.
@@ -149,14 +149,17 @@ impl<V: Value> Cache<V> {
         self.0.memory.place(key)
     }
 
-    /// What [`peek`](Self::peek) would find there, without a look-up, a lock or a count of references.
-    pub fn peek_at<R>(&self, place: &Place<V>, at: impl FnOnce(&Entry<V>, Decision) -> R) -> Option<R> {
-        if self.0.tags.trust(self.0.clock.now()) != Trust::Full {
+    /// What [`peek`](Self::peek) would find there, without a look-up, a lock or a count of references; with the moment for
+    /// which it holds.
+    pub fn peek_at<R>(&self, place: &Place<V>, at: impl FnOnce(&Entry<V>, Decision, Tick) -> R) -> Option<R> {
+        // The clock is asked once: it is a good part of what a hit costs.
+        let now = self.0.clock.now();
+        if self.0.tags.trust(now) != Trust::Full {
             return None;
         }
         let found = place.look(|entry| {
-            let due = self.0.is_due_early(place.key(), entry);
-            (!due).then(|| at(entry, self.0.judge(entry)))
+            let due = decide::is_due_early(&entry.meta, place.key(), now, entry.backoff(), self.0.early);
+            (!due).then(|| at(entry, entry.decide(&self.0.tags, now), now))
         });
         found.flatten()
     }

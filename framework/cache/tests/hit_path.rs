@@ -19,7 +19,7 @@ async fn store(engine: &Engine, key: &Key, value: &str) {
 }
 
 fn read(engine: &Engine, place: &tropos_cache::Place<Data>) -> Option<bytes::Bytes> {
-    let found = engine.data().peek_at(place, |entry, decision| {
+    let found = engine.data().peek_at(place, |entry, decision, _| {
         matches!(decision, Decision::Hit { .. }).then(|| entry.value.0.clone())
     });
     found.flatten()

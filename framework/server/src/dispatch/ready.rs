@@ -4,6 +4,7 @@
 //! What a target leads to is a function of the target and the routes alone, so it is found out once, by the way that every
 //! request takes, and learnt here. Whether the entry may be served is asked each time.
 
+use super::stored::facts;
 use crate::site::Site;
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, header, request::Parts};
@@ -100,12 +101,13 @@ impl Site {
         self.index.find(target, |known| match known.mode {
             Mode::Ssg => known.place.look(|entry| then(&entry.value, facts_of_build())).flatten(),
             _ => {
-                let answered = self.engine.pages().peek_at(&known.place, |entry, decision| match decision {
-                    Decision::Hit { ttl_seconds } => {
-                        then(&entry.value, self.facts(&entry.meta, CacheStatus::hit(ttl_seconds)))
-                    }
-                    Decision::Stale { .. } | Decision::Miss { .. } => None,
-                });
+                let answered =
+                    self.engine.pages().peek_at(&known.place, |entry, decision, now| match decision {
+                        Decision::Hit { ttl_seconds } => {
+                            then(&entry.value, facts(&entry.meta, CacheStatus::hit(ttl_seconds), now))
+                        }
+                        Decision::Stale { .. } | Decision::Miss { .. } => None,
+                    });
                 answered.flatten()
             }
         })

@@ -15,7 +15,7 @@ use tropos_cache::{
     Decision, Entry, Meta, Produced, StoredPage,
     http::{CACHE_STATUS, CacheStatus, Facts, Lifetime, respond},
 };
-use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params};
+use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params, Tick};
 
 /// From this length on, a page is compressed on a thread that may block: it takes longer than a millisecond.
 const COMPRESS_ASIDE: usize = 64 * 1024;
@@ -99,14 +99,8 @@ impl Site {
     }
 
     fn reply_with(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
-        let facts = self.facts(&entry.meta, status);
+        let facts = facts(&entry.meta, status, self.engine.clock().now());
         reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
-    }
-
-    /// What there is to say of an entry of an `isr` page.
-    pub(super) fn facts(&self, meta: &Meta, cache_status: CacheStatus) -> Facts {
-        let age = self.engine.clock().now().since(meta.started);
-        Facts { mode: Mode::Isr, age_seconds: Some(age.as_secs()), lifetime: lifetime(meta), cache_status }
     }
 
     /// The page for what failed, where there is no earlier good entry. What went wrong stays in the log.
@@ -114,6 +108,12 @@ impl Site {
         tracing::error!(route = page.route.pattern(), mode = %page.route.mode(), path, error = %failure, "a page failed");
         reply::from_static_page(&self.statics.error)
     }
+}
+
+/// What there is to say of an entry of an `isr` page.
+pub(super) fn facts(meta: &Meta, cache_status: CacheStatus, now: Tick) -> Facts {
+    let age = now.since(meta.started);
+    Facts { mode: Mode::Isr, age_seconds: Some(age.as_secs()), lifetime: lifetime(meta), cache_status }
 }
 
 /// For how long other caches may keep an entry.
