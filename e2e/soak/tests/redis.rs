@@ -25,7 +25,7 @@ async fn ask(engine: &Engine, slug: usize) {
     let request =
         Request { key: &key, ages: Ages::NEVER, negative: Duration::from_secs(10), tags, fresh: false };
     let value = Data(std::iter::repeat_with(rand_byte).take(8_000).collect());
-    let render = move || async move { Ok(Produced { value, negative: slug % 5 == 0, store: true }) };
+    let render = move || async move { Ok(Produced { value, negative: slug.is_multiple_of(5), store: true }) };
     engine.data().serve(request, render).await.result.unwrap();
 }
 
@@ -47,7 +47,7 @@ async fn keys_of_entries_turns_and_instances_come_to_a_plateau_and_no_invalidati
         for slug in 0..SLUGS_A_LIFE {
             let slug = life * SLUGS_A_LIFE + slug;
             ask(&engines[slug % 2], slug).await;
-            if slug % 100 == 0 {
+            if slug.is_multiple_of(100) {
                 engines[0].invalidate(&[("slug", slug).into()], Strength::Hard).await.unwrap();
             }
         }

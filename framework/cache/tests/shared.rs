@@ -250,6 +250,59 @@ async fn not_found_is_not_shared_and_takes_the_place_of_what_was() {
     assert_eq!(text(&page.get(&two).await), "");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_instance_has_found_takes_the_place_of_an_older_not_found() {
+    let redis = Redis::start().await.unwrap();
+    let [one, two, _] = three(&redis.url()).await;
+    let source = Source::new("");
+    let page = Page::new("p", Ages::NEVER, &["t"], &source);
+    page.get(&one).await;
+    page.get(&two).await;
+    source.set("found");
+    one.invalidate(&["t".into()], Strength::Soft).await.unwrap();
+    for engine in [&two, &one] {
+        until("an answer that is fresh", async || {
+            let served = page.get(engine).await;
+            matches!(served.reason, Reason::Hit { .. }) && text(&served) == "found"
+        })
+        .await;
+    }
+    assert_eq!(source.reads(), 3, "two found nothing, and one render found it for both");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_stays_in_the_store_no_longer_than_until_it_expires() {
+    let redis = Redis::start().await.unwrap();
+    let one = instance(&redis.url()).await;
+    for (name, ages, most) in [("short", ages(2, 100), 100_000), ("long", Ages::NEVER, 86_400_000)] {
+        redis.cli(["FLUSHDB"]).await.unwrap();
+        Page::new(name, ages, &[], &Source::new("v")).get(&one).await;
+        until("the entry", async || !redis.cli(["KEYS", "tropos:entry:*"]).await.unwrap().is_empty()).await;
+        let key = redis.cli(["KEYS", "tropos:entry:*"]).await.unwrap();
+        let life: u64 = redis.cli(["PTTL", &key]).await.unwrap().parse().unwrap();
+        assert!(life <= most && life > most - 10_000, "{name}: {life}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_leases_alone_are_lost_invalidations_wait_for_those_who_still_trust_theirs() {
+    let redis = Redis::start().await.unwrap();
+    let proxy = FaultProxy::start(redis.address()).await.unwrap();
+    let engines = [instance(&redis.url()).await, instance(&redis.url_through(&proxy)).await];
+    let source = Source::new("old");
+    let page = Page::new("p", Ages::NEVER, &["t"], &source);
+    engines[0].invalidate(&["other".into()], Strength::Hard).await.unwrap(); // the beginning is over
+    for engine in &engines {
+        page.get(engine).await;
+    }
+    proxy.cut();
+    redis.cli(["DEL", "{tropos:tags}:leases"]).await.unwrap();
+    source.set("new");
+    engines[0].invalidate(&["t".into()], Strength::Hard).await.unwrap();
+    let served = page.get(&engines[1]).await;
+    assert!(served.degraded || text(&served) == "new");
+}
+
 #[tokio::test]
 async fn without_a_shared_store_nothing_is_ever_degraded() {
     let (engine, _clock) = in_memory();

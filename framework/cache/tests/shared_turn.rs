@@ -64,8 +64,8 @@ impl SharedStore for Held {
         self.store.read(name)
     }
 
-    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Asked<'a, ()> {
-        self.store.write(name, bytes)
+    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>, life: Duration) -> Asked<'a, ()> {
+        self.store.write(name, bytes, life)
     }
 
     fn remove<'a>(&'a self, name: &'a str) -> Asked<'a, ()> {

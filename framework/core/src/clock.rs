@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// A moment of the monotonic clock, in milliseconds since the clock was made.
@@ -46,22 +46,56 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// The machine's own clocks.
+///
+/// On Linux the monotonic one goes on while the machine sleeps (`CLOCK_BOOTTIME`): who wakes must know that time has
+/// passed. Elsewhere it is what the standard library offers, which may stand still meanwhile.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
-    made: Instant,
+    made: Moment,
 }
 
 impl SystemClock {
     /// A clock whose [`Tick`]s count from now.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is to ask")]
     pub fn new() -> Self {
-        Self { made: Instant::now() }
+        Self { made: Moment::now() }
     }
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+struct Moment(Duration);
+
+#[cfg(target_os = "linux")]
+impl Moment {
+    fn now() -> Self {
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Self(Duration::try_from(since_boot).unwrap_or_default())
+    }
+
+    fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug, Clone, Copy)]
+struct Moment(std::time::Instant);
+
+#[cfg(not(target_os = "linux"))]
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is to ask")]
+    fn now() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

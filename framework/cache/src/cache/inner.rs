@@ -197,7 +197,11 @@ impl<V: Value> Inner<V> {
         let name = turn::name(build, key);
         let entry = landed.entry.clone();
         let done = match (landed.stored, entry.meta.negative) {
-            (true, false) => store.write(&name, entry.encode(key)).await,
+            (true, false) => {
+                let age = self.clock.now().since(entry.meta.started);
+                let life = entry.meta.expire.map_or(Duration::MAX, |expire| expire.saturating_sub(age));
+                store.write(&name, entry.encode(key), life).await
+            }
             // Outdated already: what is there may be newer.
             (false, _) if !decide::may_store(entry.validity(&self.tags)) => return,
             _ => store.remove(&name).await,
@@ -210,8 +214,10 @@ impl<V: Value> Inner<V> {
     /// Takes an entry into memory that was found elsewhere. A render may have stored a newer one meanwhile: it stays.
     pub(super) fn take_up(&self, key: &Key, entry: Arc<Entry<V>>) -> Arc<Entry<V>> {
         let entry = self.memory.insert(key, entry);
-        if self.negative.get(key).is_some() {
-            self.memory.remove(key);
+        match self.negative.get(key) {
+            Some(negative) if negative.meta.started > entry.meta.started => self.memory.remove(key),
+            Some(_) => self.negative.remove(key),
+            None => {}
         }
         entry
     }

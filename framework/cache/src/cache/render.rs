@@ -34,17 +34,17 @@ pub(super) fn launch<V, F, Fut>(
     let flight = async move {
         let key = plan.key.clone();
         let unlike = cache.at_hand(&key).map(|(entry, _)| entry);
-        let held = match cache.turn(&key, unlike.as_ref()).await {
+        let (held, waited) = match cache.turn(&key, unlike.as_ref()).await {
             Turn::Made(entry) => {
                 return permit.land(Ok(Landed { entry, stored: true, all_tags: true }));
             }
-            Turn::Mine(held) => held,
+            Turn::Mine(held, waited) => (held, waited),
         };
         let start = Start { tick: cache.clock.now(), wall: cache.wall() };
         // Takes its place in the tag sequence here: before the first read.
         let scope = Scope::of_flight(&engine, key.clone(), parent);
         cache.counts.renders.fetch_add(1, Ordering::Relaxed);
-        let landing = match watched(&scope, cache.render_timeout, produce).await {
+        let landing = match watched(&scope, cache.render_timeout.saturating_sub(waited), produce).await {
             Ok(produced) => Ok(cache.keep(plan, &scope, start, produced)),
             Err(failure) => {
                 cache.counts.failures.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 use super::{Inner, inner::Backing};
 use crate::{Decision, Entry, Value, store::guarded::Guarded};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tropos_core::Key;
 
 /// How long a turn lasts unless it is extended. An instance that dies in its turn holds up the others for so long.
@@ -27,8 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(super) enum Turn<V> {
     /// Another instance has made it.
     Made(Arc<Entry<V>>),
-    /// Render it, and let go of the turn when it is stored.
-    Mine(Option<Held>),
+    /// Render it, and let go of the turn when it is stored. So long was waited.
+    Mine(Option<Held>, Duration),
 }
 
 /// The turn, extended until it is let go of.
@@ -60,28 +61,34 @@ impl<V: Value> Inner<V> {
     ///
     /// `unlike` is the entry to be replaced: finding it again is no answer.
     pub(super) async fn turn(&self, key: &Key, unlike: Option<&Arc<Entry<V>>>) -> Turn<V> {
-        let Some(Backing::Shared { store, build }) = &self.backing else { return Turn::Mine(None) };
+        let Some(Backing::Shared { store, build }) = &self.backing else {
+            return Turn::Mine(None, Duration::ZERO);
+        };
         let name = name(build, key);
         let holder = rand::random();
-        let (mut pause, mut waited) = (FIRST_PAUSE, Duration::ZERO);
+        let longest = LONGEST_WAIT.min(self.render_timeout);
+        let (began, mut pause, mut looks) = (Instant::now(), FIRST_PAUSE, true);
         loop {
             let mine = match store.take(&name, holder, SPAN).await {
                 Ok(mine) => mine,
-                Err(_) => return Turn::Mine(None),
+                Err(_) => return Turn::Mine(None, began.elapsed()),
             };
-            // Also in its own turn: another's may have ended just now.
+            // Who renders stores before it lets go: so there is something new at the first look or when the turn is free.
             let held = mine.then(|| Held::new(store.clone(), name.clone(), holder));
-            if let Some(entry) = self.made_elsewhere(key, unlike).await {
+            let ends = held.is_some() || began.elapsed() >= longest;
+            if (looks || ends)
+                && let Some(entry) = self.made_elsewhere(key, unlike).await
+            {
                 if let Some(held) = held {
                     held.let_go().await;
                 }
                 return Turn::Made(entry);
             }
-            if held.is_some() || waited >= LONGEST_WAIT {
-                return Turn::Mine(held);
+            if ends {
+                return Turn::Mine(held, began.elapsed());
             }
+            looks = false;
             tokio::time::sleep(pause).await;
-            waited += pause;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

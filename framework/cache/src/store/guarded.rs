@@ -20,11 +20,9 @@ use tropos_core::Tag;
 /// An entry that takes longer is rendered sooner than fetched.
 const ENTRY_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// As long as a lease can do without its renewal and with time for another try.
+/// As long as a lease can do without its renewal and with time for another try. A store that takes longer to write an
+/// invalidation keeps no lease alive either.
 const SEQUENCE_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// A caller who invalidates waits longer than a reader: giving up leaves it in doubt.
-const INVALIDATE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many failures in a row open the circuit: one is chance, three are a state.
 const MOST_FAILURES: u32 = 3;
@@ -70,7 +68,7 @@ impl Guarded {
         tags: &[Tag],
         strength: Strength,
     ) -> Result<(u64, u64), SharedError> {
-        self.ask(INVALIDATE_TIMEOUT, self.store.invalidate(tags, strength)).await
+        self.ask(SEQUENCE_TIMEOUT, self.store.invalidate(tags, strength)).await
     }
 
     pub(crate) async fn unacknowledged(
@@ -95,8 +93,8 @@ impl Guarded {
         self.ask_for_entry(|store| store.read(name)).await
     }
 
-    pub(crate) async fn write(&self, name: &str, bytes: Vec<u8>) -> Result<(), SharedError> {
-        self.ask_for_entry(|store| store.write(name, bytes)).await
+    pub(crate) async fn write(&self, name: &str, bytes: Vec<u8>, life: Duration) -> Result<(), SharedError> {
+        self.ask_for_entry(|store| store.write(name, bytes, life)).await
     }
 
     pub(crate) async fn remove(&self, name: &str) -> Result<(), SharedError> {

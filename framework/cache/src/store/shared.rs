@@ -115,8 +115,8 @@ pub trait SharedStore: fmt::Debug + Send + Sync + 'static {
     /// The bytes of an entry.
     fn read<'a>(&'a self, name: &'a str) -> Asked<'a, Option<Bytes>>;
 
-    /// Keeps the bytes of an entry.
-    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Asked<'a, ()>;
+    /// Keeps the bytes of an entry, for `life` at most.
+    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>, life: Duration) -> Asked<'a, ()>;
 
     /// Drops an entry.
     fn remove<'a>(&'a self, name: &'a str) -> Asked<'a, ()>;

@@ -177,6 +177,11 @@ impl TagNumbers {
         self.floor.raise(strength, number);
     }
 
+    /// Forgets the numbers of all tags; the caller raises the floor to what they can have been.
+    pub(crate) fn forget_all(&mut self) {
+        self.marks.clear();
+    }
+
     pub(crate) fn floor(&self) -> Marks {
         self.floor
     }

@@ -21,7 +21,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tropos_core::{Clock, Tag, Tick, UnixMillis};
 
 /// How long a lease runs in the store. An instance that dies holds up invalidations for so long at most, and one that
@@ -151,17 +151,16 @@ impl SharedSequence {
         let (incarnation, sequence) = written;
         self.catch_up_to(copy, incarnation, sequence).await?;
         let mut pause = Duration::from_millis(1);
-        let mut waited = Duration::ZERO;
+        let began = Instant::now();
         loop {
             let others = self.store.unacknowledged(incarnation, sequence, LEASE, GRACE).await?;
             if others == 0 {
                 return Ok(sequence);
             }
-            if waited > LEASE + GRACE + RENEW_EVERY {
+            if began.elapsed() > LEASE + GRACE + RENEW_EVERY {
                 return Err(SharedError::Unconfirmed(others));
             }
             tokio::time::sleep(pause).await;
-            waited += pause;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
@@ -251,7 +250,10 @@ impl SharedSequence {
                 }
             }
             let acknowledged = at.incarnation == changes.incarnation && at.sequence == changes.latest;
-            at = Known { incarnation: changes.incarnation, sequence: changes.reached, token: changes.token };
+            // A part of what is new acknowledges nothing: a tag has its latest number alone, so an earlier one may be
+            // missing from it.
+            let token = if changes.reached < changes.latest { 0 } else { changes.token };
+            at = Known { incarnation: changes.incarnation, sequence: changes.reached, token };
             if changes.reached < changes.latest {
                 continue;
             }
@@ -287,11 +289,16 @@ pub(super) trait NumbersCopy {
 impl TagNumbers {
     /// Adds what came after what is known.
     pub(super) fn take_over(&mut self, changes: &Changes) {
-        for (tag, strength, number) in &changes.marks {
-            self.apply(std::slice::from_ref(tag), *strength, *number);
+        // What is not known yet may have been forgotten there under a higher floor: the number that a tag has here is not
+        // its latest then. And the floor goes first, since a new mark starts from it.
+        if changes.floor_hard.max(changes.floor_soft) > self.current().sequence {
+            self.forget_all();
         }
         self.raise_floor(Strength::Hard, changes.floor_hard);
         self.raise_floor(Strength::Soft, changes.floor_soft);
+        for (tag, strength, number) in &changes.marks {
+            self.apply(std::slice::from_ref(tag), *strength, *number);
+        }
         self.apply(&[], Strength::Hard, changes.reached);
     }
 }
@@ -308,5 +315,52 @@ impl fmt::Debug for SharedSequence {
             .field("store", &self.store)
             .field("trust", &self.trust(self.clock.now()))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Stamp, Validity};
+
+    fn changes(floor: u64, reached: u64, marks: &[(&str, Strength, u64)]) -> Changes {
+        Changes {
+            incarnation: 7,
+            reached,
+            token: 1,
+            latest: reached,
+            floor_hard: floor,
+            floor_soft: 0,
+            marks: marks.iter().map(|(tag, strength, number)| ((*tag).into(), *strength, *number)).collect(),
+            wall: 0,
+        }
+    }
+
+    fn validity(numbers: &TagNumbers, tag: &str, sequence: u64) -> Validity {
+        numbers.validity(&[tag.into()], Stamp { incarnation: 7, sequence })
+    }
+
+    #[test]
+    fn a_soft_mark_above_a_hard_floor_leaves_what_is_older_than_the_floor_unusable() {
+        let mut numbers = TagNumbers::new(7);
+        numbers.take_over(&changes(10, 11, &[("a", Strength::Soft, 11)]));
+        assert_eq!(validity(&numbers, "a", 9), Validity::Hard);
+        assert_eq!(validity(&numbers, "a", 10), Validity::Soft);
+        assert_eq!(validity(&numbers, "a", 11), Validity::Valid);
+        assert_eq!(numbers.validity(&["a".into()], Stamp::BUILD), Validity::Hard);
+    }
+
+    #[test]
+    fn a_number_that_the_store_has_forgotten_meanwhile_is_not_taken_for_the_latest() {
+        let mut numbers = TagNumbers::new(7);
+        numbers.take_over(&changes(0, 5, &[("a", Strength::Hard, 5)]));
+        // Between, `a` was invalidated at 8 and that was forgotten.
+        numbers.take_over(&changes(9, 12, &[("b", Strength::Hard, 12)]));
+        assert_eq!(validity(&numbers, "a", 6), Validity::Hard);
+        assert_eq!(validity(&numbers, "a", 9), Validity::Valid);
+        // What is known already is kept where the floor brings nothing new.
+        numbers.take_over(&changes(9, 13, &[("c", Strength::Hard, 13)]));
+        assert_eq!(validity(&numbers, "b", 11), Validity::Hard);
+        assert_eq!(validity(&numbers, "b", 12), Validity::Valid);
     }
 }

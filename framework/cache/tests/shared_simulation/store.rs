@@ -270,7 +270,7 @@ impl SharedStore for Instance {
         self.ask(|state, _| Ok(state.entries.get(name).cloned()))
     }
 
-    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Asked<'a, ()> {
+    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>, _life: Duration) -> Asked<'a, ()> {
         self.ask(|state, _| {
             state.entries.insert(name.to_owned(), bytes.into());
             Ok(())

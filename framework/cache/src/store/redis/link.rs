@@ -13,7 +13,7 @@ use redis::{
     cluster_async::ClusterConnection,
     sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// A connection that is silent for so long is given up; a little less than a renewal of the lease is waited for.
@@ -23,12 +23,21 @@ const SILENCE: Duration = Duration::from_millis(450);
 pub(super) struct Link {
     target: Target,
     open: Mutex<Option<Connection>>,
+    /// Held while a connection is made, so that one is made for all who ask.
+    connecting: Mutex<()>,
 }
 
 enum Target {
     Server(Client),
-    Sentinel(Mutex<SentinelClient>),
-    Cluster { client: ClusterClient, nodes: Vec<Client> },
+    /// Apart from each other, since each is held during a search for the primary.
+    Sentinel {
+        asking: Box<Mutex<SentinelClient>>,
+        listening: Box<Mutex<SentinelClient>>,
+    },
+    Cluster {
+        client: ClusterClient,
+        nodes: Vec<Client>,
+    },
 }
 
 #[derive(Clone)]
@@ -61,17 +70,21 @@ impl Link {
                     }
                 }
                 let node = SentinelNodeConnectionInfo::default().set_redis_connection_info(info);
-                let sentinels = sentinels.iter().map(String::as_str).collect();
-                let client =
-                    SentinelClient::build(sentinels, service, Some(node), SentinelServerType::Master)?;
-                Target::Sentinel(Mutex::new(client))
+                let client = || {
+                    let sentinels = sentinels.iter().map(String::as_str).collect();
+                    SentinelClient::build(sentinels, service, Some(node.clone()), SentinelServerType::Master)
+                };
+                Target::Sentinel {
+                    asking: Box::new(Mutex::new(client()?)),
+                    listening: Box::new(Mutex::new(client()?)),
+                }
             }
         };
-        Ok(Self { target, open: Mutex::new(None) })
+        Ok(Self { target, open: Mutex::new(None), connecting: Mutex::new(()) })
     }
 
     /// Asks, and reads the answer.
-    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, SharedError> {
+    pub(super) async fn ask<T: FromRedisValue>(self: &Arc<Self>, command: &Cmd) -> Result<T, SharedError> {
         let answer = async {
             match self.connection().await? {
                 Connection::Server(mut connection) => connection.req_packed_command(command).await,
@@ -88,9 +101,21 @@ impl Link {
         answer.map_err(|error| SharedError::Failed(error.to_string()))
     }
 
-    async fn connection(&self) -> Result<Connection, RedisError> {
-        let mut open = self.open.lock().await;
-        if let Some(connection) = &*open {
+    async fn connection(self: &Arc<Self>) -> Result<Connection, RedisError> {
+        if let Some(connection) = &*self.open.lock().await {
+            return Ok(connection.clone());
+        }
+        // In a task of its own: it may take longer than whoever asks can wait, as where the first of several Sentinels
+        // is silent, and is there for the next who asks.
+        let link = self.clone();
+        let connecting = tokio::spawn(async move { link.connect().await });
+        let gone = |_| RedisError::from((ErrorKind::Client, "the connection was given up"));
+        connecting.await.map_err(gone)?
+    }
+
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        let _one = self.connecting.lock().await;
+        if let Some(connection) = &*self.open.lock().await {
             return Ok(connection.clone());
         }
         let config = AsyncConnectionConfig::new()
@@ -100,21 +125,21 @@ impl Link {
             Target::Server(client) => {
                 Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?)
             }
-            Target::Sentinel(client) => {
-                let client = client.lock().await.async_get_client().await?;
+            Target::Sentinel { asking, .. } => {
+                let client = asking.lock().await.async_get_client().await?;
                 Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?)
             }
             Target::Cluster { client, .. } => Connection::Cluster(client.get_async_connection().await?),
         };
-        Ok(open.insert(connection).clone())
+        Ok(self.open.lock().await.insert(connection).clone())
     }
 
     /// A connection of its own that hears what is published on `channel`.
     pub(super) async fn listen(&self, channel: &str) -> Result<PubSub, RedisError> {
         let mut listener = match &self.target {
             Target::Server(client) => client.get_async_pubsub().await?,
-            Target::Sentinel(client) => {
-                let client = client.lock().await.async_get_client().await?;
+            Target::Sentinel { listening, .. } => {
+                let client = listening.lock().await.async_get_client().await?;
                 client.get_async_pubsub().await?
             }
             // Whatever is published in a cluster reaches each node of it.

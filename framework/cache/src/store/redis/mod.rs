@@ -8,7 +8,7 @@
 //! | `{P:tags}:leases` | until when each instance may trust its copy |
 //! | `{P:tags}:seen` | the token up to which each instance has acknowledged |
 //! | `{P:tags}:replaced` | incarnations that are no more |
-//! | `P:entry:BUILD:HASH` | an entry, a day after its last use at most |
+//! | `P:entry:BUILD:HASH` | an entry, for a day at most |
 //! | `P:turn:BUILD:HASH` | who renders it |
 //!
 //! All that belongs to the tags lies in one slot of a cluster, since one script changes it in one step; entries lie in
@@ -19,6 +19,7 @@
 //! made anew.
 
 mod address;
+mod advice;
 mod link;
 
 use super::shared::{Asked, Changes, Known, Renewal, SharedError, SharedStore};
@@ -31,7 +32,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tropos_core::Tag;
 
-/// An entry that nobody asked for in a day is made again when somebody does. Bounds what old builds leave behind.
+/// An entry stays for a day, or until it expires: instances keep in memory what is asked for all the time. Bounds what
+/// old builds and paths that nobody asks for again leave behind.
 const ENTRY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Larger entries stay with the instance that made them: one would hold up all others on the connection.
@@ -164,17 +166,18 @@ impl SharedStore for RedisStore {
     }
 
     fn read<'a>(&'a self, name: &'a str) -> Asked<'a, Option<Bytes>> {
-        let mut command = redis::cmd("GETEX");
-        command.arg(self.entry_key(name)).arg("PX").arg(millis(ENTRY_LIFE));
+        let mut command = redis::cmd("GET");
+        command.arg(self.entry_key(name));
         async move { self.link.ask::<Option<Bytes>>(&command).await }.boxed()
     }
 
-    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>) -> Asked<'a, ()> {
-        if bytes.len() > LARGEST_ENTRY {
+    fn write<'a>(&'a self, name: &'a str, bytes: Vec<u8>, life: Duration) -> Asked<'a, ()> {
+        let life = millis(life.min(ENTRY_LIFE));
+        if bytes.len() > LARGEST_ENTRY || life == 0 {
             return self.remove(name); // what is there is older
         }
         let mut command = redis::cmd("SET");
-        command.arg(self.entry_key(name)).arg(bytes).arg("PX").arg(millis(ENTRY_LIFE));
+        command.arg(self.entry_key(name)).arg(bytes).arg("PX").arg(life);
         async move { self.link.ask(&command).await }.boxed()
     }
 
@@ -215,8 +218,13 @@ impl fmt::Debug for RedisStore {
 
 /// Turns what is published into hints. Whenever it has subscribed it hints once, since something may have been missed.
 async fn listen(link: Arc<Link>, channel: String, hinted: Arc<Notify>) {
+    let mut advised = false;
     loop {
         if let Ok(mut listener) = link.listen(&channel).await {
+            if !advised && let Ok(info) = link.ask::<String>(redis::cmd("INFO").arg("memory")).await {
+                advised = true;
+                advice::on_memory(&info).inspect(|advice| tracing::warn!("{advice}"));
+            }
             hinted.notify_one();
             let mut messages = listener.on_message();
             while messages.next().await.is_some() {

@@ -44,6 +44,8 @@ if #found == 2 * most then
 end
 local token = redis.call('ZRANGEBYSCORE', tokens, reached, reached, 'LIMIT', 0, 1)[1] or ''
 
+-- Leases that are gone may still be trusted by their holders: as after a beginning, invalidations wait for one term.
+if redis.call('EXISTS', leases) == 0 then redis.call('HSET', state, 'born', now) end
 redis.call('ZADD', leases, now + tonumber(ARGV[6]), ARGV[5])
 -- By its token, so that it says nothing about another invalidation that comes to take the same number.
 redis.call('HSET', acknowledged, ARGV[5], (ARGV[2] == incarnation) and ARGV[4] or '')
