@@ -27,12 +27,13 @@ pub(super) struct Link {
     connecting: Mutex<()>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Target {
     Server(Client),
     /// Apart from each other, since each is held during a search for the primary.
     Sentinel {
-        asking: Box<Mutex<SentinelClient>>,
-        listening: Box<Mutex<SentinelClient>>,
+        asking: Mutex<SentinelClient>,
+        listening: Mutex<SentinelClient>,
     },
     Cluster {
         client: ClusterClient,
@@ -74,10 +75,7 @@ impl Link {
                     let sentinels = sentinels.iter().map(String::as_str).collect();
                     SentinelClient::build(sentinels, service, Some(node.clone()), SentinelServerType::Master)
                 };
-                Target::Sentinel {
-                    asking: Box::new(Mutex::new(client()?)),
-                    listening: Box::new(Mutex::new(client()?)),
-                }
+                Target::Sentinel { asking: Mutex::new(client()?), listening: Mutex::new(client()?) }
             }
         };
         Ok(Self { target, open: Mutex::new(None), connecting: Mutex::new(()) })
