@@ -3,7 +3,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use std::sync::{Arc, Mutex};
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
@@ -74,14 +74,19 @@ impl Setup {
         self.seen.lock().unwrap().last().unwrap().1.clone()
     }
 
-    /// Sends a request, and leaves its body to be read.
+    /// Sends a request, and leaves its body to be read. Its `Host` is that of the target, unless the fields have one.
     pub fn send(
         &self,
         method: &str,
         target: &str,
         fields: &[(&str, &str)],
     ) -> BoxFuture<'static, Result<Response<layer::Body>, Unreachable>> {
-        let mut request = Request::builder().method(method).uri(target).header("host", "example.test");
+        let uri: Uri = target.parse().unwrap();
+        let mut request = Request::builder().method(method).uri(target);
+        if fields.iter().all(|(name, _)| *name != "host") {
+            let host = uri.authority().map_or("example.test", |authority| authority.as_str());
+            request = request.header("host", host);
+        }
         for (name, value) in fields {
             request = request.header(*name, *value);
         }

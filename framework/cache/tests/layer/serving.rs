@@ -34,6 +34,27 @@ async fn a_fresh_answer_comes_from_the_store_with_its_age() {
 }
 
 #[tokio::test]
+async fn who_names_two_hosts_neither_stores_for_one_of_them_nor_is_answered_from_the_store() {
+    let setup = Setup::new(|request| {
+        let host = request.headers().get("host").unwrap().to_str().unwrap().to_owned();
+        reply(200, MINUTE, host)
+    });
+    let poison = [("host", "evil.test")];
+    let got = setup.ask("GET", "http://example.test/", &poison).await;
+    assert_eq!((got.cache_status(), &got.body[..]), ("tropos; fwd=bypass", &b"evil.test"[..]));
+    let got = setup.get("/").await;
+    assert_eq!((got.cache_status(), &got.body[..]), ("tropos; fwd=uri-miss; stored", &b"example.test"[..]));
+    let got = setup.ask("GET", "http://example.test/", &poison).await;
+    assert_eq!((got.cache_status(), &got.body[..]), ("tropos; fwd=bypass", &b"evil.test"[..]));
+    let twice = [("host", "example.test"), ("host", "evil.test")];
+    for target in ["/", "http://example.test/"] {
+        assert_eq!(setup.ask("GET", target, &twice).await.cache_status(), "tropos; fwd=bypass", "{target}");
+    }
+    let same = setup.ask("GET", "http://Example.test/", &[("host", "EXAMPLE.test")]).await;
+    assert_eq!((same.cache_status(), &same.body[..]), ("tropos; hit; ttl=60", &b"example.test"[..]));
+}
+
+#[tokio::test]
 async fn head_ranges_and_conditions_are_answered_from_the_store() {
     let setup = Setup::new(|_| reply(200, MINUTE, "0123456789"));
     setup.get("/").await;

@@ -1,6 +1,6 @@
 //! Whether a cache has any part in a request (RFC 9111 §4, RFC 9110 §9.2), and under what name.
 
-use ::http::{HeaderMap, Method, Uri, header};
+use ::http::{HeaderMap, Method, Uri, header, uri::Authority};
 
 /// What a cache has to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub enum Forwarded {
     Body,
     /// The connection is to become another one (RFC 9110 §7.8).
     Upgrade,
-    /// There is no telling for which host it is (RFC 9112 §3.2).
+    /// There is no telling for which host it is: more than one `Host`, one that is no text, or one that differs from the
+    /// host of the target (RFC 9112 §3.2).
     Host,
 }
 
@@ -47,10 +48,30 @@ pub fn part(method: &Method, uri: &Uri, headers: &HeaderMap) -> Part {
     if has_length || headers.contains_key(header::TRANSFER_ENCODING) {
         return Part::Forward(Forwarded::Body);
     }
-    if uri.authority().is_none() && headers.get_all(header::HOST).iter().count() > 1 {
+    if !is_of_one_host(uri, headers) {
         return Part::Forward(Forwarded::Host);
     }
     Part::Answer
+}
+
+/// Whether all that names a host names the same one, in letters that a key can hold. RFC 9112 §3.2.2 lets an absolute
+/// form go before `Host`, but what is behind the cache may go by either: stored under the one, an answer for the other
+/// would be served to all.
+fn is_of_one_host(uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(header::HOST).iter();
+    match (uri.authority(), lines.next()) {
+        (_, Some(_)) if lines.next().is_some() => false,
+        (Some(authority), Some(host)) => {
+            host.as_bytes().eq_ignore_ascii_case(without_user(authority).as_bytes())
+        }
+        (None, Some(host)) => std::str::from_utf8(host.as_bytes()).is_ok(),
+        (_, None) => true,
+    }
+}
+
+/// RFC 9110 §4.2.4: a user's name is no part of where a URL leads.
+fn without_user(authority: &Authority) -> &str {
+    authority.as_str().rsplit('@').next().unwrap_or_default()
 }
 
 /// The parts of a request that name what is asked for (RFC 9111 §2: the cache key).
@@ -63,11 +84,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What this request asks for.
+    /// What this request asks for. Where `Host` and the target differ it goes by the target (RFC 9112 §3.2.2); nothing is
+    /// stored or answered under that name, as [`part`] says.
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let authority = match uri.authority() {
-            // RFC 9112 §3.2.2: an absolute form goes before `Host`.
-            Some(authority) => authority.as_str().rsplit('@').next().unwrap_or_default().to_ascii_lowercase(),
+            Some(authority) => without_user(authority).to_ascii_lowercase(),
             None => {
                 let host = headers.get(header::HOST).map(|host| host.as_bytes().to_ascii_lowercase());
                 String::from_utf8(host.unwrap_or_default()).unwrap_or_default()
@@ -116,6 +137,33 @@ mod tests {
             let name = ::http::Method::from_bytes(method.as_bytes()).unwrap();
             assert_eq!(part(&name, &Uri::from_static("/"), &map(fields)), expected, "{method} {fields:?}");
         }
+    }
+
+    #[test]
+    fn a_request_that_names_two_hosts_is_only_forwarded() {
+        for (uri, hosts, expected) in [
+            ("/", &[][..], Part::Answer),
+            ("/", &["a.test"], Part::Answer),
+            ("/", &["a.test", "a.test"], Part::Forward(Host)),
+            ("http://a.test/", &[], Part::Answer),
+            ("http://a.test/", &["A.Test"], Part::Answer),
+            ("http://user@a.test/", &["a.test"], Part::Answer),
+            ("http://a.test/", &["b.test"], Part::Forward(Host)),
+            ("http://a.test/", &[""], Part::Forward(Host)),
+            ("http://a.test/", &["a.test:80"], Part::Forward(Host)),
+            ("http://a.test:80/", &["a.test"], Part::Forward(Host)),
+            ("http://a.test:80/", &["a.test:80"], Part::Answer),
+            ("http://a.test/", &["a.test", "b.test"], Part::Forward(Host)),
+            ("http://a.test/", &["a.test", "a.test"], Part::Forward(Host)),
+        ] {
+            let fields: Vec<_> = hosts.iter().map(|host| ("host", *host)).collect();
+            let found = part(&::http::Method::GET, &Uri::from_static(uri), &map(&fields));
+            assert_eq!(found, expected, "{uri} {hosts:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_bytes(b"\xff").unwrap());
+        let found = part(&::http::Method::GET, &Uri::from_static("/"), &headers);
+        assert_eq!(found, Part::Forward(Host), "what is no text would share a key with no host at all");
     }
 
     #[test]
