@@ -29,8 +29,8 @@ enum Kind {
 /// A body that is kept while it is passed on.
 struct Keeping {
     inner: UnsyncBoxBody<Bytes, BoxError>,
-    kept: Vec<Bytes>,
-    length: usize,
+    /// A copy: a part of a connection's buffer would keep all of that buffer, which no bound counts.
+    kept: Vec<u8>,
     /// What `Content-Length` says.
     declared: Option<usize>,
     most: usize,
@@ -69,7 +69,6 @@ impl Body {
         let mut keeping = Keeping {
             inner: boxed(body),
             kept: Vec::new(),
-            length: 0,
             declared,
             most,
             most_background,
@@ -99,17 +98,16 @@ impl Keeping {
         if self.landing.is_none() {
             return;
         }
-        self.length += data.len();
-        if self.length > self.most {
+        if self.kept.len().saturating_add(data.len()) > self.most {
             self.kept = Vec::new();
             if let Some(landing) = self.landing.take() {
                 landing.refuse();
             }
             return;
         }
-        self.kept.push(data.clone());
+        self.kept.extend_from_slice(data);
         // A server does not ask on once it has sent what the length promised.
-        if self.inner.is_end_stream() || self.declared == Some(self.length) {
+        if self.inner.is_end_stream() || self.declared == Some(self.kept.len()) {
             self.land();
         }
     }
@@ -118,9 +116,10 @@ impl Keeping {
     fn land(&mut self) {
         let kept = mem::take(&mut self.kept);
         if let Some(landing) = self.landing.take()
-            && self.declared.is_none_or(|declared| declared == self.length)
+            && self.declared.is_none_or(|declared| declared == kept.len())
         {
-            landing.land(joined(kept, self.length));
+            // Without the room for more that it grew.
+            landing.land(Bytes::from(kept.into_boxed_slice()));
         }
     }
 
@@ -150,15 +149,6 @@ impl Keeping {
             }
         }
     }
-}
-
-fn joined(mut kept: Vec<Bytes>, length: usize) -> Bytes {
-    if kept.len() == 1 {
-        return kept.pop().unwrap_or_default();
-    }
-    let mut whole = Vec::with_capacity(length);
-    kept.iter().for_each(|part| whole.extend_from_slice(part));
-    whole.into()
 }
 
 /// A client who leaves does not end what others wait for, and what is paid for already.

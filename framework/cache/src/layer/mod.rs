@@ -36,13 +36,15 @@
 //!   shared, they ask for themselves, and for a while nobody waits for that URL.
 //! - A success of an unsafe method removes the stored answers of its URL, and of those that it names. An answer that was
 //!   under way meanwhile is not stored.
-//! - The store is bounded in bytes, the variants of one URL in number.
+//! - The store is bounded in bytes, the variants of one URL in number and, together, in bytes. What is stored is copied, so
+//!   that it keeps no larger buffer than itself.
 //!
 //! # Caveats
 //!
 //! - `Set-Cookie` is not stored unless [`Rules`](crate::http::policy::Rules) say so, although RFC 9111 allows it.
 //! - Cookies are no part of the key. An answer that depends on one must say so: `private`, `no-store` or `Vary: Cookie`.
-//! - The key is host, path and query as the layer sees them. Within [`Router::nest`] a path lacks its prefix: put the
+//! - The key is host, path and query as the layer sees them. A request whose target and `Host` differ, or with more than
+//!   one `Host`, is passed on: the service within may go by either. Within [`Router::nest`] a path lacks its prefix: put the
 //!   layer around the outermost router.
 //! - Neither is any other header field, but for what `Vary` names. An origin that answers differently by `X-Forwarded-Host`
 //!   or the like must not be reachable with such a field of a client's making.

@@ -4,7 +4,7 @@ use super::{
     LayerConfig,
     flight::{End, Flights, Permit},
     marks::Marks,
-    store::{Kept, Store},
+    store::{Kept, Put, Store},
 };
 use crate::http::policy::{Asked, Stored};
 use ::http::HeaderMap;
@@ -35,9 +35,36 @@ impl Shared {
         self.store.remove(&key, || self.marks.note_removal(&key));
     }
 
-    /// Stores an answer that was asked for when `removals` had happened, unless there were more since.
-    pub(super) fn put(&self, key: &Key, request: &HeaderMap, kept: Arc<Kept>, removals: u64) {
-        self.store.put(key, request, kept, || self.marks.removals(key) == removals);
+    /// Stores an answer that was asked for when `removals` had happened, unless there were more since, and tells those
+    /// who wait.
+    pub(super) fn put(
+        &self,
+        key: &Key,
+        request: &HeaderMap,
+        kept: Arc<Kept>,
+        removals: u64,
+        permit: Option<Permit>,
+    ) -> Put {
+        let put = self.store.put(key, request, kept, || self.marks.removals(key) == removals);
+        match put {
+            Put::Kept => {
+                if let Some(permit) = permit {
+                    permit.end(End::Stored);
+                }
+            }
+            // One of those who wait asks anew, for the others too.
+            Put::Outdated => drop(permit),
+            Put::Refused => self.refuse(key, permit),
+        }
+        put
+    }
+
+    /// Those who wait ask for themselves: the next answer would not be stored either.
+    fn refuse(&self, key: &Key, permit: Option<Permit>) {
+        self.marks.note_not_shared(key, self.config.clock.now());
+        if let Some(permit) = permit {
+            permit.end(End::NotShared);
+        }
     }
 }
 
@@ -56,17 +83,12 @@ pub(super) struct Landing {
 impl Landing {
     /// The answer turned out to be larger than what is stored.
     pub(super) fn refuse(self) {
-        self.shared.marks.note_not_shared(&self.key, self.shared.config.clock.now());
-        if let Some(permit) = self.permit {
-            permit.end(End::NotShared);
-        }
+        self.shared.refuse(&self.key, self.permit);
     }
 
     pub(super) fn land(self, body: Bytes) {
-        let kept = Arc::new(Kept { stored: self.stored, body });
-        self.shared.put(&self.key, &self.request, kept, self.removals);
-        if let Some(permit) = self.permit {
-            permit.end(End::Stored);
-        }
+        let kept = Arc::new(Kept::new(self.stored, body));
+        let put = self.shared.put(&self.key, &self.request, kept, self.removals, self.permit);
+        tracing::trace!(key = %self.key, ?put, "the body of an answer is complete");
     }
 }

@@ -1,7 +1,7 @@
 //! What is stored: answers under their URL, bounded in bytes, several of them by `Vary`.
 
 use crate::{Entry, Meta, Stamp, Value, http::policy::Stored, store::memory::Memory};
-use ::http::HeaderMap;
+use ::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -17,6 +17,37 @@ const LOCKS: u64 = 32;
 pub(super) struct Kept {
     pub(super) stored: Stored,
     pub(super) body: Bytes,
+}
+
+impl Kept {
+    /// Copies the values of the header: a connection's answer has them as parts of its buffer, and each would keep all of
+    /// it, which no bound counts. `body` must hold nothing but itself.
+    pub(super) fn new(mut stored: Stored, body: Bytes) -> Self {
+        stored.headers.values_mut().for_each(|value| *value = copied(value));
+        Self { stored, body }
+    }
+
+    fn weight(&self) -> usize {
+        self.stored.weight() + self.body.len()
+    }
+}
+
+fn copied(value: &HeaderValue) -> HeaderValue {
+    // What is a value already is one again.
+    let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    copy.set_sensitive(value.is_sensitive());
+    copy
+}
+
+/// What became of an answer that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is stored.
+    Kept,
+    /// Its URL was removed while it was under way.
+    Outdated,
+    /// It is larger than what the store takes, or than the room that is left beside what is in use.
+    Refused,
 }
 
 /// The answers under one URL, the newest first.
@@ -57,23 +88,51 @@ impl Store {
         found.map_or(Found::OtherVariants, |kept| Found::Answer(kept.clone()))
     }
 
-    /// Stores an answer in the place of those that are for the same request, unless `may` says no by then.
-    pub(super) fn put(&self, key: &Key, request: &HeaderMap, kept: Arc<Kept>, may: impl FnOnce() -> bool) {
+    /// The bytes that a body may have, to be stored under this key with this header.
+    pub(super) fn most_body(&self, key: &Key, stored: &Stored) -> usize {
+        self.memory.most_weight(key).saturating_sub(stored.weight())
+    }
+
+    /// Stores an answer in the place of those that are for the same request, unless `may` says no by then. The variants
+    /// of a URL are one entry of the memory: the oldest go until the others fit.
+    pub(super) fn put(
+        &self,
+        key: &Key,
+        request: &HeaderMap,
+        kept: Arc<Kept>,
+        may: impl FnOnce() -> bool,
+    ) -> Put {
         let _guard = self.lock(key);
         if !may() {
-            return;
+            return Put::Outdated;
         }
+        let Some(mut left) = self.memory.most_weight(key).checked_sub(kept.weight()) else {
+            // The other variants stay.
+            self.remove_locked(key, request);
+            return Put::Refused;
+        };
         let mut variants = vec![kept];
         if let Some(entry) = self.memory.get(key) {
             let others = entry.value.0.iter().filter(|other| !other.stored.selecting.matches(request));
-            variants.extend(others.take(self.most_variants.saturating_sub(1)).cloned());
+            let fitting = others.take(self.most_variants.saturating_sub(1)).map_while(|other| {
+                left = left.checked_sub(other.weight())?;
+                Some(other.clone())
+            });
+            variants.extend(fitting);
         }
         self.memory.insert(key, Arc::new(Entry::new(meta(), Variants(variants))));
+        // What is new may go at once, where all the others are in use.
+        if self.memory.place(key).is_some() { Put::Kept } else { Put::Refused }
     }
 
     /// Removes the answers that are for this request.
     pub(super) fn remove_variant(&self, key: &Key, request: &HeaderMap) {
         let _guard = self.lock(key);
+        self.remove_locked(key, request);
+    }
+
+    /// While the lock of the key is held.
+    fn remove_locked(&self, key: &Key, request: &HeaderMap) {
         let Some(entry) = self.memory.get(key) else { return };
         let others = entry.value.0.iter().filter(|other| !other.stored.selecting.matches(request));
         let others: Vec<_> = others.cloned().collect();
@@ -127,6 +186,6 @@ impl Value for Variants {
     }
 
     fn weight(&self) -> usize {
-        self.0.iter().map(|kept| kept.stored.weight() + kept.body.len()).sum()
+        self.0.iter().map(|kept| kept.weight()).sum()
     }
 }

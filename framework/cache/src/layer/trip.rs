@@ -5,7 +5,7 @@ use super::{
     flight::{End, Permit},
     shared::{Landing, Shared},
     status::{Detail, Kept as Became, Status, Why},
-    store::Kept,
+    store::{Kept, Put},
 };
 use crate::http::policy::{
     Exchange, Failure, NotStored, Reuse, Stored,
@@ -50,26 +50,29 @@ impl Trip {
     ) -> Response<Body> {
         let rules = &self.shared.config.rules;
         let done = validation::freshen(&kept.stored, &self.asked, not_modified, &self.exchange, rules);
-        let fresh = Kept { stored: done.stored, body: kept.body.clone() };
+        let fresh = Arc::new(Kept::new(done.stored, kept.body.clone()));
         let became = match done.keep {
-            Ok(()) => Became::Stored,
-            Err(why) => Became::Not(why),
+            Ok(()) => {
+                let permit = self.shared_by(&fresh.stored, permit);
+                self.put(fresh.clone(), permit)
+            }
+            Err(why) => {
+                self.not_kept(why, true, permit);
+                Became::Not(why)
+            }
         };
         let status =
             Status::Forwarded { why: self.why, fwd_status: Some(StatusCode::NOT_MODIFIED), kept: became };
         let now = self.exchange.received;
-        let response = answers::from_store(&fresh, &self.method, &self.asked, now, status);
-        match done.keep {
-            Ok(()) => {
-                let permit = self.shared_by(&fresh.stored, permit);
-                self.shared.put(&self.key, &self.asked, Arc::new(fresh), self.removals);
-                if let Some(permit) = permit {
-                    permit.end(End::Stored);
-                }
-            }
-            Err(why) => self.not_kept(why, true, permit),
+        answers::from_store(&fresh, &self.method, &self.asked, now, status)
+    }
+
+    fn put(&self, fresh: Arc<Kept>, permit: Option<Permit>) -> Became {
+        match self.shared.put(&self.key, &self.asked, fresh, self.removals, permit) {
+            Put::Kept => Became::Stored,
+            Put::Outdated => Became::Nothing,
+            Put::Refused => Became::Not(NotStored::TooLarge),
         }
-        response
     }
 
     /// An answer to `GET`.
@@ -86,19 +89,28 @@ impl Trip {
         let (parts, body) = response.into_parts();
         let config = &self.shared.config;
         let declared = content_length(&parts.headers);
-        let stored = match declared {
+        // Many bodies know their length before anybody has written the field.
+        let length = declared.or_else(|| body.size_hint().exact().and_then(|length| length.try_into().ok()));
+        let stored = match length {
             Some(length) if length > config.most_body => Err(NotStored::TooLarge),
             _ => {
                 let headers = parts.headers.clone();
                 Stored::new(&self.asked, parts.status, headers, &self.exchange, &config.rules)
             }
         };
+        let stored = stored.and_then(|stored| {
+            let most = config.most_body.min(self.shared.store.most_body(&self.key, &stored));
+            if length.is_some_and(|length| length > most) {
+                return Err(NotStored::TooLarge);
+            }
+            Ok((stored, most))
+        });
         let status = |kept| Status::Forwarded { why: self.why, fwd_status: None, kept };
         match stored {
-            Ok(stored) => {
+            Ok((stored, most)) => {
                 let permit = self.shared_by(&stored, permit);
                 let marked = status(Became::Stored);
-                let (most, most_background) = (config.most_body, config.most_background);
+                let most_background = config.most_background;
                 let Self { shared, key, asked: request, removals, .. } = self;
                 let landing = Landing { shared, key, request, stored, removals, permit };
                 let body = Body::keeping(body, declared, most, most_background, landing);
@@ -132,9 +144,7 @@ impl Trip {
             let done = validation::update_by_head(stored, &self.asked, headers, &self.exchange, rules);
             match done {
                 Some(done) if done.keep.is_ok() => {
-                    let fresh = Arc::new(Kept { stored: done.stored, body: kept.body.clone() });
-                    self.shared.put(&self.key, &self.asked, fresh, self.removals);
-                    became = Became::Stored;
+                    became = self.put(Arc::new(Kept::new(done.stored, kept.body.clone())), None);
                 }
                 Some(_) => {}
                 None => self.shared.store.remove_variant(&self.key, &self.asked),

@@ -125,6 +125,13 @@ impl<V: Value> Memory<V> {
         }
     }
 
+    /// The largest weight of a value, without tags, that lasts under `key`, in bytes: nine tenths of a shard, since the
+    /// last one is for what is new and would drive it out.
+    pub fn most_weight(&self, key: &Key) -> usize {
+        let most = self.read(self.hash(key)).map_or(0, |shard| shard.most_bytes - shard.most_bytes / 10);
+        most.saturating_sub(key.as_str().len() + OVERHEAD)
+    }
+
     /// Removes the entry under `key`.
     pub fn remove(&self, key: &Key) {
         let hash = self.hash(key);

@@ -1,7 +1,8 @@
 //! Requests that come at once. Time is paused: where nothing else can run, it moves on to the next timer.
 
 use crate::origin::{Got, Setup, Unreachable, read, reply, settle};
-use futures::{FutureExt as _, future::join_all};
+use axum::body::Body;
+use futures::{FutureExt as _, StreamExt as _, future::join_all, stream};
 use std::{
     sync::{
         Arc,
@@ -77,6 +78,64 @@ async fn an_answer_that_cannot_be_shared_sends_all_to_the_origin_and_nobody_wait
     assert_eq!(setup.asked(), 11, "and forgotten again");
     gate.add_permits(5);
     statuses(later).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_store_does_not_take_sends_all_to_the_origin_at_once() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let config = LayerConfig::default().most_bytes(1 << 20);
+    let setup = Setup::with(config, move |_| {
+        let gate = opened.clone();
+        async move {
+            gate.acquire().await.map_err(|_| Unreachable)?.forget();
+            // Of no length that is known before its end.
+            let part = || Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[b'x'; 1000]));
+            let body = Body::from_stream(stream::repeat_with(part).take(1500));
+            reply(200, &[("cache-control", "max-age=60")], body).await
+        }
+        .boxed()
+    });
+    let requests = at_once(&setup, 5).await;
+    assert_eq!(setup.asked(), 1);
+    gate.add_permits(1);
+    for _ in 0..100 {
+        settle().await;
+    }
+    assert_eq!(setup.asked(), 5, "not one after another");
+    gate.add_permits(4);
+    statuses(requests).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_finds_no_room_beside_what_is_in_use_sends_all_to_the_origin_at_once() {
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    let config = LayerConfig::default().most_bytes(1 << 20);
+    let setup = Setup::with(config, move |request| {
+        let gate = opened.clone();
+        let (is_large, size) = if request.uri().path() == "/" { (true, 500_000) } else { (false, 100_000) };
+        async move {
+            if is_large {
+                gate.acquire().await.map_err(|_| Unreachable)?.forget();
+            }
+            reply(200, &[("cache-control", "max-age=60")], vec![b'x'; size]).await
+        }
+        .boxed()
+    });
+    for _ in 0..2 {
+        for number in 0..10 {
+            setup.get(&format!("/{number}")).await;
+        }
+    }
+    assert_eq!(setup.asked(), 10, "all are in use, and fill the store");
+    let requests = at_once(&setup, 4).await;
+    assert_eq!(setup.asked(), 11);
+    gate.add_permits(1);
+    settle().await;
+    assert_eq!(setup.asked(), 14, "not one after another");
+    gate.add_permits(3);
+    statuses(requests).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,9 +4,16 @@ use crate::origin::{Setup, read, reply, settle};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::{channel::mpsc, stream};
+use http::HeaderValue;
 use http_body_util::BodyExt as _;
-use std::sync::{Arc, Mutex};
-use tropos_cache::{http::policy::Rules, layer::LayerConfig};
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+use tropos_cache::{
+    http::policy::Rules,
+    layer::{CacheLayer, LayerConfig},
+};
 
 const MINUTE: &[(&str, &str)] = &[("cache-control", "max-age=60")];
 
@@ -140,4 +147,117 @@ async fn the_store_is_bounded_in_bytes_against_urls_without_end() {
     }
     assert!(setup.layer.bytes() <= MOST, "{}", setup.layer.bytes());
     assert!(setup.layer.bytes() > MOST / 2, "{}", setup.layer.bytes());
+}
+
+/// A buffer of a connection, which parts of it keep.
+#[derive(Clone)]
+struct Buffer(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_keeps_no_buffer_that_it_came_in() {
+    let buffer = Buffer(Arc::new(vec![b'x'; 400_000]));
+    let read_into = buffer.clone();
+    let setup = Setup::new(move |request| {
+        let bytes = Bytes::from_owner(read_into.clone());
+        let number = request.headers().contains_key("if-none-match");
+        let (status, body) = if number { (304, Bytes::new()) } else { (200, bytes.slice(10..15)) };
+        let value = HeaderValue::from_maybe_shared(bytes.slice(..9)).unwrap();
+        let answer = reply(status, &[("cache-control", "max-age=60"), ("etag", "\"a\"")], body);
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            answer.headers_mut().insert("x-part", value);
+            Ok(answer)
+        })
+    });
+    // The test and the origin.
+    const OWNERS: usize = 2;
+    setup.get("/").await;
+    assert_eq!(Arc::strong_count(&buffer.0), OWNERS, "a body of one part and the header");
+    setup.clock.advance(Duration::from_secs(61));
+    assert_eq!(setup.get("/").await.cache_status(), "tropos; fwd=stale; fwd-status=304; stored");
+    assert_eq!(Arc::strong_count(&buffer.0), OWNERS, "a header that a 304 brought up to date");
+    setup.clock.advance(Duration::from_secs(61));
+    assert_eq!(setup.ask("HEAD", "/", &[]).await.cache_status(), "tropos; fwd=stale; stored");
+    assert_eq!(Arc::strong_count(&buffer.0), OWNERS, "a header that a HEAD brought up to date");
+    let got = setup.get("/").await;
+    assert_eq!((got.header("x-part"), &got.body[..]), ("xxxxxxxxx", &b"xxxxx"[..]));
+}
+
+#[tokio::test]
+async fn the_oldest_variants_go_where_all_are_more_than_an_entry_may_be() {
+    let setup = Setup::with(LayerConfig::default().most_bytes(1 << 20), |request| {
+        let size: usize = request.headers().get("x-size").unwrap().to_str().unwrap().parse().unwrap();
+        reply(
+            200,
+            &[("cache-control", "max-age=60"), ("vary", "x-size")],
+            parts(vec![Ok(vec![b'x'; size].into())]),
+        )
+    });
+    for (size, expected) in [
+        ("300001", "tropos; fwd=uri-miss; stored"),
+        ("300002", "tropos; fwd=vary-miss; stored"),
+        ("300003", "tropos; fwd=vary-miss; stored"),
+        ("300004", "tropos; fwd=vary-miss; stored"),
+        ("300004", "tropos; hit; ttl=60"),
+        ("300003", "tropos; hit; ttl=60"),
+        ("300002", "tropos; hit; ttl=60"),
+        ("2000000", "tropos; fwd=vary-miss; stored"),
+        ("2000000", "tropos; fwd=vary-miss; stored"),
+        ("300004", "tropos; hit; ttl=60"),
+        ("300001", "tropos; fwd=vary-miss; stored"),
+        ("300002", "tropos; fwd=vary-miss; stored"),
+    ] {
+        assert_eq!(setup.ask("GET", "/", &[("x-size", size)]).await.cache_status(), expected, "{size}");
+    }
+    assert!(setup.layer.bytes() <= 1 << 20);
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_take_is_not_said_to_be_stored() {
+    let large = "x".repeat(1 << 20);
+    let setup = Setup::with(LayerConfig::default().most_bytes(1 << 20), move |request| {
+        let fields = &[("cache-control", "max-age=60"), ("etag", "\"a\"")];
+        match (request.uri().path(), request.headers().contains_key("if-none-match")) {
+            ("/grows", true) => reply(304, &[("etag", "\"a\""), ("x-large", large.as_str())], ""),
+            ("/grows", false) => reply(200, fields, "small"),
+            _ => reply(200, fields, large.clone()),
+        }
+    });
+    for _ in 0..2 {
+        let got = setup.get("/large").await;
+        assert_eq!((got.cache_status(), got.body.len()), ("tropos; fwd=uri-miss; detail=too-large", 1 << 20));
+    }
+    setup.get("/grows").await;
+    setup.clock.advance(Duration::from_secs(61));
+    let got = setup.get("/grows").await;
+    assert_eq!(
+        (got.cache_status(), &got.body[..]),
+        ("tropos; fwd=stale; fwd-status=304; detail=too-large", &b"small"[..])
+    );
+    assert_eq!(setup.get("/grows").await.cache_status(), "tropos; fwd=uri-miss; stored");
+}
+
+#[tokio::test]
+async fn a_validation_that_was_under_way_at_a_removal_is_not_said_to_be_stored() {
+    let layer: Arc<OnceLock<CacheLayer>> = Arc::default();
+    let removes = layer.clone();
+    let setup = Setup::new(move |request| {
+        let fields = &[("cache-control", "max-age=60"), ("etag", "\"a\"")];
+        if !request.headers().contains_key("if-none-match") {
+            return reply(200, fields, "hello");
+        }
+        removes.get().unwrap().remove("example.test", "/");
+        reply(304, fields, "")
+    });
+    layer.set(setup.layer.clone()).unwrap();
+    setup.get("/").await;
+    setup.clock.advance(Duration::from_secs(61));
+    assert_eq!(setup.get("/").await.cache_status(), "tropos; fwd=stale; fwd-status=304");
+    assert_eq!(setup.get("/").await.cache_status(), "tropos; fwd=uri-miss; stored");
 }
