@@ -113,9 +113,10 @@ async fn nearest(pages: &Inner<StoredPage>, key: &Key) -> Option<(Place, Arc<Ent
         Some(Backing::Shared { .. }) => Place::Shared,
         None => return built,
     };
-    match pages.read_backing(key).await {
-        Some(entry) => Some((beneath, Arc::new(entry))),
-        None => built,
+    match pages.look_beneath(key).await {
+        Some(Ok(entry)) => Some((beneath, Arc::new(entry))),
+        // A request would make it anew, as one that is absent.
+        Some(Err(_)) | None => built,
     }
 }
 

@@ -160,7 +160,11 @@ async fn torn_and_foreign_entry_files_are_made_anew() {
         [whole[..whole.len() / 2].to_vec(), Vec::new(), b"foreign".to_vec(), of_other.unwrap_or_default()];
     drop(engine);
     for bytes in damaged {
-        fs::write(file, bytes).unwrap();
+        fs::write(file, &bytes).unwrap();
+        let engine = on_disk(dir.path(), "b1", &clock).await;
+        assert_eq!(engine.look(&page.key).await, None);
+        engine.shutdown().await;
+        assert_eq!(fs::read(file).unwrap(), bytes, "who asks why changes nothing");
         let engine = on_disk(dir.path(), "b1", &clock).await;
         assert_eq!(
             page.get(&engine).await.reason,

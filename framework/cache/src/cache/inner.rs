@@ -222,24 +222,34 @@ impl<V: Value> Inner<V> {
         entry
     }
 
-    /// The entry beneath memory.
-    pub(crate) async fn read_backing(&self, key: &Key) -> Option<Entry<V>> {
+    /// The entry beneath memory. One that is torn or foreign is removed.
+    pub(super) async fn read_backing(&self, key: &Key) -> Option<Entry<V>> {
+        let read = self.look_beneath(key).await?;
+        if read.is_err() {
+            tracing::warn!(%key, "a stored entry was torn or foreign, and is made anew");
+            if let Some(Backing::Disk(disk)) = &self.backing {
+                disk.remove(key);
+            }
+        }
+        read.ok()
+    }
+
+    /// The entry beneath memory, which stays as it is.
+    pub(crate) async fn look_beneath(&self, key: &Key) -> Option<Result<Entry<V>, Torn>> {
         let bytes = match self.backing.as_ref()? {
             Backing::Disk(disk) => Bytes::from(disk.read(key).await?),
             Backing::Shared { store, build } => store.read(&turn::name(build, key)).await.ok()??,
         };
         match Entry::decode(&bytes, self.clock.now(), self.wall()) {
-            Some((stored, entry)) if stored == *key => Some(entry),
-            _ => {
-                tracing::warn!(%key, "a stored entry was torn or foreign, and is made anew");
-                if let Some(Backing::Disk(disk)) = &self.backing {
-                    disk.remove(key);
-                }
-                None
-            }
+            Some((stored, entry)) if stored == *key => Some(Ok(entry)),
+            _ => Some(Err(Torn)),
         }
     }
 }
+
+/// What is stored is no entry, or another's.
+#[derive(Debug)]
+pub(crate) struct Torn;
 
 /// When a render started.
 #[derive(Debug, Clone, Copy)]
