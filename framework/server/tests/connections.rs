@@ -5,11 +5,11 @@ mod common;
 
 use common::{Reads, app};
 use leptos::prelude::*;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{Semaphore, oneshot},
     time::timeout,
 };
 use tropos::{PageResult, State, page, prelude::*};
@@ -20,6 +20,17 @@ use tropos_testing::TestApp;
 async fn Stored(State(reads): State<Reads>) -> PageResult {
     let count = reads.one();
     view! { <p id="count">{count}</p> }.into_page()
+}
+
+/// What a render waits for, and how many have come so far.
+#[derive(Clone)]
+struct Gate(Arc<Semaphore>, Reads);
+
+#[page("/gated", isr(revalidate = "60s", tags = ["gated"]))]
+async fn Gated(State(gate): State<Gate>) -> PageResult {
+    gate.1.one();
+    let open = gate.0.acquire().await;
+    view! { <p>{open.is_ok()}</p> }.into_page()
 }
 
 /// Sends one request and reads its answer by its length.
@@ -89,5 +100,55 @@ async fn one_connection_serves_hits_then_everything_else_and_ends_when_it_is_tol
         for stream in &mut streams {
             assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "still open");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_while_a_known_page_is_made_is_let_go_and_who_stays_gets_all() {
+    for front_threads in [0, 1] {
+        let mut config = Config::default();
+        config.production = true;
+        config.database_url = "sqlite::memory:".to_owned();
+        config.allowed_hosts = Some(vec!["localhost".to_owned()]);
+        config.front_threads = front_threads;
+        let gate = Gate(Arc::new(Semaphore::new(1)), Reads::default());
+        let app = app().pages(tropos::routes![Gated]).state(gate.clone());
+        let app = TestApp::with_config(app, config).await;
+        for _ in 0..2 {
+            app.site.clone().handle(TestApp::request("GET", "/gated", "", &[])).await;
+        }
+        let shut = gate.0.acquire().await.unwrap();
+        app.invalidate("gated").await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let serving = tokio::spawn(app.site.clone().serve_on(listener, async { drop(ended.await) }));
+
+        let request = "GET /gated HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut stays = TcpStream::connect(address).await.unwrap();
+        stays.write_all(request.as_bytes()).await.unwrap();
+        for meanwhile in ["", "G", request] {
+            let mut leaves = TcpStream::connect(address).await.unwrap();
+            leaves.write_all(request.as_bytes()).await.unwrap();
+            while gate.1.count() < 2 {
+                tokio::time::sleep(Duration::from_millis(2)).await; // until the render waits
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            leaves.write_all(meanwhile.as_bytes()).await.unwrap();
+            leaves.shutdown().await.unwrap();
+            // Bytes that nobody read make a reset of the end.
+            let closed = timeout(Duration::from_secs(10), leaves.read(&mut [0; 1])).await;
+            assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{meanwhile:?}: {closed:?}");
+        }
+
+        let last = request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+        stays.write_all(last.as_bytes()).await.unwrap();
+        drop(shut);
+        let mut answers = String::new();
+        stays.read_to_string(&mut answers).await.unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{answers}");
+        assert_eq!(gate.1.count(), 2, "the render that nobody waited for was not the one that was answered");
+        end.send(()).unwrap();
+        timeout(Duration::from_secs(10), serving).await.unwrap().unwrap().unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Stop,
     front::Fronts,
-    plain::{self, Ended, Prefixed},
+    plain::{self, Ended, Patience, Prefixed},
 };
 use crate::{Error, Site};
 use axum::body::Body;
@@ -159,11 +159,11 @@ struct Connection {
 impl Connection {
     /// Serves what is plain here, and everything else where renders run.
     async fn serve(self, stream: TcpStream) {
-        let (stream, read) =
-            match plain::serve(&self.site, stream, &self.stop, HEAD_TIMEOUT, &self.main).await {
-                Ended::Closed => return,
-                Ended::Other(stream, read) => (stream, read),
-            };
+        let patience = Patience::with_head(HEAD_TIMEOUT);
+        let (stream, read) = match plain::serve(&self.site, stream, &self.stop, patience, &self.main).await {
+            Ended::Closed => return,
+            Ended::Other(stream, read) => (stream, read),
+        };
         if Handle::current().id() == self.main.id() {
             return drop(tokio::spawn(self.serve_with_hyper(stream, read)));
         }

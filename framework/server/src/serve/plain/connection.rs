@@ -11,7 +11,7 @@ use bytes::{Buf as _, Bytes};
 use http::Request;
 use std::{
     cell::RefCell,
-    future::{Future as _, poll_fn},
+    future::{Future as _, pending, poll_fn},
     io::{self, IoSlice},
     ops::ControlFlow,
     pin::{Pin, pin},
@@ -23,7 +23,7 @@ use tokio::{
     io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
     runtime::Handle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 /// Bytes that are read at a time. A longer head goes to hyper, which knows how to refuse it.
@@ -31,6 +31,40 @@ const READ: usize = 16 * 1024;
 
 /// A reader that takes nothing for so long is gone: its answer holds memory.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Every answer may take so long, however short it is: as long as one pause that [`WRITE_TIMEOUT`] allows, on a phone in a
+/// tunnel for instance.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes a second that a reader takes at least, on top of that: half of what a phone gets over EDGE. Else one byte in each
+/// [`WRITE_TIMEOUT`] would hold a connection and its answer for ever.
+const SLOWEST_READER: u64 = 8 * 1024;
+
+/// Answers to one connection before the others of its thread have their turn. Each takes some microseconds, so that they
+/// wait for a fraction of a millisecond; and what a turn costs is small beside so many.
+const MOST_ANSWERS: usize = 32;
+
+/// How long the other side may take.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::serve) struct Patience {
+    /// For sending a head. Who sends nothing is cut off after twice as long at most.
+    pub(in crate::serve) head: Duration,
+    /// For taking an answer of so many bytes.
+    pub(in crate::serve) answer: fn(usize) -> Duration,
+}
+
+impl Patience {
+    /// So long for a head, and for an answer what a slow connection needs.
+    pub(in crate::serve) fn with_head(head: Duration) -> Self {
+        Self { head, answer: longest }
+    }
+}
+
+/// How long an answer of so many bytes may take.
+fn longest(length: usize) -> Duration {
+    let seconds = u64::try_from(length).unwrap_or(u64::MAX) / SLOWEST_READER;
+    ANSWER_TIMEOUT + Duration::from_secs(seconds)
+}
 
 /// How this part of a connection ended.
 #[derive(Debug)]
@@ -43,26 +77,26 @@ pub(in crate::serve) enum Ended {
 
 /// Answers plain requests on this connection as long as there is nothing else on it.
 ///
-/// A client that takes longer than `patience` to send a head, or that sends nothing for twice as long at most, is cut
-/// off. Renders run on `main`.
+/// A client that takes longer than there is `patience` is cut off. Renders run on `main`.
 pub(in crate::serve) async fn serve(
     site: &Arc<Site>,
     stream: TcpStream,
     stop: &Stop,
-    patience: Duration,
+    patience: Patience,
     main: &Handle,
 ) -> Ended {
     let mut connection = Connection {
         site,
         stream,
         stop,
+        longest: patience.answer,
         held: Vec::new(),
         resumes: false,
         blocked: None,
         asking: None,
         closing: false,
     };
-    let mut timer = pin!(sleep(patience));
+    let mut timer = pin!(sleep(patience.head));
     let mut stopped = pin!(stop.wait());
     // Whether a whole request has come since the timer was set.
     let mut active = false;
@@ -81,14 +115,15 @@ pub(in crate::serve) async fn serve(
                 return Poll::Pending;
             }
             registered = true;
-            if stopped.as_mut().poll(cx).is_ready() {
+            // What was read whole has its turn yet: the next answer is the last, and says so.
+            if stopped.as_mut().poll(cx).is_ready() && !connection.resumes {
                 return Poll::Ready(Step::Close);
             }
             while timer.as_mut().poll(cx).is_ready() {
                 if !std::mem::take(&mut active) {
                     return Poll::Ready(Step::Close);
                 }
-                timer.as_mut().reset(Instant::now() + patience);
+                timer.as_mut().reset(Instant::now() + patience.head);
             }
             Poll::Pending
         })
@@ -101,7 +136,7 @@ pub(in crate::serve) async fn serve(
             }
             Step::Gone => return Ended::Closed,
             Step::Other => return Ended::Other(connection.stream, connection.held.into()),
-            Step::Began => {}
+            Step::Began | Step::Yield => {}
             Step::Ask => {
                 if connection.ask(main).await.is_err() {
                     return Ended::Closed;
@@ -114,7 +149,7 @@ pub(in crate::serve) async fn serve(
             }
         }
         (active, registered) = (false, false);
-        timer.as_mut().reset(Instant::now() + patience);
+        timer.as_mut().reset(Instant::now() + patience.head);
     }
 }
 
@@ -133,12 +168,16 @@ enum Step {
     Blocked,
     /// A stored page is to be asked for that is no hit.
     Ask,
+    /// Other connections have their turn before what is held.
+    Yield,
 }
 
 struct Connection<'s> {
     site: &'s Arc<Site>,
     stream: TcpStream,
     stop: &'s Stop,
+    /// How long an answer of so many bytes may take.
+    longest: fn(usize) -> Duration,
     /// What was read and not answered.
     held: Vec<u8>,
     /// Whether there may be a whole request in what is held.
@@ -163,8 +202,8 @@ thread_local! {
 }
 
 impl Connection<'_> {
-    /// Reads and answers until there is nothing to read, or something else to be done; also says how many requests were
-    /// answered.
+    /// Reads and answers until there is nothing to read, something else to be done, or enough done at once; also says how
+    /// many requests were answered.
     fn poll(&mut self, cx: &mut Context<'_>) -> (Poll<Step>, usize) {
         let mut answered = 0;
         let step = SCRATCH.with_borrow_mut(|scratch| {
@@ -198,6 +237,10 @@ impl Connection<'_> {
                 }
             }
         });
+        if step == Poll::Ready(Step::Yield) {
+            cx.waker().wake_by_ref();
+            return (Poll::Pending, answered);
+        }
         (step, answered)
     }
 
@@ -205,6 +248,9 @@ impl Connection<'_> {
     fn answer_all(&mut self, bytes: &[u8], desk: &mut Desk, answered: &mut usize) -> ControlFlow<Step> {
         let mut rest = bytes;
         while !rest.is_empty() {
+            if *answered >= MOST_ANSWERS {
+                return self.pause(rest, false, Step::Yield);
+            }
             let mut room = head::room();
             let asked = match head::read(rest, &mut room) {
                 Head::Plain(asked) => asked,
@@ -251,10 +297,16 @@ impl Connection<'_> {
         ControlFlow::Break(step)
     }
 
-    /// Asks for a page that is no hit, and writes the answer.
+    /// Asks for a page that is no hit, and writes the answer. Ends where the client does not wait for it; who else waits for
+    /// the page gets it.
     async fn ask(&mut self, main: &Handle) -> io::Result<()> {
         let Some(request) = self.asking.take() else { return Ok(()) };
-        let Some((mut head, body)) = ask::answer(self.site.clone(), main, request).await else {
+        let answer = tokio::select! {
+            biased;
+            answer = ask::answer(self.site.clone(), main, request) => answer,
+            () = left(&self.stream) => None,
+        };
+        let Some((mut head, body)) = answer else {
             return Err(io::ErrorKind::ConnectionAborted.into());
         };
         // The end may have been said while the page was made.
@@ -267,10 +319,14 @@ impl Connection<'_> {
     /// Writes what is left of an answer, as fast as the client takes it.
     async fn unblock(&mut self) -> io::Result<()> {
         let Some((mut head, mut body)) = self.blocked.take() else { return Ok(()) };
+        let deadline = Instant::now() + (self.longest)(head.len() + body.len());
         while head.has_remaining() || body.has_remaining() {
             let part = if head.has_remaining() { &mut head } else { &mut body };
-            match timeout(WRITE_TIMEOUT, self.stream.write_buf(part)).await {
+            let pause_ends = deadline.min(Instant::now() + WRITE_TIMEOUT);
+            match timeout_at(pause_ends, self.stream.write_buf(part)).await {
                 Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                // A socket that takes something each time never lets the deadline be asked.
+                Ok(Ok(_)) if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(written) => written.map(drop)?,
                 Err(_) => return Err(io::ErrorKind::TimedOut.into()),
             }
@@ -280,6 +336,28 @@ impl Connection<'_> {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
+    }
+}
+
+/// Waits until the other side has left, or sends nothing more, which hyper takes for the same. What it sends meanwhile is
+/// left where it is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) async fn left(stream: &TcpStream) {
+    // Of all that can be waited for, this alone is not ready when bytes have come: it stands for the end, and for urgent
+    // bytes, which nobody asks the kernel to report.
+    match stream.ready(tokio::io::Interest::PRIORITY).await {
+        Ok(ready) if !ready.is_read_closed() => pending().await,
+        _ => {}
+    }
+}
+
+/// Waits until the other side has left, or sends nothing more, which hyper takes for the same. What it sends meanwhile is
+/// left where it is, and hides the end: this system does not tell them apart.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) async fn left(stream: &TcpStream) {
+    match stream.peek(&mut [0]).await {
+        Ok(1..) => pending().await,
+        _ => {}
     }
 }
 
@@ -296,4 +374,16 @@ fn send(stream: &TcpStream, head: &[u8], body: &Bytes) -> io::Result<Option<(Byt
     }
     let of_body = body.slice(written.saturating_sub(head.len()).min(body.len())..);
     Ok(Some((Bytes::copy_from_slice(head.get(written..).unwrap_or_default()), of_body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_may_take_half_a_minute_and_a_second_for_every_8_kib() {
+        for (length, seconds) in [(0, 30), (8 * 1024, 31), (1024 * 1024, 158), (100 << 20, 12_830)] {
+            assert_eq!(longest(length), Duration::from_secs(seconds), "{length}");
+        }
+    }
 }

@@ -21,5 +21,5 @@ mod prefixed;
 #[cfg(test)]
 mod tests;
 
-pub(super) use connection::{Ended, serve};
+pub(super) use connection::{Ended, Patience, serve};
 pub(super) use prefixed::Prefixed;

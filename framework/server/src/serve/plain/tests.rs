@@ -1,6 +1,6 @@
 use super::{
     answer::Desk,
-    connection::{Ended, serve},
+    connection::{Ended, Patience, left, serve},
     head::{self, Head},
 };
 use crate::{App, Config, Site, serve::Stop};
@@ -8,7 +8,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -20,14 +26,14 @@ use tropos_cache::{Engine, Produced, StoredPage, Strength};
 use tropos_core::{Ages, Key, ManualClock, Mode, Revalidate, Tag, Tags};
 
 /// Longer than any of these tests takes, but the one that waits for it to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A site that knows `/page`: fresh for a minute, tagged `t`.
 struct Bench {
     site: Arc<Site>,
     clock: ManualClock,
     stop: Arc<Stop>,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Bench {
@@ -37,7 +43,7 @@ impl Bench {
         let mut config = Config { production: true, ..Config::default() };
         config.allowed_hosts = Some(vec!["shop.example".to_owned()]);
         let site = Site::over(App::new(), config, engine).await.unwrap();
-        let bench = Self { site, clock, stop: Arc::default(), patience: PATIENCE };
+        let bench = Self { site, clock, stop: Arc::default(), patience: Patience::with_head(LONG) };
         bench.store(body).await;
         let place = bench.site.engine.pages().place(&key()).unwrap();
         bench.site.index.learn_for_test("/page", Mode::Isr, place);
@@ -60,9 +66,7 @@ impl Bench {
     }
 
     async fn connect(&self) -> (TcpStream, JoinHandle<Ended>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
+        let (client, server) = pair().await;
         let (site, stop, patience) = (self.site.clone(), self.stop.clone(), self.patience);
         (client, tokio::spawn(async move { serve(&site, server, &stop, patience, &Handle::current()).await }))
     }
@@ -81,6 +85,14 @@ impl Bench {
         drop(client.read_to_end(&mut received).await);
         (received, left)
     }
+}
+
+/// A client, and the server's side of its connection.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    (client, server)
 }
 
 fn key() -> Key {
@@ -234,11 +246,12 @@ async fn a_reader_that_takes_its_time_gets_all_and_then_what_it_asked_for_meanwh
 
 #[tokio::test]
 async fn who_sends_nothing_or_too_slowly_is_cut_off() {
-    let bench = Bench { patience: Duration::from_millis(100), ..Bench::new("<p>a</p>").await };
+    let bench =
+        Bench { patience: Patience::with_head(Duration::from_millis(100)), ..Bench::new("<p>a</p>").await };
     for sent in [String::new(), "GET /pa".to_owned(), get(""), format!("{}GET", get(""))] {
         let (mut client, serving) = bench.connect().await;
         client.write_all(sent.as_bytes()).await.unwrap();
-        let ended = timeout(PATIENCE / 2, serving).await;
+        let ended = timeout(LONG / 2, serving).await;
         assert!(matches!(ended, Ok(Ok(Ended::Closed))), "{sent:?}");
     }
 }
@@ -251,8 +264,88 @@ async fn at_the_end_an_idle_connection_closes_at_once() {
     let mut some = [0; 16];
     client.read_exact(&mut some).await.unwrap();
     bench.stop.say();
-    let ended = timeout(PATIENCE / 2, serving).await;
+    let ended = timeout(LONG / 2, serving).await;
     assert!(matches!(ended, Ok(Ok(Ended::Closed))));
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// What has come.
+async fn received(client: &TcpStream) -> String {
+    client.readable().await.unwrap();
+    let mut all = Vec::with_capacity(1 << 20);
+    while let Ok(1..) = client.try_read_buf(&mut all) {}
+    String::from_utf8(all).unwrap()
+}
+
+#[tokio::test]
+async fn who_asks_much_at_once_is_answered_in_turn_with_others_and_is_not_left_waiting() {
+    let bench = Bench::new("<p>a</p>").await;
+    let main = Handle::current();
+    for stopped in [false, true] {
+        let (mut client, server) = pair().await;
+        let sent = format!("{}{}", get("").repeat(99), get("Connection: close\r\n"));
+        client.write_all(sent.as_bytes()).await.unwrap();
+        server.readable().await.unwrap();
+        let mut serving = pin!(serve(&bench.site, server, &bench.stop, bench.patience, &main));
+        assert!(poll_once(serving.as_mut()).await.is_pending());
+        assert_eq!(received(&client).await.matches("HTTP/1.1 200 OK\r\n").count(), 32);
+        if stopped {
+            bench.stop.say();
+        }
+        let ended = timeout(LONG / 2, serving).await;
+        assert!(matches!(ended, Ok(Ended::Closed)));
+        let rest = received(&client).await;
+        // At the end one more, so that the client hears that it is the last.
+        assert_eq!(rest.matches("HTTP/1.1 200 OK\r\n").count(), if stopped { 1 } else { 68 });
+        assert_eq!(rest.matches("connection: close\r\n").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_a_little_again_and_again_is_cut_off_all_the_same() {
+    // More than the kernel holds for a connection, in answers that have a quarter of a second each.
+    let body = "0123456789abcdef".repeat(128 * 1024);
+    let patience = Patience { answer: |_| Duration::from_millis(250), ..Patience::with_head(LONG) };
+    let bench = Bench { patience, ..Bench::new(&body).await };
+    let (mut client, serving) = bench.connect().await;
+    client.write_all(get("").repeat(8).as_bytes()).await.unwrap();
+    let reading = async {
+        let mut some = vec![0; 16 * 1024];
+        while let Ok(1..) = client.read(&mut some).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        ended = serving => assert!(matches!(ended.unwrap(), Ended::Closed)),
+        () = reading => {}
+        () = tokio::time::sleep(Duration::from_secs(5)) => panic!("still served"),
+    }
+}
+
+#[tokio::test]
+async fn an_end_is_seen_behind_bytes_that_stay_where_they_are() {
+    let (mut client, mut server) = pair().await;
+    client.write_all(b"abc").await.unwrap();
+    server.readable().await.unwrap();
+    let mut polls = 0;
+    let leaving = {
+        let mut left = Box::pin(left(&server));
+        let mut counted = pin!(poll_fn(|cx| {
+            polls += 1;
+            left.as_mut().poll(cx)
+        }));
+        assert!(timeout(Duration::from_millis(50), counted.as_mut()).await.is_err(), "nobody has left");
+        client.shutdown().await.unwrap();
+        timeout(LONG / 2, counted).await
+    };
+    assert!(leaving.is_ok(), "it was not seen");
+    assert!(polls < 10, "{polls}");
+    let mut bytes = Vec::new();
+    server.read_to_end(&mut bytes).await.unwrap();
+    assert_eq!(bytes, b"abc");
 }
 
 #[tokio::test]
