@@ -18,7 +18,15 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future as _, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
@@ -177,8 +185,9 @@ impl Connection {
         });
     }
 
+    /// Serves what begins with the bytes that were `read`, of which there are some.
     async fn serve_with_hyper(self, stream: TcpStream, read: Bytes) {
-        let Self { site, watcher, permit, .. } = self;
+        let Self { site, stop, watcher, permit, .. } = self;
         let service = tower::service_fn(move |request: Request<Incoming>| {
             let site = site.clone();
             async move { Ok::<_, Infallible>(site.handle(request.map(Body::new)).await) }
@@ -188,6 +197,8 @@ impl Connection {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            // At the end the first answer is the last, and says so.
+            .keep_alive(!stop.is_set())
             .max_headers(MOST_HEADERS)
             .max_buf_size(LONGEST_HEAD);
         builder
@@ -199,10 +210,84 @@ impl Connection {
             .max_concurrent_streams(200)
             .max_pending_accept_reset_streams(20);
         let stream = TokioIo::new(Prefixed::new(read, stream));
-        let serving = builder.serve_connection_with_upgrades(stream, TowerToHyperService::new(service));
-        if let Err(error) = watcher.watch(serving.into_owned()).await {
+        let mut serving =
+            pin!(builder.serve_connection_with_upgrades(stream, TowerToHyperService::new(service)));
+        let mut stopped = pin!(stop.wait());
+        let mut told = false;
+        // Told of the end before it has taken in what was read, hyper would drop a request that is there. So it has its
+        // turn first: what was read tells the protocol, and is the beginning of a request, which is answered yet.
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+                return Poll::Ready(ended);
+            }
+            if told || stopped.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            told = true;
+            serving.as_mut().graceful_shutdown();
+            serving.as_mut().poll(cx)
+        });
+        if let Err(error) = ended.await {
             tracing::debug!(error, "a connection ended");
         }
-        drop(permit);
+        drop((permit, watcher));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{App, Config};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tropos_cache::Engine;
+    use tropos_core::ManualClock;
+
+    /// A connection of which this was read when the end had been said already, and its client.
+    async fn stopped_with(read: &[u8]) -> TcpStream {
+        let engine = Engine::in_memory(Arc::new(ManualClock::new()));
+        let site = Site::over(App::new(), Config::default(), engine).await.unwrap();
+        let stop = Arc::new(Stop::default());
+        stop.say();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let watcher = GracefulShutdown::new().watcher();
+        let connection = Connection { site, stop, main: Handle::current(), watcher, permit };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        tokio::spawn(connection.serve_with_hyper(server, Bytes::copy_from_slice(read)));
+        client
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_read_is_answered_though_the_end_has_come() {
+        let read = b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
+        // Whole, and with a body that is yet to come.
+        for at in [read.len(), read.len() - 1] {
+            let mut client = stopped_with(&read[..at]).await;
+            tokio::task::yield_now().await;
+            client.write_all(&read[at..]).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+            assert!(answer.contains("connection: close\r\n"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_of_http_2_that_was_read_is_answered_though_the_end_has_come() {
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        // HEADERS, complete, of stream 1: GET, http, /, and the authority (RFC 7541, appendix A).
+        let headers = [0, 0, 14, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 9];
+        let read = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &headers, b"localhost"].concat();
+        let mut client = stopped_with(&read).await;
+        loop {
+            let mut frame = [0; 9];
+            client.read_exact(&mut frame).await.unwrap();
+            if frame[3..] == [1, 4, 0, 0, 0, 1] {
+                return;
+            }
+            let mut payload = vec![0; usize::from(frame[1]) << 8 | usize::from(frame[2])];
+            client.read_exact(&mut payload).await.unwrap();
+        }
     }
 }
