@@ -38,7 +38,9 @@ impl Series {
             return Some(format!("{name}: {highest} is above the bound of {bound}"));
         }
         let (middle, last) = self.thirds();
-        let allowed = middle.saturating_add(middle / 10).saturating_add(limits.slack);
+        // What is held of a bound varies with what was asked for last: an eighth of it is chance, not growth.
+        let chance = (middle / 10).max(limits.bound.unwrap_or(0) / 8);
+        let allowed = middle.saturating_add(chance).saturating_add(limits.slack);
         (last > allowed).then(|| format!("{name}: still grows, from {middle} to {last}"))
     }
 

@@ -36,7 +36,7 @@ impl StoredPage {
     /// `Cache-Status`, which [`wire::facts`] adds, and without the empty line.
     ///
     /// Made at first use, for all encodings at once. `None` for another status than 200, and where it was made for
-    /// another mode or lifetime: then [`respond`] answers.
+    /// another mode or lifetime: then [`respond()`] answers.
     pub fn ready_head(&self, coding: Coding, mode: Mode, lifetime: Lifetime) -> Option<&[u8]> {
         if self.status != StatusCode::OK {
             return None;
