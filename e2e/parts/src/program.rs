@@ -10,6 +10,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// How much of a log an error quotes.
@@ -124,6 +125,20 @@ impl Program {
 
     fn not_running(&self) -> Error {
         Error::NotRunning { program: self.name }
+    }
+
+    /// Looks until `look` finds something; the error has the end of the program's log.
+    pub(crate) fn until<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        look: impl FnMut() -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        poll::until(patience, look)?.ok_or_else(|| Error::Late {
+            what: what.to_owned(),
+            patience,
+            log: format!("; the last lines of {}:\n{}", self.name, self.tail()),
+        })
     }
 
     /// The last lines that it wrote, indented.

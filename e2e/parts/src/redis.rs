@@ -2,7 +2,7 @@
 
 use crate::{
     Error, FaultProxy, PATIENCE,
-    poll::{self, blocking},
+    poll::blocking,
     program::{Program, free_addresses},
     resp,
 };
@@ -264,12 +264,15 @@ impl Server {
         self.program.spawn(&mut command, PACKAGE)?;
         self.until("redis-server did not answer", || {
             self.program.check()?;
-            match self.info("server") {
-                // Somebody else may have taken the port.
-                Ok(info) => {
-                    Ok(info.lines().any(|line| Some(line) == self.own_line().as_deref()).then_some(()))
-                }
-                // It does not listen yet, or still reads its file.
+            let answers = || -> Result<bool, Error> {
+                let has = |info: String, line: &str| info.lines().any(|other| other == line);
+                let Some(own) = self.own_line() else { return Ok(false) };
+                // Somebody else may have taken the port; and while it reads its file it says so, and refuses the rest.
+                Ok(has(self.info("server")?, &own) && has(self.info("persistence")?, "loading:0"))
+            };
+            match answers() {
+                Ok(answers) => Ok(answers.then_some(())),
+                // It does not listen yet.
                 Err(Error::Io { .. } | Error::Refused { .. }) => Ok(None),
                 Err(error) => Err(error),
             }
@@ -318,14 +321,7 @@ impl Server {
         what: &str,
         look: impl FnMut() -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
-        match poll::until(patience, look)? {
-            Some(found) => Ok(found),
-            None => Err(Error::Late {
-                what: what.to_owned(),
-                patience,
-                log: format!("; the last lines of redis-server:\n{}", self.program.tail()),
-            }),
-        }
+        self.program.until(patience, what, look)
     }
 }
 

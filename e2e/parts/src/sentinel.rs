@@ -2,7 +2,7 @@
 
 use crate::{
     Error, PATIENCE, Redis,
-    poll::{self, blocking},
+    poll::blocking,
     program::{Program, free_addresses},
     redis::PACKAGE,
     resp,
@@ -155,13 +155,6 @@ impl Sentinel {
         what: &str,
         look: impl FnMut() -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
-        match poll::until(patience, look)? {
-            Some(found) => Ok(found),
-            None => Err(Error::Late {
-                what: what.to_owned(),
-                patience,
-                log: format!("; the last lines of a sentinel:\n{}", self.program.tail()),
-            }),
-        }
+        self.program.until(patience, what, look)
     }
 }

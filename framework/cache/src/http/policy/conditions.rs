@@ -69,18 +69,9 @@ fn is_not_modified(request: &HeaderMap, stored: &Stored) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Selected::*, *};
+    use crate::http::policy::testing::{Fields, map};
     use crate::http::policy::{Exchange, Rules};
     use tropos_core::Tick;
-
-    type Fields<'a> = &'a [(&'static str, &'static str)];
-
-    fn map(fields: Fields<'_>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
 
     fn selected(method: &Method, request: Fields<'_>, status: u16, response: Fields<'_>) -> Selected {
         let exchange = Exchange { requested: Tick(0), received: Tick(0), received_wall: 1_577_836_810_000 };

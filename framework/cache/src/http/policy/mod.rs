@@ -30,6 +30,8 @@ mod rules;
 pub mod storable;
 pub mod stored;
 pub mod targeted;
+#[cfg(test)]
+mod testing;
 pub mod validation;
 pub mod vary;
 

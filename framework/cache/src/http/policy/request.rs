@@ -107,15 +107,8 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::{Forwarded::*, *};
+    use crate::http::policy::testing::map;
     use ::http::HeaderValue;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
 
     #[test]
     fn the_part_of_a_cache() {

@@ -147,15 +147,7 @@ fn forbids_stale(stored: &Stored) -> bool {
 mod tests {
     use super::{Reuse::*, Why::*, *};
     use crate::http::policy::Exchange;
-    use ::http::HeaderValue;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
+    use crate::http::policy::testing::map;
 
     fn stored(response: &[(&'static str, &'static str)]) -> Stored {
         let exchange = Exchange { requested: Tick(0), received: Tick(0), received_wall: 1_577_836_810_000 };

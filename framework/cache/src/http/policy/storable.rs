@@ -138,17 +138,9 @@ const fn is_understood(status: StatusCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::policy::testing::map;
     use crate::http::policy::{Exchange, Stored};
-    use ::http::HeaderValue;
     use tropos_core::Tick;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
 
     fn stored(
         request: &[(&'static str, &'static str)],

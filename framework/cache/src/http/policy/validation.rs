@@ -128,19 +128,10 @@ fn rebuilt(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::http::{HeaderValue, StatusCode};
+    use crate::http::policy::testing::{Fields, map};
+    use ::http::StatusCode;
     use std::time::Duration;
     use tropos_core::Tick;
-
-    type Fields<'a> = &'a [(&'static str, &'static str)];
-
-    fn map(fields: Fields<'_>) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
 
     fn at(seconds: i64) -> Exchange {
         let wall = 1_577_836_810_000 + u64::try_from(seconds).unwrap() * 1000;

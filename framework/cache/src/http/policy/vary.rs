@@ -56,23 +56,13 @@ fn normalised(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::http::HeaderValue;
-
-    type Fields = &'static [(&'static str, &'static str)];
-
-    fn map(fields: Fields) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        fields.iter().for_each(|(name, value)| {
-            headers.append(*name, HeaderValue::from_static(value));
-        });
-        headers
-    }
+    use crate::http::policy::testing::{Fields, map};
 
     #[test]
     fn what_an_answer_is_for() {
-        let foo: Fields = &[("vary", "Foo")];
-        let both: Fields = &[("vary", "Foo, bar")];
-        let cases: [(Fields, Fields, Fields, bool); 14] = [
+        let foo: Fields<'_> = &[("vary", "Foo")];
+        let both: Fields<'_> = &[("vary", "Foo, bar")];
+        let cases: [(Fields<'_>, Fields<'_>, Fields<'_>, bool); 14] = [
             (&[], &[("foo", "1")], &[("foo", "2")], true),
             (foo, &[("foo", "1")], &[("foo", "1"), ("bar", "2")], true),
             (foo, &[("foo", "1")], &[("foo", "2")], false),
@@ -96,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_star_anywhere_means_never() {
-        let cases: [Fields; 6] = [
+        let cases: [Fields<'_>; 6] = [
             &[("vary", "*")],
             &[("vary", "*, *")],
             &[("vary", ", *")],
