@@ -20,6 +20,7 @@ use tropos_parts::Redis;
 #[derive(Debug)]
 struct Held {
     store: RedisStore,
+    asks: watch::Sender<bool>,
     may_take: watch::Receiver<bool>,
     may_give_back: watch::Receiver<bool>,
     gives_back: watch::Sender<bool>,
@@ -74,8 +75,10 @@ impl SharedStore for Held {
 
     fn take<'a>(&'a self, name: &'a str, holder: u64, span: Duration) -> Asked<'a, bool> {
         async move {
-            open(&self.may_take).await;
-            self.store.take(name, holder, span).await
+            self.asks.send_replace(true);
+            // As if another held it: an answer that is late instead would count as a failure of the store.
+            let may_take = *self.may_take.borrow();
+            if may_take { self.store.take(name, holder, span).await } else { Ok(false) }
         }
         .boxed()
     }
@@ -94,11 +97,12 @@ impl SharedStore for Held {
 async fn what_another_has_made_answers_who_waited_though_it_is_invalidated_as_it_is_taken_up() {
     let redis = Redis::start().await.unwrap();
     let near = instance(&redis.url()).await;
+    let (asks, mut asked) = watch::channel(false);
     let (take, may_take) = watch::channel(false);
     let (give_back, may_give_back) = watch::channel(false);
     let (gives_back, mut given_back) = watch::channel(false);
     let store = RedisStore::open(&redis.url()).unwrap();
-    let store = SharedConfig::new(Arc::new(Held { store, may_take, may_give_back, gives_back }));
+    let store = SharedConfig::new(Arc::new(Held { store, asks, may_take, may_give_back, gives_back }));
     let config =
         EngineConfig { build_id: "build".to_owned(), shared: Some(store), ..EngineConfig::default() };
     let far = Engine::open(config, Arc::new(SystemClock::new()), None).await.unwrap();
@@ -111,6 +115,8 @@ async fn what_another_has_made_answers_who_waited_though_it_is_invalidated_as_it
     until("a render", async || source.reads() > 0).await;
     near.invalidate(&["other".into()], Strength::Hard).await.unwrap();
     let waiting = page.ask(&far).await;
+    // It has looked for the entry by then, and found none.
+    tokio::time::timeout(Duration::from_secs(10), asked.wait_for(|asked| *asked)).await.unwrap().unwrap();
     source.release();
     assert_eq!(text(&rendering.await.unwrap()), "old");
     until("the end of the turn", async || redis.cli(["KEYS", "*:turn:*"]).await.unwrap().is_empty()).await;
