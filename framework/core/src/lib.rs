@@ -31,6 +31,7 @@ pub mod manifest;
 pub mod mode;
 pub mod path;
 pub mod pattern;
+pub mod positions;
 pub mod tag;
 
 pub use age::{Ages, Revalidate};
@@ -43,4 +44,5 @@ pub use key::Key;
 pub use mode::Mode;
 pub use path::CanonicalPath;
 pub use pattern::{Params, Pattern};
+pub use positions::{MOST_SHARDS, NotPositions, Positions};
 pub use tag::{Tag, Tags};

@@ -11,7 +11,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const EDGES: &[(&str, &[&str])] = &[
     ("tropos-core", &[]),
     ("tropos-cache", &[]),
-    ("tropos-db", &[]),
+    // Reads in a scope must have seen what its tags were invalidated by.
+    ("tropos-db", &["tropos-cache"]),
     ("tropos-edge", &[]),
     ("tropos-live", &[]),
     ("tropos-telemetry", &[]),
