@@ -1,34 +1,158 @@
-//! What can go wrong before a query runs. Queries themselves give `sqlx::Error`.
+//! What can go wrong beside the queries themselves, which give `sqlx::Error`.
 
-/// The database cannot be opened or brought up to date.
-#[derive(Debug, thiserror::Error)]
+use std::time::Duration;
+
+/// What the data layer has to say.
+///
+/// Queries give `sqlx::Error`; where it was the data layer that failed, [`cause`] finds one of these in it.
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The address names no database that Tropos can open.
-    #[error("DATABASE_URL `{url}` is not supported: write `sqlite://path/to/file.db`")]
+    #[error(
+        "the database address `{url}` is not supported: write `postgres://user@host/name` or `sqlite://path/to/file.db`"
+    )]
     Url {
         /// The address, without its password.
         url: String,
     },
+    /// The configuration contradicts itself.
+    #[error("{0}")]
+    Config(String),
     /// The file's folder cannot be made.
     #[error(
-        "cannot make the folder of the database `{path}`: {source}; check DATABASE_URL and the folder's rights"
+        "cannot make the folder of the database `{path}`: {reason}; check DATABASE_URL and the folder's rights"
     )]
     Folder {
         /// The database file.
         path: String,
         /// What the system said.
-        source: std::io::Error,
+        reason: String,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database `{url}`: {source}")]
+    #[error("cannot open the database `{url}`: {reason}")]
     Open {
         /// The address, without its password.
         url: String,
-        /// What sqlx said.
-        source: sqlx::Error,
+        /// What was said.
+        reason: String,
+    },
+    /// All connections were busy for as long as one is waited for.
+    #[error(
+        "all {connections} connections of {pool} were busy for {} ms; make queries shorter, cache them, or raise \
+         DATABASE_CONNECTIONS as far as the server allows",
+        .waited.as_millis()
+    )]
+    Exhausted {
+        /// Which pool.
+        pool: String,
+        /// How many connections it has.
+        connections: u32,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// No server can answer.
+    #[error("{what} cannot be reached: {reason}")]
+    Unavailable {
+        /// What was looked for: the primary of a shard, or any replica.
+        what: String,
+        /// What is known of the servers.
+        reason: String,
+    },
+    /// A statement ran for longer than a statement may.
+    #[error("the statement was given up after {} ms without an answer from {server}", .after.as_millis())]
+    Hung {
+        /// The server.
+        server: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// A handle of one database was used as that of another.
+    #[error(
+        "this query is written for {wanted}, and the database is {is}: use `Db` for queries that run on both"
+    )]
+    View {
+        /// What the query is for.
+        wanted: &'static str,
+        /// What there is.
+        is: &'static str,
     },
     /// A migration failed; those before it have been applied.
     #[error("cannot migrate the database: {0}; mend the migration and start again")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(String),
+    /// The transaction is committed; what it invalidates is not invalidated.
+    #[error("the transaction is committed, but what was invalidated in it still counts as valid: {0}")]
+    NotInvalidated(String),
+    /// A statement of Tropos's own failed.
+    #[error("{doing}: {reason}")]
+    Query {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+}
+
+/// What the data layer said in an error of a query.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tropos_db::{Config, Db, sqlx};
+/// # let db: Db = Db::connect(&Config::new("sqlite::memory:")).await?;
+/// if let Err(error) = sqlx::query("select 1").execute(db.read()).await
+///     && let Some(tropos_db::Error::Exhausted { waited, .. }) = tropos_db::cause(&error)
+/// {
+///     println!("try again later than in {waited:?}");
+/// }
+/// # Ok(()) }
+/// ```
+pub fn cause(error: &sqlx::Error) -> Option<&Error> {
+    match error {
+        sqlx::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    }
+}
+
+/// As a query gives it.
+impl From<Error> for sqlx::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Exhausted { .. } | Error::Hung { .. } => std::io::ErrorKind::TimedOut,
+            Error::Unavailable { .. } => std::io::ErrorKind::NotConnected,
+            _ => std::io::ErrorKind::Other,
+        };
+        Self::Io(std::io::Error::new(kind, error))
+    }
+}
+
+/// An address that may be shown in a message.
+pub(crate) fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_shows_a_password() {
+        for (url, shown) in [
+            ("postgres://a:secret@h:1/d", "postgres://…@h:1/d"),
+            ("postgres://a:se@cret@h/d", "postgres://…@h/d"),
+            ("sqlite://a.db", "sqlite://a.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    #[test]
+    fn what_the_data_layer_said_is_found_in_the_error_of_a_query() {
+        let error = sqlx::Error::from(Error::View { wanted: "PostgreSQL", is: "SQLite" });
+        assert!(matches!(cause(&error), Some(Error::View { .. })));
+        assert!(error.to_string().contains("use `Db` for queries that run on both"), "{error}");
+        assert!(cause(&sqlx::Error::RowNotFound).is_none());
+    }
 }

@@ -1,24 +1,44 @@
-//! Pooled database access for Tropos applications, over sqlx.
+//! Pooled database access for Tropos applications, over sqlx: SQLite embedded, or PostgreSQL with replicas and shards.
 //!
-//! A [`Db`] hands out plain sqlx pools: one for reading, whose connections refuse writes in the database itself, and
-//! one for writing. Queries are ordinary sqlx queries.
+//! A [`Db`] hands out handles that are executors of sqlx: [`Db::read`], whose queries may be answered by a replica and
+//! cannot write, and [`Db::write`]. Queries are ordinary sqlx queries.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use tropos_db::{Config, Db};
-//! let db = Db::connect(&Config::new("sqlite::memory:")).await?;
+//! let db: Db = Db::connect(&Config::new("sqlite::memory:")).await?;
 //! sqlx::query("create table note (text text not null)").execute(db.write()).await?;
-//! sqlx::query("insert into note values (?)").bind("hello").execute(db.write()).await?;
+//! sqlx::query("insert into note values ($1)").bind("hello").execute(db.write()).await?;
 //! let (text,): (String,) = sqlx::query_as("select text from note").fetch_one(db.read()).await?;
 //! assert_eq!(text, "hello");
 //! # Ok(()) }
 //! ```
+//!
+//! | folder | holds |
+//! |---|---|
+//! | `handle` | what queries are run on: reads, writes, transactions |
+//! | `backend` | the two databases, and the views by which queries are typed |
+//! | `pool` | how connections are opened |
+//! | `replica` | a primary and its replicas: who is what, who is well, who answers |
+//! | `observe` | spans, logs of slow queries, counts |
 
+mod backend;
 mod config;
+mod consistency;
+mod db;
 mod error;
+mod handle;
+mod migrate;
+mod observe;
 mod pool;
+mod replica;
 
-pub use config::Config;
-pub use error::Error;
-pub use pool::Db;
+pub use backend::{Any, Backend, Kind, Raw};
+pub use config::{Config, PoolConfig, Pooler, ReplicaConfig, ShardConfig, WithoutReplicas};
+pub use db::Db;
+pub use error::{Error, cause};
+pub use handle::{Read, Tx, Write};
+pub use migrate::Migrations;
+pub use observe::{PoolStats, ServerStats, Stats, summary, without_values};
+pub use replica::Lag;
 pub use sqlx;

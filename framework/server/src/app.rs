@@ -33,7 +33,7 @@ pub struct App {
     pub(crate) root: Group,
     pub(crate) not_found: Option<View>,
     pub(crate) error: Option<View>,
-    pub(crate) migrations: Option<tropos_db::sqlx::migrate::Migrator>,
+    pub(crate) migrations: Option<tropos_db::Migrations>,
     pub(crate) seed: Option<Seed>,
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
@@ -129,8 +129,8 @@ impl App {
 
     /// Gives the application a database, which these migrations bring up to date at start:
     /// `.migrations(sqlx::migrate!())`.
-    pub fn migrations(mut self, migrations: tropos_db::sqlx::migrate::Migrator) -> Self {
-        self.migrations = Some(migrations);
+    pub fn migrations(mut self, migrations: impl Into<tropos_db::Migrations>) -> Self {
+        self.migrations = Some(migrations.into());
         self
     }
 

@@ -6,7 +6,7 @@ pub use tropos_core::{
     answer::{redirect, redirect_permanently},
     failure::Result,
 };
-pub use tropos_db::{Db, sqlx};
+pub use tropos_db::{self as db, Backend, Db, sqlx};
 pub use tropos_fetch as fetch;
 pub use tropos_macros::{cached, page, routes};
 pub use tropos_server::{

@@ -28,7 +28,7 @@ use std::{
     },
 };
 use tropos_core::{Failure, Mode, PageError, Params};
-use tropos_db::Db;
+use tropos_db::{Backend, Db};
 
 /// What a page, a listing function or a server function takes of the application.
 #[derive(Clone)]
@@ -193,12 +193,10 @@ pub struct Draft(pub bool);
 #[derive(Debug, Clone)]
 pub struct State<T>(pub T);
 
-impl FromApp for Db {
+impl<B: Backend> FromApp for Db<B> {
     fn from_app(app: &AppCx) -> Result<Self, Failure> {
-        app.0
-            .db
-            .clone()
-            .ok_or_else(|| Failure::new("no database: the application declares none, see `App::migrations`"))
+        let none = || Failure::new("no database: the application declares none, see `App::migrations`");
+        Ok(app.0.db.as_ref().ok_or_else(none)?.typed()?)
     }
 }
 
@@ -208,7 +206,7 @@ impl<T: Clone + Send + Sync + 'static> FromApp for State<T> {
     }
 }
 
-impl<M> FromPage<M> for Db {
+impl<M, B: Backend> FromPage<M> for Db<B> {
     async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
         Ok(Db::from_app(&cx.0.app)?)
     }

@@ -1,0 +1,120 @@
+//! From which shard and server a handle takes its connection.
+
+use crate::{
+    Error,
+    backend::{Conn, Kind},
+    consistency,
+    db::{Cluster, Shard, Store},
+    replica::{Busy, Found, Server, Tried},
+};
+use sqlx::{AssertSqlSafe, Transaction};
+use std::sync::Arc;
+
+/// One shard, for reading or for writing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route<'c> {
+    pub(crate) cluster: &'c Cluster,
+    pub(crate) shard: &'c Shard,
+    pub(crate) writes: bool,
+}
+
+/// A connection, and where it leads.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) conn: Conn,
+    pub(crate) server: Option<Arc<Server>>,
+    pub(crate) place: usize,
+    /// Whether only a transaction keeps a read from writing.
+    needs_read_only: bool,
+    _busy: Option<Busy>,
+}
+
+impl Route<'_> {
+    pub(crate) fn kind(&self) -> Kind {
+        self.shard.kind()
+    }
+
+    /// Whether statements may be kept prepared: not where each transaction may meet another connection.
+    pub(crate) fn prepares(&self) -> bool {
+        self.cluster.config.pooler == crate::Pooler::None
+    }
+
+    /// A connection, from a server that was not tried yet.
+    pub(crate) async fn lease(&self, tried: Tried) -> Result<Lease, sqlx::Error> {
+        let lease = match &self.shard.store {
+            Store::Sqlite(store) => store.acquire(self.writes).await.map(|conn| Lease {
+                conn,
+                server: None,
+                place: 0,
+                needs_read_only: false,
+                _busy: None,
+            }),
+            Store::Postgres(group) => {
+                let found = match self.writes {
+                    true => {
+                        consistency::writes(self.shard.number);
+                        group.writer().await
+                    }
+                    false => group.reader(consistency::required(self.shard.number), tried).await,
+                };
+                found.map(|found| self.of(found))
+            }
+        };
+        if let Err(Error::Exhausted { .. }) = &lease {
+            self.cluster.counts.exhausted();
+        }
+        Ok(lease?)
+    }
+
+    fn of(&self, Found { conn, server, place, is_primary, busy }: Found) -> Lease {
+        let needs_read_only = !self.writes && is_primary && !self.prepares();
+        Lease { conn, server: Some(server), place, needs_read_only, _busy: Some(busy) }
+    }
+
+    /// How many servers a read may be tried on: where one fails, one other is asked.
+    pub(crate) fn may_retry(&self, tries: u32) -> bool {
+        !self.writes && tries == 0 && matches!(self.shard.store, Store::Postgres(_))
+    }
+}
+
+impl Lease {
+    /// With a transaction around it where a session cannot be told to only read.
+    pub(crate) async fn read_only(mut self) -> Result<Self, sqlx::Error> {
+        if self.needs_read_only {
+            self.needs_read_only = false;
+            return self.begin("BEGIN READ ONLY").await;
+        }
+        Ok(self)
+    }
+
+    /// With a transaction on it.
+    pub(crate) async fn begin(self, sql: &'static str) -> Result<Self, sqlx::Error> {
+        let conn = match self.conn {
+            Conn::Postgres(conn) => Conn::PostgresTx(
+                Transaction::begin(conn, Some(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)))).await?,
+            ),
+            Conn::Sqlite(conn) => Conn::SqliteTx(
+                Transaction::begin(conn, Some(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql)))).await?,
+            ),
+            other => other,
+        };
+        Ok(Self { conn, ..self })
+    }
+
+    /// Ends a transaction that [`Lease::read_only`] began.
+    pub(crate) async fn end(self) -> Result<(), sqlx::Error> {
+        match self.conn {
+            Conn::PostgresTx(tx) => tx.commit().await,
+            Conn::SqliteTx(tx) => tx.commit().await,
+            Conn::Postgres(_) | Conn::Sqlite(_) => Ok(()),
+        }
+    }
+
+    /// The server failed: it is looked at again, and this connection never used.
+    pub(crate) fn failed(self, error: &sqlx::Error) {
+        if let Some(server) = &self.server {
+            server.failed(&error.to_string());
+        }
+        self.conn.discard();
+    }
+}

@@ -1,0 +1,209 @@
+//! Transactions.
+
+use super::{Route, fault, route::Lease, run};
+use crate::consistency::Hold;
+use crate::{
+    Error,
+    backend::{Backend, Conn, Given, Kind, Raw, Statement},
+    observe::{Counts, Watched},
+};
+use either::Either;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
+use sqlx::{Execute, Executor, SqlStr};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+/// A transaction. Rolled back when it is dropped before [`Tx::commit`].
+///
+/// `revalidate::…` in the same request takes effect after the commit, and not at all after a roll-back.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tropos_db::{Config, Db, sqlx};
+/// # let db: Db = Db::connect(&Config::new("sqlite::memory:")).await?;
+/// # sqlx::query("create table stock (item integer, count integer)").execute(db.write()).await?;
+/// let mut tx = db.tx().await?;
+/// sqlx::query("insert into stock values ($1, $2)").bind(7).bind(3).execute(&mut tx).await?;
+/// sqlx::query("update stock set count = count - 1 where item = $1").bind(7).execute(&mut tx).await?;
+/// tx.commit().await?;
+/// # Ok(()) }
+/// ```
+pub struct Tx<B: Backend> {
+    lease: Lease,
+    hold: Option<Hold>,
+    writes: bool,
+    prepares: bool,
+    kind: Kind,
+    counts: Arc<Counts>,
+    slow: Duration,
+    view: PhantomData<fn() -> B>,
+}
+
+impl<B: Backend> Tx<B> {
+    pub(crate) async fn begin(route: Route<'_>) -> Result<Self, sqlx::Error> {
+        let sql = match (route.kind(), route.writes) {
+            // SQLite would take the lock at the first write only, and fail if another came between.
+            (Kind::Sqlite, true) => "BEGIN IMMEDIATE",
+            (Kind::Sqlite, false) => "BEGIN",
+            (Kind::Postgres, true) => "BEGIN",
+            // One snapshot for all that is read in it.
+            (Kind::Postgres, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        let mut tried = Default::default();
+        let mut lease = route.lease(tried).await?;
+        let place = lease.place;
+        lease = match lease.begin(sql).await {
+            Ok(lease) => lease,
+            // A connection that was lost while it was idle: nothing has been done yet.
+            Err(error) if fault::fault(&error) == fault::Fault::Server => {
+                crate::replica::Tried::add(&mut tried, if route.writes { usize::MAX } else { place });
+                route.cluster.counts.retries();
+                route.lease(tried).await?.begin(sql).await?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            lease,
+            hold: route.writes.then(crate::consistency::hold).flatten(),
+            writes: route.writes,
+            prepares: route.prepares(),
+            kind: route.kind(),
+            counts: route.cluster.counts.clone(),
+            slow: route.cluster.config.slow,
+            view: PhantomData,
+        })
+    }
+
+    /// Makes all of it last, and lets what was invalidated meanwhile take effect.
+    ///
+    /// # Errors
+    /// As the database: what it was doing when the connection broke, nobody knows. [`Error::NotInvalidated`] where it is
+    /// committed and the invalidation failed: repeat that.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        let Self { lease, hold, .. } = self;
+        lease.end().await?;
+        match hold {
+            Some(hold) => {
+                hold.take_effect().await.map_err(|error| Error::NotInvalidated(error.to_string()).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Undoes all of it. What was invalidated meanwhile stays valid.
+    ///
+    /// # Errors
+    /// As the database; it is undone in any case.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        match self.lease.conn {
+            Conn::PostgresTx(tx) => tx.rollback().await,
+            Conn::SqliteTx(tx) => tx.rollback().await,
+            Conn::Postgres(_) | Conn::Sqlite(_) => Ok(()),
+        }
+    }
+
+    /// The connection of the database underneath, for what sqlx offers beyond queries, such as `COPY`. Through a pooler in
+    /// transaction mode, nothing may be prepared on it.
+    pub fn connection(&mut self) -> Raw<'_> {
+        self.lease.conn.raw()
+    }
+
+    fn run<'e>(
+        &'e mut self,
+        statement: Result<Statement<B>, sqlx::Error>,
+    ) -> BoxStream<'e, Result<Given<B>, sqlx::Error>> {
+        Box::pin(async_stream::try_stream! {
+            let statement = statement?;
+            let watched = Watched::begin(self.kind, statement.sql.clone(), self.slow);
+            watched.at(self.lease.server.as_ref().map(|server| server.address.as_str()));
+            let (mut rows, mut failed) = (0, None);
+            {
+                let mut given = B::run(self.lease.conn.raw(), statement);
+                while let Some(item) = given.next().await {
+                    match item {
+                        Ok(item) => {
+                            rows += run::rows(&item);
+                            yield item;
+                        }
+                        Err(error) => {
+                            failed = Some(error);
+                            break;
+                        }
+                    }
+                }
+            }
+            watched.end(rows, failed.as_ref(), &self.counts);
+            if let Some(error) = failed {
+                if let (fault::Fault::Server, Some(server)) = (fault::fault(&error), &self.lease.server) {
+                    server.failed(&error.to_string());
+                }
+                Err(self.explained(error))?;
+            }
+        })
+    }
+
+    fn explained(&self, error: sqlx::Error) -> sqlx::Error {
+        match fault::is_read_only(&error) && !self.writes {
+            true => fault::advised(error, "the transaction came from `db.read_tx()`: use `db.tx()`"),
+            false => error,
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Tx<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").field("writes", &self.writes).finish_non_exhaustive()
+    }
+}
+
+impl<'t, B: Backend> Executor<'t> for &'t mut Tx<B> {
+    type Database = B;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Given<B>, sqlx::Error>>
+    where
+        't: 'e,
+        E: 'q + Execute<'q, B>,
+    {
+        let statement = Statement::of(query, self.prepares);
+        self.run(statement)
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<B::Row>, sqlx::Error>>
+    where
+        't: 'e,
+        E: 'q + Execute<'q, B>,
+    {
+        let statement = Statement::of(query, self.prepares);
+        async move {
+            let mut given = self.run(statement);
+            let mut first = None;
+            while let Some(item) = given.next().await {
+                match (item?, &first) {
+                    (Either::Right(row), None) => first = Some(row),
+                    _ => {}
+                }
+            }
+            Ok(first)
+        }
+        .boxed()
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [B::TypeInfo],
+    ) -> BoxFuture<'e, Result<B::Statement, sqlx::Error>>
+    where
+        't: 'e,
+    {
+        B::prepare(self.lease.conn.raw(), sql, parameters)
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<sqlx_core::describe::Describe<B>, sqlx::Error>>
+    where
+        't: 'e,
+    {
+        let error =
+            sqlx::Error::Protocol("a transaction does not describe statements: prepare them".to_owned());
+        futures::future::ready(Err(error)).boxed()
+    }
+}

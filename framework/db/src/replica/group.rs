@@ -1,0 +1,308 @@
+//! All servers of a shard: reads and writes find theirs here.
+
+use super::{
+    choose::{Candidate, choose},
+    lag::{History, Lag},
+    look::{self, Look},
+    server::{Busy, Server},
+};
+use crate::consistency::Required;
+use crate::{
+    Error,
+    backend::Conn,
+    config::{Config, Pooler, ReplicaConfig, ShardConfig, WithoutReplicas},
+    observe::Counts,
+    pool::postgres::Use,
+};
+use rand::RngExt;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, timeout_at},
+};
+
+/// The servers of one shard.
+#[derive(Debug)]
+pub(crate) struct Group {
+    name: String,
+    servers: Vec<Arc<Server>>,
+    history: Mutex<History>,
+    /// Changes with each look.
+    looks: watch::Sender<()>,
+    config: ReplicaConfig,
+    pooler: Pooler,
+    counts: Arc<Counts>,
+}
+
+/// The tasks that look at servers; they end with this.
+#[derive(Debug)]
+pub(crate) struct Looks(Vec<AbortHandle>);
+
+/// A connection for a read, and what it costs its server.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) conn: Conn,
+    pub(crate) server: Arc<Server>,
+    pub(crate) place: usize,
+    /// Whether it is the primary, where only a session's setting keeps reads from writing.
+    pub(crate) is_primary: bool,
+    pub(crate) busy: Busy,
+}
+
+/// Servers that were tried for one read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tried(u64);
+
+impl Tried {
+    pub(crate) fn add(&mut self, place: usize) {
+        self.0 |= 1 << place.min(63);
+    }
+
+    fn has(self, place: usize) -> bool {
+        self.0 & (1 << place.min(63)) != 0
+    }
+}
+
+impl Group {
+    /// The servers that configuration names. Which is the primary, they say themselves.
+    pub(crate) fn new(shard: &ShardConfig, config: &Config, counts: Arc<Counts>) -> Result<Arc<Self>, Error> {
+        let urls = std::iter::once(&shard.url).chain(&shard.replicas);
+        Ok(Arc::new(Self {
+            name: shard.name.clone(),
+            servers: urls.map(|url| Server::new(url, config)).collect::<Result<_, _>>()?,
+            history: Mutex::default(),
+            looks: watch::Sender::new(()),
+            config: config.replicas,
+            pooler: config.pooler,
+            counts,
+        }))
+    }
+
+    /// Begins to look at the servers, and waits until one of them says that it is the primary.
+    pub(crate) async fn look(self: &Arc<Self>, patience: Duration) -> Result<Looks, Error> {
+        let mut looked = self.looks.subscribe();
+        let tasks = self.servers.iter().map(|server| {
+            let (group, server) = (self.clone(), server.clone());
+            let looking = look::keep_looking(group, server, self.config.look_every, self.config.look_within);
+            tokio::spawn(looking).abort_handle()
+        });
+        let looks = Looks(tasks.collect());
+        let until = Instant::now() + patience;
+        while self.primary().is_none() {
+            if timeout_at(until, looked.changed()).await.is_err() {
+                return Err(self.no_primary());
+            }
+        }
+        // Replicas that are well have answered by then; who has not is taken up later.
+        let all = async {
+            while !self.servers.iter().all(|server| server.is_up()) && looked.changed().await.is_ok() {}
+        };
+        drop(tokio::time::timeout(self.config.look_every, all).await);
+        Ok(looks)
+    }
+
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.pooler
+    }
+
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    pub(crate) fn has_replicas(&self) -> bool {
+        self.servers.len() > 1
+    }
+
+    /// What a look at a server gave.
+    pub(crate) fn looked(&self, server: &Server, looked: Result<Look, String>) {
+        match looked {
+            Ok(look) => {
+                let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+                let lag = match look.is_replica {
+                    true => history.lag(look.position),
+                    false => {
+                        history.saw(Instant::now(), look.position);
+                        Lag::default()
+                    }
+                };
+                drop(history);
+                let ReplicaConfig { most_lag, most_lag_bytes, .. } = self.config;
+                server.answered(lag, lag.time <= most_lag && lag.bytes <= most_lag_bytes);
+            }
+            Err(reason) => server.is_down(&reason),
+        }
+        self.looks.send_replace(());
+    }
+
+    /// The primary: of several that say so, the one that was promoted last. A former primary that comes back unaware is
+    /// never written to while the other is in reach.
+    pub(crate) fn primary(&self) -> Option<(usize, &Arc<Server>)> {
+        let primaries = self.servers.iter().enumerate().filter(|(_, server)| server.is_primary());
+        primaries.rev().max_by_key(|(_, server)| server.timeline())
+    }
+
+    fn no_primary(&self) -> Error {
+        Error::Unavailable {
+            what: format!("the primary of the database `{}`", self.name),
+            reason: self.reasons(),
+        }
+    }
+
+    fn reasons(&self) -> String {
+        let of = |server: &Arc<Server>| match (server.is_up(), server.unavailable()) {
+            (true, _) => format!("{} is a {}", server.address, server.role()),
+            (false, Error::Unavailable { reason, .. }) => format!("{}: {reason}", server.address),
+            (false, other) => other.to_string(),
+        };
+        self.servers.iter().map(of).collect::<Vec<_>>().join("; ")
+    }
+
+    /// A connection to the primary that may write.
+    pub(crate) async fn writer(&self) -> Result<Found, Error> {
+        let (place, server) = self.primary().ok_or_else(|| self.no_primary())?;
+        let conn = server.acquire(Use::Write).await?;
+        // The connection may be to another process than the last look.
+        if !server.is_primary() {
+            server.poke();
+            return Err(self.no_primary());
+        }
+        Ok(Found {
+            conn: Conn::Postgres(conn),
+            server: server.clone(),
+            place,
+            is_primary: true,
+            busy: server.busy(),
+        })
+    }
+
+    /// A connection that reads from a server that has seen what is required.
+    pub(crate) async fn reader(&self, required: Required, tried: Tried) -> Result<Found, Error> {
+        let mut tried = tried;
+        loop {
+            let (place, server, replica) = match self.replica(required, tried).await {
+                Some((place, server)) => (place, server, true),
+                None => {
+                    let (place, server) = self.primary_for_reads(required)?;
+                    (place, server, false)
+                }
+            };
+            let generation = server.generation();
+            let busy = server.busy();
+            match server.acquire(Use::Read).await {
+                Ok(mut conn) => {
+                    if server.generation() != generation {
+                        // Another process answers there now. What this connection has seen, it says itself.
+                        match look::ask(&mut conn).await {
+                            Ok(look) if suits(&look, required, replica) => {}
+                            _ => {
+                                drop(conn.detach());
+                                tried.add(place);
+                                continue;
+                            }
+                        }
+                    }
+                    let is_primary = !replica;
+                    return Ok(Found {
+                        conn: Conn::Postgres(conn),
+                        server: server.clone(),
+                        place,
+                        is_primary,
+                        busy,
+                    });
+                }
+                // A busy replica is no reason to storm the primary.
+                Err(error @ Error::Exhausted { .. }) => return Err(error),
+                Err(error) if !replica || tried.has(place) => return Err(error),
+                Err(_) => tried.add(place),
+            }
+        }
+    }
+
+    /// A replica that has seen what is required, after a short wait where none has.
+    async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>)> {
+        let position = match required {
+            Required::Nothing => 0,
+            Required::Position(position) => position,
+            Required::Primary => return None,
+        };
+        let mut looked = None;
+        let until = Instant::now() + self.config.wait;
+        loop {
+            let usable = || {
+                let all = self.servers.iter().enumerate();
+                all.filter(|(place, server)| !tried.has(*place) && server.is_usable_replica())
+            };
+            let fit = usable().filter(|(_, server)| server.position() >= position);
+            let candidates: Vec<_> =
+                fit.map(|(place, server)| Candidate { server: place, load: server.load() }).collect();
+            if let Some(chosen) = choose(&candidates, |below| rand::rng().random_range(0..below)) {
+                return self.servers.get(chosen.server).map(|server| (chosen.server, server));
+            }
+            if usable().next().is_none() {
+                return None;
+            }
+            let looked = looked.get_or_insert_with(|| {
+                self.counts.position_waits();
+                self.looks.subscribe()
+            });
+            usable().for_each(|(_, server)| server.poke());
+            if !matches!(timeout_at(until, looked.changed()).await, Ok(Ok(()))) {
+                return None;
+            }
+        }
+    }
+
+    fn primary_for_reads(&self, required: Required) -> Result<(usize, &Arc<Server>), Error> {
+        let wanted = self.has_replicas() && required == Required::Nothing;
+        if wanted && self.config.without == WithoutReplicas::Fail {
+            return Err(Error::Unavailable {
+                what: format!("a replica of the database `{}`", self.name),
+                reason: self.reasons(),
+            });
+        }
+        if self.has_replicas() {
+            self.counts.primary_reads();
+        }
+        self.primary().ok_or_else(|| self.no_primary())
+    }
+
+    /// Where the primary's log stands now.
+    pub(crate) async fn position(&self) -> Result<u64, Error> {
+        let mut found = self.writer().await?;
+        let crate::backend::Raw::Postgres(conn) = found.conn.raw() else { return Ok(0) };
+        match look::ask(conn).await {
+            Ok(look) if !look.is_replica => Ok(look.position),
+            Ok(_) => {
+                found.server.poke();
+                Err(self.no_primary())
+            }
+            Err(error) => {
+                found.server.failed(&error.to_string());
+                Err(found.server.unavailable())
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        futures::future::join_all(self.servers.iter().map(|server| server.close())).await;
+    }
+}
+
+/// Whether what a connection says of its server is what the read needs.
+fn suits(look: &Look, required: Required, replica: bool) -> bool {
+    match required {
+        Required::Primary => !look.is_replica,
+        Required::Nothing => look.is_replica == replica,
+        Required::Position(position) => !look.is_replica || look.position >= position,
+    }
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}

@@ -1,0 +1,301 @@
+//! One server: its pools, and what is known of it.
+
+use super::{health::Health, lag::Lag, look::Look};
+use crate::{
+    Error,
+    config::Config,
+    pool::postgres::{self, Use},
+};
+use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgConnectOptions};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+const UNKNOWN: u8 = 0;
+const PRIMARY: u8 = 1;
+const REPLICA: u8 = 2;
+
+/// One server. What a read must know of it is in atomics: it is looked up for every query.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Host and port.
+    pub(crate) address: String,
+    options: PgConnectOptions,
+    reads: PgPool,
+    writes: PgPool,
+    facts: Arc<Facts>,
+    wait: Duration,
+}
+
+/// What is known of a server, shared with the hooks of its pools.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    role: AtomicU8,
+    timeline: AtomicU32,
+    started: AtomicI64,
+    /// How far a replica has replayed, at least.
+    position: AtomicU64,
+    /// Counts the processes that have answered at this address.
+    generation: AtomicU64,
+    /// Whether the last look was answered.
+    up: AtomicBool,
+    /// Whether reads may go to it as a replica.
+    usable: AtomicBool,
+    busy: AtomicU32,
+    health: Mutex<Health>,
+    lag: Mutex<Lag>,
+    last_error: Mutex<String>,
+    /// Connections that are older have lost their server since.
+    incident: Mutex<Option<Instant>>,
+    /// Somebody wants a look now.
+    poke: Notify,
+    /// The server went down: whoever waits for an answer of it need not.
+    down: Notify,
+}
+
+/// A read that is under way.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Server>);
+
+impl Server {
+    pub(crate) fn new(url: &str, config: &Config) -> Result<Arc<Self>, Error> {
+        let options = postgres::options(url)?;
+        let facts = Arc::new(Facts::new());
+        Ok(Arc::new(Self {
+            address: format!("{}:{}", options.get_host(), options.get_port()),
+            reads: postgres::pool(&options, Use::Read, config, &facts),
+            writes: postgres::pool(&options, Use::Write, config, &facts),
+            options: postgres::for_looks(&options, config.pooler),
+            facts,
+            wait: config.pool.wait,
+        }))
+    }
+
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    pub(crate) fn pool(&self, purpose: Use) -> &PgPool {
+        match purpose {
+            Use::Read => &self.reads,
+            Use::Write => &self.writes,
+        }
+    }
+
+    /// A connection, or why there is none: at once where the server is known to be down.
+    pub(crate) async fn acquire(&self, purpose: Use) -> Result<PoolConnection<Postgres>, Error> {
+        if !self.is_up() {
+            return Err(self.unavailable());
+        }
+        let pool = self.pool(purpose);
+        let connected = tokio::select! {
+            biased;
+            connected = pool.acquire() => connected,
+            () = self.went_down() => return Err(self.unavailable()),
+        };
+        connected.map_err(|error| {
+            let connections = pool.options().get_max_connections();
+            match error {
+                sqlx::Error::PoolTimedOut if pool.size() >= connections => Error::Exhausted {
+                    pool: format!("{} ({})", self.address, purpose.name()),
+                    connections,
+                    waited: self.wait,
+                },
+                error => {
+                    self.failed(&error.to_string());
+                    self.unavailable()
+                }
+            }
+        })
+    }
+
+    pub(crate) fn unavailable(&self) -> Error {
+        let reason = self.facts.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Error::Unavailable { what: format!("the database server {}", self.address), reason }
+    }
+
+    /// Counts a read that begins.
+    pub(crate) fn busy(self: &Arc<Self>) -> Busy {
+        self.facts.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    pub(crate) fn load(&self) -> u32 {
+        self.facts.busy.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.facts.up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_primary(&self) -> bool {
+        self.is_up() && self.facts.role.load(Ordering::Acquire) == PRIMARY
+    }
+
+    /// The history that it continues as a primary.
+    pub(crate) fn timeline(&self) -> u32 {
+        self.facts.timeline.load(Ordering::Acquire)
+    }
+
+    /// Whether reads may go to it as a replica.
+    pub(crate) fn is_usable_replica(&self) -> bool {
+        self.is_up()
+            && self.facts.role.load(Ordering::Acquire) == REPLICA
+            && self.facts.usable.load(Ordering::Acquire)
+    }
+
+    /// How far it has replayed, at least.
+    pub(crate) fn position(&self) -> u64 {
+        self.facts.position.load(Ordering::Acquire)
+    }
+
+    /// Counts the processes that have answered at this address.
+    pub(crate) fn generation(&self) -> u64 {
+        self.facts.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lag(&self) -> Lag {
+        *self.facts.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its role in words.
+    pub(crate) fn role(&self) -> &'static str {
+        match self.facts.role.load(Ordering::Acquire) {
+            PRIMARY => "primary",
+            REPLICA => "replica",
+            _ => "unknown",
+        }
+    }
+
+    pub(crate) fn is_known_as(&self, look: &Look) -> bool {
+        self.facts.started.load(Ordering::Acquire) == look.started
+    }
+
+    pub(crate) fn met(&self, look: &Look) {
+        self.facts.met(look);
+    }
+
+    /// A look was answered: whether the server is well enough to read from is for the group to say.
+    pub(crate) fn answered(&self, lag: Lag, well: bool) {
+        let now = Instant::now();
+        *self.facts.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+        self.facts.up.store(true, Ordering::Release);
+        let mut health = self.facts.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let was = health.is_usable();
+        if well {
+            health.well(now)
+        } else {
+            health.failed(now)
+        };
+        self.facts.usable.store(health.is_usable(), Ordering::Release);
+        if was && !health.is_usable() {
+            tracing::warn!(
+                server = self.address,
+                lag_bytes = lag.bytes,
+                lag_ms = lag.time.as_millis(),
+                "a replica lags too far and is left out until it has caught up"
+            );
+        }
+    }
+
+    /// A look was not answered.
+    pub(crate) fn is_down(&self, reason: &str) {
+        self.failed(reason);
+        if self.facts.up.swap(false, Ordering::AcqRel) {
+            tracing::warn!(server = self.address, reason, "a database server is down");
+        }
+        self.facts.down.notify_waiters();
+    }
+
+    /// A query failed for the server's sake.
+    pub(crate) fn failed(&self, reason: &str) {
+        let now = Instant::now();
+        reason.clone_into(&mut self.facts.last_error.lock().unwrap_or_else(PoisonError::into_inner));
+        *self.facts.incident.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        let mut health = self.facts.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.failed(now);
+        self.facts.usable.store(false, Ordering::Release);
+        drop(health);
+        self.poke();
+    }
+
+    /// Wants a look now.
+    pub(crate) fn poke(&self) {
+        self.facts.poke.notify_one();
+    }
+
+    pub(crate) async fn poked(&self) {
+        self.facts.poke.notified().await;
+    }
+
+    /// Returns when the server goes down.
+    pub(crate) async fn went_down(&self) {
+        let down = self.facts.down.notified();
+        tokio::pin!(down);
+        down.as_mut().enable();
+        // It may have gone before this listened.
+        if self.is_up() {
+            down.await;
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        futures::join!(self.reads.close(), self.writes.close());
+    }
+}
+
+impl Facts {
+    fn new() -> Self {
+        Self {
+            role: AtomicU8::new(UNKNOWN),
+            timeline: AtomicU32::new(0),
+            started: AtomicI64::new(0),
+            position: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            up: AtomicBool::new(false),
+            usable: AtomicBool::new(false),
+            busy: AtomicU32::new(0),
+            health: Mutex::default(),
+            lag: Mutex::default(),
+            last_error: Mutex::new("it has not answered yet".to_owned()),
+            incident: Mutex::default(),
+            poke: Notify::new(),
+            down: Notify::new(),
+        }
+    }
+
+    /// What a server said of itself: by this its role is known, whatever configuration says.
+    ///
+    /// A server's position never falls, but another process at its address may know less: it was restored, or the name
+    /// leads elsewhere now. Then what was known is forgotten before anybody can use the new connection.
+    pub(crate) fn met(&self, look: &Look) {
+        let mut incident = self.incident.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.started.swap(look.started, Ordering::AcqRel) == look.started {
+            self.position.fetch_max(look.position, Ordering::AcqRel);
+        } else {
+            self.position.store(look.position, Ordering::Release);
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            *incident = Some(Instant::now());
+        }
+        drop(incident);
+        self.timeline.store(look.timeline, Ordering::Release);
+        self.role.store(if look.is_replica { REPLICA } else { PRIMARY }, Ordering::Release);
+    }
+
+    /// Whether a connection of that age was opened before the server last failed or began anew.
+    pub(crate) fn outlived(&self, age: Duration) -> bool {
+        let incident = *self.incident.lock().unwrap_or_else(PoisonError::into_inner);
+        incident.is_some_and(|incident| incident.elapsed() <= age)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.facts.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
