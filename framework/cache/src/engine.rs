@@ -1,7 +1,8 @@
 //! One cache for pages, one for data, the tags and the clock.
 
 use crate::{
-    Cache, Early, Error, Seed, SharedStats, Stats, StoredPage, Strength, TagRegistry, Trust, Value,
+    Cache, Early, Error, LogSource, Seed, SharedStats, Stats, StoredPage, Strength, TagRegistry, Trust,
+    Value,
     cache::{self, Backing},
     counts::Counts,
     flight::Flights,
@@ -262,6 +263,15 @@ impl Engine {
         let counter = if result.is_ok() { &counts.invalidations } else { &counts.invalidation_failures };
         counter.fetch_add(1, Ordering::Relaxed);
         result
+    }
+
+    /// Has invalidations carry the positions of a database's log, so that no render reads from a replica behind them; see
+    /// [`positions`](crate::positions). Call it once, after opening and before serving.
+    ///
+    /// Asks the floor at once and waits 2 s for it at most. Where that fails it is asked for again in the background, and
+    /// until it is known renders read from the primaries.
+    pub async fn follow_log(&self, source: Arc<dyn LogSource>) {
+        self.0.tags.follow_log(source).await;
     }
 
     /// What another crate keeps beside the caches, such as its HTTP client: one of each type, made at first use.

@@ -2,7 +2,7 @@
 
 use crate::store::shared::SharedError;
 use std::{io, path::PathBuf};
-use tropos_core::path::PathError;
+use tropos_core::{Failure, Tag, path::PathError};
 
 /// A cache that cannot be opened, or an invalidation that did not take place.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,38 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The database did not say how far its log has come.
+    #[error(
+        "the primary of the database cannot be asked for its log position ({failure}): nothing was invalidated, since pages would be made from replicas that lack the write; try again"
+    )]
+    Positions {
+        /// What it said.
+        failure: Failure,
+    },
+    /// An invalidation that failed after the commit of the transaction in which it was made.
+    #[error(
+        "the transaction is committed, and its invalidation of {} failed ({cause}): invalidate again what this error names in `tags`",
+        few(tags)
+    )]
+    AfterCommit {
+        /// What is left to be invalidated.
+        tags: Vec<Tag>,
+        /// Why the last try failed.
+        cause: Box<Error>,
+    },
+    /// More names than a transaction may have wait for its commit.
+    #[error(
+        "more than {most} names wait for the commit of one transaction: invalidate a tag that stands for the whole list, or a prefix"
+    )]
+    TooManyHeld {
+        /// How many may.
+        most: usize,
+    },
+    /// A report of an invalidation that waits for a commit.
+    #[error(
+        "there is nothing to report before the commit: within a transaction an invalidation only takes effect afterwards; call `.report()` when the transaction is committed"
+    )]
+    ReportHeld,
     /// An invalidation where no engine is known.
     #[error(
         "there is no cache to invalidate here: call `revalidate` inside a request, a server function or a task that Tropos started, or keep the `Engine` and call `engine.invalidate`"
@@ -76,9 +108,25 @@ impl Error {
             Self::SharedUrl { url, problem } => {
                 Self::SharedUrl { url: url.clone(), problem: problem.clone() }
             }
+            Self::Positions { failure } => Self::Positions { failure: failure.clone() },
+            Self::AfterCommit { tags, cause } => {
+                Self::AfterCommit { tags: tags.clone(), cause: Box::new(cause.again()) }
+            }
+            Self::TooManyHeld { most } => Self::TooManyHeld { most: *most },
+            Self::ReportHeld => Self::ReportHeld,
             Self::NoScope => Self::NoScope,
             Self::DuringRender => Self::DuringRender,
             Self::Path { path, problem } => Self::Path { path: path.clone(), problem: *problem },
         }
     }
+}
+
+/// The first few names, and how many there are besides.
+fn few(tags: &[Tag]) -> String {
+    const FEW: usize = 5;
+    let mut text = tags.iter().take(FEW).map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
+    if let more @ 1.. = tags.len().saturating_sub(FEW) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }

@@ -16,6 +16,7 @@
 //! | [`entry`] | what is stored, and its one binary format |
 //! | [`scope`] | what one render has read |
 //! | [`revalidate`] | invalidation as an application writes it |
+//! | [`positions`] | what a replica must have replayed before a scope reads from it; transactions |
 //! | [`report`], [`warm`] | what an invalidation hit, and having it made again without a visitor |
 //! | [`explain`] | why a page would hit or miss |
 //! | [`function`] | what `#[cached]` expands to |
@@ -35,6 +36,7 @@ pub mod function;
 pub mod http;
 pub mod layer;
 pub mod page;
+pub mod positions;
 pub mod report;
 pub mod revalidate;
 pub mod scope;
@@ -49,6 +51,7 @@ pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};
 pub use entry::{Backoff, Entry, Meta, Value};
 pub use error::Error;
 pub use page::StoredPage;
+pub use positions::{Hold, LogSource, Required};
 pub use report::{Carried, Report};
 pub use scope::{Purpose, Reads, Scope};
 pub use store::{Place, Seed, redis::RedisStore};

@@ -9,6 +9,9 @@
 //! let report = revalidate::tag("prices").report().await?; // what was hit, in this instance's memory
 //! # drop(report); Ok(()) }
 //! ```
+//!
+//! While a transaction is open in the scope ([`Hold`](crate::Hold)), an invalidation takes effect after its commit, and
+//! not at all after a roll-back.
 
 use crate::{Engine, Error, Purpose, Report, Scope, Strength};
 use futures::future::BoxFuture;
@@ -52,7 +55,8 @@ pub fn prefix_tag(path: &str) -> Result<Tag, Error> {
     canonical(path).map(|path| Tag::prefix(path.as_str()))
 }
 
-/// An invalidation that takes place when it is awaited, and gives its number.
+/// An invalidation that takes place when it is awaited, and gives its number; 0, where it waits for the commit of a
+/// transaction.
 #[derive(Debug)]
 #[must_use = "nothing is invalidated until this is awaited"]
 pub struct Invalidation {
@@ -65,6 +69,9 @@ pub struct Invalidation {
 #[derive(Debug)]
 #[must_use = "nothing is invalidated until this is awaited"]
 pub struct Reported(Invalidation);
+
+/// The number of an invalidation that has not taken any yet; the first one is 1.
+const HELD: u64 = 0;
 
 impl Invalidation {
     fn of(tags: Result<Vec<Tag>, Error>) -> Self {
@@ -85,16 +92,23 @@ impl Invalidation {
     }
 
     /// Gives a [`Report`] instead of the number: how many entries in the memory of this instance carry each name. They are
-    /// counted after the invalidation has taken place, which takes the longer the more there are.
+    /// counted after the invalidation has taken place, which takes the longer the more there are. Within a transaction
+    /// there is nothing to count yet, and this is an error: [`Error::ReportHeld`].
     pub fn report(self) -> Reported {
         Reported(self)
     }
 
-    async fn take_place(self) -> Result<(Engine, Vec<Tag>, u64), Error> {
+    async fn take_place(self, report: bool) -> Result<(Engine, Vec<Tag>, u64), Error> {
         let scope = Scope::current().ok_or(Error::NoScope)?;
         match scope.purpose() {
             Purpose::Action => {
                 let (engine, tags) = (scope.engine().clone(), self.tags?);
+                if report && scope.is_holding() {
+                    return Err(Error::ReportHeld);
+                }
+                if scope.defer(&tags, self.strength, self.warm)? {
+                    return Ok((engine, tags, HELD));
+                }
                 let sequence = engine.invalidate(&tags, self.strength).await?;
                 if self.warm {
                     engine.warm(&tags);
@@ -111,7 +125,7 @@ impl IntoFuture for Invalidation {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.take_place().await.map(|(_, _, sequence)| sequence) })
+        Box::pin(async move { self.take_place(false).await.map(|(_, _, sequence)| sequence) })
     }
 }
 
@@ -121,7 +135,7 @@ impl IntoFuture for Reported {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (engine, tags, sequence) = self.0.take_place().await?;
+            let (engine, tags, sequence) = self.0.take_place(true).await?;
             Ok(engine.report(sequence, &tags).await)
         })
     }

@@ -2,7 +2,10 @@
 //!
 //! A scope is local to a task. What a render spawns must be [wrapped](Scope::wrap), or it reads outside.
 
-use crate::{Engine, Entry, Stamp};
+use crate::{
+    Engine, Entry, Error, Stamp, Strength,
+    positions::{FloorAt, Hold, Holds, Personal, Required},
+};
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
@@ -11,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::OnceCell;
-use tropos_core::{Key, Tag, Tags, Tick};
+use tropos_core::{Key, Positions, Tag, Tags, Tick};
 
 /// What the code in a scope is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +61,10 @@ struct Inner {
     flight: Option<(Key, Option<Scope>)>,
     reads: Mutex<Reads>,
     memos: Mutex<HashMap<(TypeId, String), Arc<dyn Any + Send + Sync>>>,
+    /// What a render must have seen on account of the invalidations that its stamp covers.
+    floor: FloorAt,
+    personal: Personal,
+    holds: Holds,
 }
 
 tokio::task_local! {
@@ -86,14 +93,22 @@ impl Scope {
     }
 
     fn build(engine: &Engine, purpose: Purpose, flight: Option<(Key, Option<Scope>)>, draft: bool) -> Self {
+        let (stamp, floor) = engine.tags().start();
+        let floor = match purpose {
+            Purpose::Stored | Purpose::Live => floor,
+            Purpose::Once | Purpose::Action => FloorAt::Free,
+        };
         Self(Arc::new(Inner {
             engine: engine.clone(),
             purpose,
-            stamp: engine.tags().current(),
+            stamp,
             draft,
             flight,
             reads: Mutex::default(),
             memos: Mutex::default(),
+            floor,
+            personal: Personal::default(),
+            holds: Holds::default(),
         }))
     }
 
@@ -160,6 +175,64 @@ impl Scope {
     /// Whether nested reads wait for fresh data: where the result is kept, or shown because something changed.
     pub fn wants_fresh(&self) -> bool {
         matches!(self.0.purpose, Purpose::Stored | Purpose::Live)
+    }
+
+    /// What a read of `shard` in this scope must have seen; see [`positions`](crate::positions). Without waiting and
+    /// without allocating: every query asks. Shards beyond [`MOST_SHARDS`](tropos_core::MOST_SHARDS) do not exist.
+    pub fn requires(&self, shard: u16) -> Required {
+        let own = self.0.floor.requires(shard).max(self.0.personal.requires(shard));
+        let within = match &self.0.flight {
+            // A draft is for its reader alone, and so is all that is read for it.
+            Some((_, Some(reader))) if self.0.draft => reader.requires(shard),
+            Some((_, Some(parent))) if parent.has_written(shard) => Required::Primary,
+            Some(_) | None => Required::Nothing,
+        };
+        own.max(within)
+    }
+
+    /// Raises what reads in this scope must have seen: to what the visitor's cookie says.
+    pub fn has_seen(&self, positions: &Positions) {
+        self.0.personal.has_seen(positions);
+    }
+
+    /// What [`has_seen`](Self::has_seen) has raised it to.
+    pub fn seen(&self) -> Positions {
+        self.0.personal.seen()
+    }
+
+    /// A write has gone out to `shard`: reads of it in this scope, and in renders that this scope has begun and waits for,
+    /// go to the primary from now on.
+    pub fn wrote(&self, shard: u16) {
+        self.0.personal.write(shard);
+    }
+
+    /// The shards that were written to since this was called last, in order: to ask them for their positions.
+    pub fn take_written(&self) -> Vec<u16> {
+        self.0.personal.take_written()
+    }
+
+    fn has_written(&self, shard: u16) -> bool {
+        self.0.personal.has_written(shard)
+            || matches!(&self.0.flight, Some((_, Some(parent))) if parent.has_written(shard))
+    }
+
+    /// Holds invalidations of this scope back while a transaction is open.
+    pub fn hold(&self) -> Hold {
+        Hold::open(self.clone())
+    }
+
+    /// Whether invalidations are held back.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.0.holds.any()
+    }
+
+    /// Leaves an invalidation to the transactions that are open; false where none is.
+    pub(crate) fn defer(&self, tags: &[Tag], strength: Strength, warm: bool) -> Result<bool, Error> {
+        self.0.holds.defer(tags, strength, warm)
+    }
+
+    pub(crate) fn holds(&self) -> &Holds {
+        &self.0.holds
     }
 
     /// Runs `produce` once for each `key` in this scope; who calls meanwhile waits for the first, and who calls later

@@ -13,7 +13,7 @@ use tropos_cache::{
     Engine, EngineConfig, RedisStore, SharedConfig, Strength,
     store::shared::{Asked, Known, Renewal, SharedStore},
 };
-use tropos_core::{Ages, SystemClock, Tag};
+use tropos_core::{Ages, Positions, SystemClock, Tag};
 use tropos_parts::Redis;
 
 /// A store in which a turn is taken and given back only when the test says so.
@@ -39,8 +39,13 @@ impl SharedStore for Held {
         self.store.begin_anew(known)
     }
 
-    fn invalidate<'a>(&'a self, tags: &'a [Tag], strength: Strength) -> Asked<'a, (u64, u64)> {
-        self.store.invalidate(tags, strength)
+    fn invalidate<'a>(
+        &'a self,
+        tags: &'a [Tag],
+        strength: Strength,
+        positions: &'a Positions,
+    ) -> Asked<'a, (u64, u64)> {
+        self.store.invalidate(tags, strength, positions)
     }
 
     fn unacknowledged(

@@ -15,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use tropos_core::Tag;
+use tropos_core::{Positions, Tag};
 
 /// An entry that takes longer is rendered sooner than fetched.
 const ENTRY_TIMEOUT: Duration = Duration::from_millis(250);
@@ -67,8 +67,9 @@ impl Guarded {
         &self,
         tags: &[Tag],
         strength: Strength,
+        positions: &Positions,
     ) -> Result<(u64, u64), SharedError> {
-        self.ask(SEQUENCE_TIMEOUT, self.store.invalidate(tags, strength)).await
+        self.ask(SEQUENCE_TIMEOUT, self.store.invalidate(tags, strength, positions)).await
     }
 
     pub(crate) async fn unacknowledged(

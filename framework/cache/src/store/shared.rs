@@ -7,7 +7,7 @@ use crate::Strength;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::{fmt, time::Duration};
-use tropos_core::{Tag, UnixMillis};
+use tropos_core::{Positions, Tag, UnixMillis};
 
 /// Why the shared store did not do what it was asked for.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -61,6 +61,8 @@ pub struct Changes {
     pub marks: Vec<(Tag, Strength, u64)>,
     /// The store's own wall clock: the one by which instances on different machines agree on ages.
     pub wall: UnixMillis,
+    /// The highest position in the log of each shard that an invalidation up to `latest` carried.
+    pub positions: Positions,
 }
 
 /// What the store says to an instance that renews its lease.
@@ -89,8 +91,14 @@ pub trait SharedStore: fmt::Debug + Send + Sync + 'static {
     /// another instance has done so already on account of the same known one.
     fn begin_anew(&self, known: Known) -> Asked<'_, ()>;
 
-    /// Takes the next number, writes it on the tags, and returns it with its incarnation.
-    fn invalidate<'a>(&'a self, tags: &'a [Tag], strength: Strength) -> Asked<'a, (u64, u64)>;
+    /// Takes the next number, writes it on the tags, and returns it with its incarnation. In the same step it raises the
+    /// positions to `positions`: whoever is told of the number is told of them.
+    fn invalidate<'a>(
+        &'a self,
+        tags: &'a [Tag],
+        strength: Strength,
+        positions: &'a Positions,
+    ) -> Asked<'a, (u64, u64)>;
 
     /// How many other instances may still hold a lease and have not acknowledged `sequence`. A lease counts for
     /// `grace` longer than it runs, since its last renewal may be lost in a fail-over; and for the time of a `lease`

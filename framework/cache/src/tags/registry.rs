@@ -1,5 +1,7 @@
 //! The handle on the sequence that everybody shares.
 
+mod following;
+
 use super::{
     Stamp, Strength, TagNumbers, Trust, Validity,
     journal::{self, Journal, new_incarnation},
@@ -8,6 +10,7 @@ use super::{
 };
 use crate::{
     Error,
+    positions::{Floor, Log},
     store::{
         guarded::Guarded,
         shared::{Changes, Known},
@@ -21,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{oneshot, watch};
-use tropos_core::{Clock, Tag, Tick, UnixMillis};
+use tropos_core::{Clock, Positions, Tag, Tick, UnixMillis};
 
 /// So long the previous process may take to end: as long as a restart that waits for running answers.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
@@ -36,9 +39,19 @@ pub struct TagRegistry(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     /// Hits compare its generation. Not the sequence, which another incarnation may share.
-    numbers: Versioned<TagNumbers>,
+    numbers: Versioned<Sequence>,
     changes: watch::Sender<u64>,
+    /// Wakes at every change of the floor.
+    floor_changes: watch::Sender<()>,
+    log: Log,
     backing: Backing,
+}
+
+/// The numbers, and beside them what a render that begins now must have seen.
+#[derive(Debug)]
+struct Sequence {
+    numbers: TagNumbers,
+    floor: Floor,
 }
 
 /// What an invalidation must pass before it takes effect.
@@ -110,12 +123,19 @@ impl TagRegistry {
     }
 
     fn over(numbers: TagNumbers, backing: Backing) -> Self {
-        Self(Arc::new(Shared { numbers: Versioned::new(numbers), changes: watch::Sender::new(1), backing }))
+        let sequence = Sequence { numbers, floor: Floor::default() };
+        Self(Arc::new(Shared {
+            numbers: Versioned::new(sequence),
+            changes: watch::Sender::new(1),
+            floor_changes: watch::Sender::default(),
+            log: Log::new(),
+            backing,
+        }))
     }
 
     /// Where the sequence stands. A render takes it before its first read.
     pub fn current(&self) -> Stamp {
-        self.0.numbers.look(TagNumbers::current).0
+        self.0.numbers.look(|sequence| sequence.numbers.current()).0
     }
 
     /// How far what is known here may be trusted; always fully where no store is shared.
@@ -148,11 +168,16 @@ impl TagRegistry {
     ///
     /// # Errors
     /// [`Error::Io`] where the journal could not be written, [`Error::Closed`] after a shutdown; nothing has changed
-    /// then. [`Error::Shared`] where the shared store did not confirm it: it may have taken effect.
+    /// then, nor with [`Error::Positions`] where the database cannot say how far its log has come. [`Error::Shared`]
+    /// where the shared store did not confirm it: it may have taken effect.
     pub async fn invalidate(&self, tags: &[Tag], strength: Strength) -> Result<u64, Error> {
+        // Before it takes its number: whoever takes that or a later one finds the floor raised.
+        let positions = self.0.ask_log().await?;
         let durable = match &self.0.backing {
             Backing::Process => return Ok(self.0.apply_next(tags, strength)),
-            Backing::Shared(sequence) => return Ok(sequence.invalidate(&*self.0, tags, strength).await?),
+            Backing::Shared(sequence) => {
+                return Ok(sequence.invalidate(&*self.0, tags, strength, &positions).await?);
+            }
             Backing::Folder(durable) => durable,
         };
         let (reply, replied) = oneshot::channel();
@@ -170,7 +195,7 @@ impl TagRegistry {
 
     /// The same, and the generation at which it holds.
     pub(crate) fn validity_at(&self, tags: &[Tag], stamp: Stamp) -> (Validity, u64) {
-        self.0.numbers.look(|numbers| numbers.validity(tags, stamp))
+        self.0.numbers.look(|sequence| sequence.numbers.validity(tags, stamp))
     }
 
     /// Another number after each change of what is invalidated.
@@ -180,7 +205,7 @@ impl TagRegistry {
 
     /// Which of `tags` were invalidated since `stamp`, how, and at which number.
     pub fn invalidated_since(&self, tags: &[Tag], stamp: Stamp) -> Vec<(Tag, Strength, u64)> {
-        self.0.numbers.look(|numbers| numbers.invalidated_since(tags, stamp)).0
+        self.0.numbers.look(|sequence| sequence.numbers.invalidated_since(tags, stamp)).0
     }
 
     /// Wakes at every invalidation.
@@ -212,8 +237,12 @@ impl TagRegistry {
 }
 
 impl NumbersCopy for Shared {
+    fn raise(&self, positions: &Positions) {
+        self.raise_floor(positions);
+    }
+
     fn take_over(&self, changes: &Changes) {
-        self.change(|numbers| {
+        self.change(|Sequence { numbers, .. }| {
             match numbers.current().sequence == changes.reached && changes.marks.is_empty() {
                 true => false,
                 false => {
@@ -225,10 +254,13 @@ impl NumbersCopy for Shared {
     }
 
     fn replace(&self, another: TagNumbers) {
-        self.change(|numbers| {
-            *numbers = another;
+        self.change(|sequence| {
+            // With the sequence the positions of its invalidations may have been lost.
+            sequence.floor.doubt();
+            sequence.numbers = another;
             true
         });
+        self.floor_changes.send_replace(());
     }
 }
 
@@ -241,7 +273,7 @@ impl Shared {
         if waiting.is_empty() {
             return; // whoever had the journal before has written this one too
         }
-        let (written, _) = self.numbers.look(|numbers| {
+        let (written, _) = self.numbers.look(|Sequence { numbers, .. }| {
             let first = numbers.current().sequence + 1;
             let records: String =
                 (first..).zip(&waiting).map(|(n, w)| journal::invalidation(n, w.strength, &w.tags)).collect();
@@ -262,15 +294,15 @@ impl Shared {
 
     fn apply_next(&self, tags: &[Tag], strength: Strength) -> u64 {
         let mut number = 0;
-        self.change(|numbers| {
-            number = numbers.invalidate(tags, strength);
+        self.change(|sequence| {
+            number = sequence.numbers.invalidate(tags, strength);
             true
         });
         number
     }
 
     /// Changes the numbers; `change` says whether it did.
-    fn change(&self, change: impl FnOnce(&mut TagNumbers) -> bool) {
+    fn change(&self, change: impl FnOnce(&mut Sequence) -> bool) {
         if let Some(generation) = self.numbers.change(change) {
             // Two at once may come here in either order: the later one stays.
             self.changes.send_modify(|latest| *latest = generation.max(*latest));

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::Mutex, time::Instant};
-use tropos_core::{Clock, Tag, Tick, UnixMillis};
+use tropos_core::{Clock, Positions, Tag, Tick, UnixMillis};
 
 /// How long a lease runs in the store. An instance that dies holds up invalidations for so long at most, and one that
 /// the store cannot be heard by goes on trusting its copy for nearly as long.
@@ -143,10 +143,11 @@ impl SharedSequence {
         copy: &impl NumbersCopy,
         tags: &[Tag],
         strength: Strength,
+        positions: &Positions,
     ) -> Result<u64, SharedError> {
         let mut written = (0, 0);
         for some in chunks(tags) {
-            written = self.store.invalidate(some, strength).await?;
+            written = self.store.invalidate(some, strength, positions).await?;
         }
         let (incarnation, sequence) = written;
         self.catch_up_to(copy, incarnation, sequence).await?;
@@ -236,6 +237,8 @@ impl SharedSequence {
                     continue;
                 }
             };
+            // First: once its number is known here or acknowledged, renders must find what an invalidation carried.
+            copy.raise(&changes.positions);
             if !reached.whole && at != Known::default() && another.is_none() {
                 at = Known::default(); // the store is the one that was remembered; now all that it holds
                 continue;
@@ -280,6 +283,8 @@ impl SharedSequence {
 
 /// The numbers that hits are judged by.
 pub(super) trait NumbersCopy {
+    /// Raises what renders must have seen.
+    fn raise(&self, positions: &Positions);
     /// Adds what came after what is known.
     fn take_over(&self, changes: &Changes);
     /// Puts another sequence in their place.
@@ -333,6 +338,7 @@ mod tests {
             floor_soft: 0,
             marks: marks.iter().map(|(tag, strength, number)| ((*tag).into(), *strength, *number)).collect(),
             wall: 0,
+            positions: Positions::default(),
         }
     }
 

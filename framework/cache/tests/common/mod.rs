@@ -3,19 +3,21 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use futures::future::BoxFuture;
 use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 use tokio::sync::watch;
 use tropos_cache::{
-    Data, DiskConfig, Engine, EngineConfig, Produced, RedisStore, Request, Served, SharedConfig,
+    Data, DiskConfig, Engine, EngineConfig, LogSource, Produced, Purpose, RedisStore, Request, Required,
+    Scope, Served, SharedConfig,
 };
-use tropos_core::{Ages, Clock, Failure, Key, ManualClock, Revalidate, SystemClock, Tags};
+use tropos_core::{Ages, Clock, Failure, Key, ManualClock, Positions, Revalidate, SystemClock, Tags};
 
 /// What pages and functions read. Counts its readers, fails on demand, and can be held.
 #[derive(Clone)]
@@ -166,4 +168,57 @@ pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A database's log that a test writes to. Says where it stands, fails or is silent on demand.
+#[derive(Debug, Default)]
+pub(crate) struct WriteLog {
+    position: AtomicU64,
+    questions: AtomicUsize,
+    failing: AtomicBool,
+    silent: AtomicBool,
+}
+
+impl WriteLog {
+    pub(crate) fn at(position: u64) -> Arc<Self> {
+        let log = Self::default();
+        log.write(position);
+        Arc::new(log)
+    }
+
+    pub(crate) fn write(&self, position: u64) {
+        self.position.store(position, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fall_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::SeqCst);
+    }
+
+    pub(crate) fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
+    }
+}
+
+impl LogSource for WriteLog {
+    fn current(&self) -> BoxFuture<'_, Result<Positions, Failure>> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
+        let position = self.position.load(Ordering::SeqCst);
+        let (failing, silent) = (self.failing.load(Ordering::SeqCst), self.silent.load(Ordering::SeqCst));
+        Box::pin(async move {
+            match (failing, silent) {
+                (_, true) => std::future::pending().await,
+                (true, false) => Err(Failure::new("the primary is gone")),
+                (false, false) => Ok([(0, position)].into_iter().collect()),
+            }
+        })
+    }
+}
+
+/// What a render that begins now must have seen of shard 0.
+pub(crate) fn required(engine: &Engine) -> Required {
+    Scope::new(engine, Purpose::Stored).requires(0)
 }

@@ -14,7 +14,7 @@ use tropos_cache::{
     Strength,
     store::shared::{Asked, Changes, Known, Renewal, SharedError, SharedStore},
 };
-use tropos_core::{Clock, Tag, Tick, UnixMillis};
+use tropos_core::{Clock, Positions, Tag, Tick, UnixMillis};
 
 /// The clock of everything in a simulation, for this machine's part.
 pub(crate) struct VirtualClock(Instant);
@@ -50,6 +50,7 @@ struct State {
     floor: u64,
     born: i64,
     marks: BTreeMap<(Tag, bool), u64>,
+    positions: Positions,
     tokens: BTreeMap<u64, u64>,
     leases: HashMap<u64, i64>,
     /// The number and the token that each instance showed.
@@ -154,6 +155,7 @@ impl State {
             floor_soft: 0,
             marks: newer.map(|((tag, soft), number)| (tag.clone(), strength(*soft), *number)).collect(),
             wall: 1_600_000_000_000,
+            positions: self.positions.clone(),
         })
     }
 
@@ -223,10 +225,16 @@ impl SharedStore for Instance {
         })
     }
 
-    fn invalidate<'a>(&'a self, tags: &'a [Tag], strength: Strength) -> Asked<'a, (u64, u64)> {
+    fn invalidate<'a>(
+        &'a self,
+        tags: &'a [Tag],
+        strength: Strength,
+        positions: &'a Positions,
+    ) -> Asked<'a, (u64, u64)> {
         self.ask(move |state, now| {
             state.begin_where_there_is_none(now);
             state.sequence += 1;
+            state.positions.merge(positions);
             let (number, token) = (state.sequence, state.draw());
             state.tokens.insert(number, token);
             for tag in tags {

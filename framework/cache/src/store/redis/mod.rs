@@ -2,7 +2,7 @@
 //!
 //! | key | holds |
 //! |---|---|
-//! | `{P:tags}:state` | incarnation, sequence, floors, the number of marks, when it began |
+//! | `{P:tags}:state` | incarnation, sequence, floors, the number of marks, when it began; `log:S`, the highest position in the log of shard `S` that an invalidation carried |
 //! | `{P:tags}:marks` | each invalidated tag, behind `h` or `s` for hard or soft, by the number of its latest invalidation |
 //! | `{P:tags}:tokens` | what was drawn for each of the last 10,000 numbers |
 //! | `{P:tags}:leases` | until when each instance may trust its copy |
@@ -30,7 +30,7 @@ use link::Link;
 use redis::{Cmd, Value};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::Notify;
-use tropos_core::Tag;
+use tropos_core::{Positions, Tag};
 
 /// An entry stays for a day, or until it expires: instances keep in memory what is asked for all the time. Bounds what
 /// old builds and paths that nobody asks for again leave behind.
@@ -122,7 +122,12 @@ impl SharedStore for RedisStore {
         async move { self.link.ask(&command).await }.boxed()
     }
 
-    fn invalidate<'a>(&'a self, tags: &'a [Tag], strength: Strength) -> Asked<'a, (u64, u64)> {
+    fn invalidate<'a>(
+        &'a self,
+        tags: &'a [Tag],
+        strength: Strength,
+        positions: &'a Positions,
+    ) -> Asked<'a, (u64, u64)> {
         let mut command = self.script(include_str!("scripts/invalidate.lua"), &["state", "marks", "tokens"]);
         command
             .arg(hex(draw()))
@@ -130,7 +135,11 @@ impl SharedStore for RedisStore {
             .arg(letter(strength))
             .arg(MOST_MARKS)
             .arg(self.channel())
-            .arg(tags.iter().map(Tag::as_str).collect::<Vec<_>>());
+            .arg(positions.iter().count());
+        for (shard, position) in positions.iter() {
+            command.arg(shard).arg(hex(position));
+        }
+        command.arg(tags.iter().map(Tag::as_str).collect::<Vec<_>>());
         async move {
             let (incarnation, number): (String, u64) = self.link.ask(&command).await?;
             Ok((from_hex(&incarnation)?, number))
@@ -236,7 +245,7 @@ async fn listen(link: Arc<Link>, channel: String, hinted: Arc<Notify>) {
 }
 
 /// As `renew.lua` returns it.
-type Answer = (String, u64, u64, String, u64, u64, u64, Vec<(String, u64)>);
+type Answer = (String, u64, u64, String, u64, u64, u64, Vec<(String, u64)>, Vec<(u16, String)>);
 
 fn read_renewal(answer: Vec<Value>) -> Result<Renewal, SharedError> {
     let foreign = |error: redis::ParsingError| SharedError::Failed(error.to_string());
@@ -248,9 +257,11 @@ fn read_renewal(answer: Vec<Value>) -> Result<Renewal, SharedError> {
         _ => return Err(SharedError::Failed("its script answered something unknown".to_owned())),
     }
     let rest = Value::Array(parts.collect());
-    let (incarnation, latest, reached, token, floor_hard, floor_soft, wall, found): Answer =
+    let (incarnation, latest, reached, token, floor_hard, floor_soft, wall, found, log): Answer =
         redis::from_redis_value(rest).map_err(foreign)?;
     let marks = found.iter().filter_map(|(mark, number)| read_mark(mark, *number)).collect();
+    let positions: Result<Positions, SharedError> =
+        log.iter().map(|(shard, position)| Ok((*shard, from_hex(position)?))).collect();
     Ok(Renewal::Continued(Changes {
         incarnation: from_hex(&incarnation)?,
         reached,
@@ -260,6 +271,7 @@ fn read_renewal(answer: Vec<Value>) -> Result<Renewal, SharedError> {
         floor_soft,
         marks,
         wall,
+        positions: positions?,
     }))
 }
 

@@ -55,7 +55,16 @@ if #gone > 0 then
   redis.call('ZREM', leases, unpack(gone))
   redis.call('HDEL', acknowledged, unpack(gone))
 end
+local positions, fields = {}, redis.call('HGETALL', state)
+for i = 1, #fields, 2 do
+  local shard = string.match(fields[i], '^log:(%d+)$')
+  if shard then
+    positions[#positions + 1] = shard
+    positions[#positions + 1] = fields[i + 1]
+  end
+end
 return {
   'continued', incarnation, latest, reached, token, tonumber(redis.call('HGET', state, 'hard')),
-  tonumber(redis.call('HGET', state, 'soft')), now, found
+  tonumber(redis.call('HGET', state, 'soft')), now, found,
+  positions
 }
