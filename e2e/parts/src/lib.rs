@@ -25,15 +25,19 @@
 mod cluster;
 mod error;
 mod poll;
+mod postgres;
+mod processes;
 mod program;
 mod proxy;
 mod redis;
 mod resp;
+mod run;
 mod sentinel;
 
 pub use cluster::{ClusterOptions, Node, RedisCluster};
 pub use error::Error;
 pub use poll::PATIENCE;
+pub use postgres::{Postgres, PostgresOptions};
 pub use program::free_addresses;
 pub use proxy::FaultProxy;
 pub use redis::{Data, Redis, RedisOptions};
@@ -42,4 +46,9 @@ pub use sentinel::{SERVICE, Sentinels};
 /// Whether `redis-server` is on the `PATH`.
 pub fn has_redis() -> bool {
     program::is_on_path("redis-server")
+}
+
+/// Whether a PostgreSQL server can be started: its programs are in Debian's folder or on the `PATH`.
+pub fn has_postgres() -> bool {
+    postgres::Install::find().is_ok()
 }

@@ -71,7 +71,12 @@ impl Program {
 
     /// Asks it to end, and waits for that.
     pub(crate) fn terminate(&self) -> Result<ExitStatus, Error> {
-        self.signal(Signal::TERM)?;
+        self.end_by(Signal::TERM)
+    }
+
+    /// Sends a signal that asks it to end, and waits for that.
+    pub(crate) fn end_by(&self, signal: Signal) -> Result<ExitStatus, Error> {
+        self.signal(signal)?;
         let ended = poll::until(PATIENCE, || match self.child().as_mut() {
             Some(child) => child.try_wait().map_err(Error::io("waiting for its end")),
             None => Err(self.not_running()),
@@ -82,7 +87,7 @@ impl Program {
                 Ok(status)
             }
             None => Err(Error::Late {
-                what: format!("{} did not end on SIGTERM", self.name),
+                what: format!("{} did not end on {signal:?}", self.name),
                 patience: PATIENCE,
                 log: format!("; its last lines:\n{}", self.tail()),
             }),
@@ -114,12 +119,12 @@ impl Program {
         self.signal(Signal::CONT)
     }
 
-    fn signal(&self, signal: Signal) -> Result<(), Error> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Error> {
         kill_process(self.pid()?, signal)
             .map_err(|error| Error::io(format!("sending {signal:?} to {}", self.name))(error.into()))
     }
 
-    fn pid(&self) -> Result<Pid, Error> {
+    pub(crate) fn pid(&self) -> Result<Pid, Error> {
         self.child().as_ref().map(Pid::from_child).ok_or_else(|| self.not_running())
     }
 
@@ -201,6 +206,11 @@ fn free_address() -> io::Result<(SocketAddr, TcpListener)> {
 
 /// Whether a program of that name is in one of the folders of the `PATH`.
 pub(crate) fn is_on_path(name: &str) -> bool {
+    folder_on_path(name).is_some()
+}
+
+/// The first folder of the `PATH` that holds a program of that name.
+pub(crate) fn folder_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    std::env::split_paths(&path).find(|folder| folder.join(name).is_file())
 }
