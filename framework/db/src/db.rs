@@ -114,6 +114,21 @@ impl<B> Db<B> {
         self.positions_of(|_| true).await
     }
 
+    /// Where the logs of some shards stand, after they were written to: what their reader must have seen. Where a primary
+    /// does not answer any more, nothing less than the primary will do.
+    pub async fn positions_after(&self, shards: &[u16]) -> Positions {
+        let asked = shards.iter().map(|shard| async move {
+            let asked = self.positions_of(|number| number == *shard).await;
+            asked.unwrap_or_else(|error| {
+                tracing::warn!(%error, "after a write nobody says where the log stands: its reader goes to the primary");
+                [(*shard, u64::MAX)].into_iter().collect()
+            })
+        });
+        let mut all = Positions::default();
+        futures::future::join_all(asked).await.iter().for_each(|positions| all.merge(positions));
+        all
+    }
+
     /// The same of some shards.
     pub(crate) async fn positions_of(&self, wanted: impl Fn(u16) -> bool) -> Result<Positions, Error> {
         let asked = self.cluster.shards.iter().filter(|shard| wanted(shard.number)).filter_map(|shard| {

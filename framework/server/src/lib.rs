@@ -26,6 +26,7 @@ pub mod page;
 mod render;
 pub mod request;
 mod routing;
+mod seen;
 mod serve;
 mod site;
 mod statics;

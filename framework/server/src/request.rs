@@ -7,6 +7,7 @@ use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
+use tropos_core::Positions;
 
 /// The head of a request, as pages may read it.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct RequestHead {
     pub(crate) secure: bool,
     /// Whether the visitor sees drafts.
     pub(crate) draft: bool,
+    /// What the visitor has written: what they read must have seen it.
+    pub(crate) seen: Positions,
 }
 
 /// What a page or server function adds to its answer, until the head is sent.

@@ -11,6 +11,7 @@ use crate::{
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
     routing::{PageRoute, Table},
+    seen::Seen,
     statics::Statics,
 };
 use std::{
@@ -51,6 +52,8 @@ pub struct Site {
     pub(crate) dist: Option<Dist>,
     pub(crate) config: Config,
     db: Option<Db>,
+    /// Where the database has replicas: by what visitors read their own writes.
+    pub(crate) seen: Option<Seen>,
 }
 
 /// The paths of routes whose pages are all known.
@@ -154,6 +157,11 @@ impl Site {
             None => None,
         };
         let mut parts = std::mem::take(&mut app.parts);
+        if let Some(db) = db.as_ref().filter(|db| db.has_replicas()) {
+            engine.follow_log(Arc::new(db.clone())).await;
+        }
+        let seen = db.as_ref().filter(|db| db.has_replicas());
+        let seen = seen.map(|_| Seen::new(&config.database_url, engine.clock().clone()));
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();
@@ -184,6 +192,7 @@ impl Site {
             dist,
             config,
             db,
+            seen,
         };
         let listed = site.list().await?;
         let site = Arc::new(Self { listed, ..site });

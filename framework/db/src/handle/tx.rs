@@ -1,7 +1,7 @@
 //! Transactions.
 
 use super::{Route, fault, route::Lease, run};
-use crate::consistency::Hold;
+use crate::consistency;
 use crate::{
     Error,
     backend::{Backend, Conn, Given, Kind, Raw, Statement},
@@ -11,6 +11,7 @@ use either::Either;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use sqlx::{Execute, Executor, SqlStr};
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use tropos_cache::Hold;
 
 /// A transaction. Rolled back when it is dropped before [`Tx::commit`].
 ///
@@ -63,7 +64,7 @@ impl<B: Backend> Tx<B> {
         };
         Ok(Self {
             lease,
-            hold: route.writes.then(crate::consistency::hold).flatten(),
+            hold: route.writes.then(consistency::hold).flatten(),
             writes: route.writes,
             prepares: route.prepares(),
             kind: route.kind(),
@@ -79,13 +80,21 @@ impl<B: Backend> Tx<B> {
     /// As the database: what it was doing when the connection broke, nobody knows. [`Error::NotInvalidated`] where it is
     /// committed and the invalidation failed: repeat that.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        let Self { lease, hold, .. } = self;
-        lease.end().await?;
-        match hold {
-            Some(hold) => {
+        let Self { lease, mut hold, .. } = self;
+        if let Some(hold) = &mut hold {
+            hold.commit_sent();
+        }
+        match (lease.end().await, hold) {
+            (Ok(()), Some(hold)) => {
                 hold.take_effect().await.map_err(|error| Error::NotInvalidated(error.to_string()).into())
             }
-            None => Ok(()),
+            (Err(error), Some(hold)) if fault::fault(&error) != fault::Fault::Server => {
+                // The database itself says that nothing of it lasts.
+                hold.forget();
+                Err(error)
+            }
+            // With the connection the answer is lost, so the hold lets it take effect: one too many does no harm.
+            (ended, _) => ended,
         }
     }
 

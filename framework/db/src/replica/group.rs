@@ -6,7 +6,6 @@ use super::{
     look::{self, Look},
     server::{Busy, Server},
 };
-use crate::consistency::Required;
 use crate::{
     Error,
     backend::Conn,
@@ -24,6 +23,7 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, timeout_at},
 };
+use tropos_cache::Required;
 
 /// The servers of one shard.
 #[derive(Debug)]
@@ -226,8 +226,9 @@ impl Group {
     async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>)> {
         let position = match required {
             Required::Nothing => 0,
+            // The highest there is stands for a write after which nobody said where the log stood.
+            Required::Primary | Required::Position(u64::MAX) => return None,
             Required::Position(position) => position,
-            Required::Primary => return None,
         };
         let mut looked = None;
         let until = Instant::now() + self.config.wait;
@@ -270,20 +271,13 @@ impl Group {
         self.primary().ok_or_else(|| self.no_primary())
     }
 
-    /// Where the primary's log stands now.
+    /// Where the primary's log stands, by a look that begins after this was called.
     pub(crate) async fn position(&self) -> Result<u64, Error> {
-        let mut found = self.writer().await?;
-        let crate::backend::Raw::Postgres(conn) = found.conn.raw() else { return Ok(0) };
-        match look::ask(conn).await {
-            Ok(look) if !look.is_replica => Ok(look.position),
-            Ok(_) => {
-                found.server.poke();
-                Err(self.no_primary())
-            }
-            Err(error) => {
-                found.server.failed(&error.to_string());
-                Err(found.server.unavailable())
-            }
+        let (_, server) = self.primary().ok_or_else(|| self.no_primary())?;
+        match server.next_look().await {
+            Some(look) if !look.is_replica => Ok(look.position),
+            Some(_) => Err(self.no_primary()),
+            None => Err(server.unavailable()),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Group, Server};
 use crate::config::Pooler;
 use sqlx::{ConnectOptions, PgConnection};
 use std::{sync::Arc, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What a server says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,9 @@ pub(crate) async fn ask(conn: &mut PgConnection) -> Result<Look, sqlx::Error> {
 pub(crate) async fn keep_looking(group: Arc<Group>, server: Arc<Server>, every: Duration, within: Duration) {
     let mut conn = None;
     loop {
+        let which = server.begin_look();
         let looked = timeout(within, once(&server, &mut conn, group.pooler())).await;
+        let ended = Instant::now();
         let looked = match looked {
             Ok(looked) => looked.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {} ms", within.as_millis())),
@@ -56,10 +58,12 @@ pub(crate) async fn keep_looking(group: Arc<Group>, server: Arc<Server>, every: 
         if looked.is_err() {
             conn = None;
         }
+        let answer = looked.as_ref().ok().copied();
         group.looked(&server, looked);
+        server.end_look(which, answer);
         tokio::select! {
             () = sleep(every) => {}
-            () = server.poked() => sleep(SHORTEST_GAP).await,
+            () = server.poked() => sleep_until(ended + SHORTEST_GAP).await,
         }
     }
 }

@@ -14,7 +14,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 const UNKNOWN: u8 = 0;
 const PRIMARY: u8 = 1;
@@ -52,6 +55,10 @@ pub(crate) struct Facts {
     last_error: Mutex<String>,
     /// Connections that are older have lost their server since.
     incident: Mutex<Option<Instant>>,
+    /// Looks that have begun.
+    begun: AtomicU64,
+    /// The last look that has ended: which it was, and its answer.
+    ended: watch::Sender<(u64, Option<Look>)>,
     /// Somebody wants a look now.
     poke: Notify,
     /// The server went down: whoever waits for an answer of it need not.
@@ -224,6 +231,26 @@ impl Server {
         self.poke();
     }
 
+    /// A look begins; which it is.
+    pub(crate) fn begin_look(&self) -> u64 {
+        self.facts.begun.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// A look has ended.
+    pub(crate) fn end_look(&self, which: u64, answer: Option<Look>) {
+        self.facts.ended.send_replace((which, answer));
+    }
+
+    /// What a look says that begins after this was called; `None` where it was not answered. Looks have a time limit, so
+    /// this does not wait for longer than two of them.
+    pub(crate) async fn next_look(&self) -> Option<Look> {
+        let mut ended = self.facts.ended.subscribe();
+        let before = self.facts.begun.load(Ordering::SeqCst);
+        self.poke();
+        let (_, look) = *ended.wait_for(|(which, _)| *which > before).await.ok()?;
+        look
+    }
+
     /// Wants a look now.
     pub(crate) fn poke(&self) {
         self.facts.poke.notify_one();
@@ -264,6 +291,8 @@ impl Facts {
             lag: Mutex::default(),
             last_error: Mutex::new("it has not answered yet".to_owned()),
             incident: Mutex::default(),
+            begun: AtomicU64::new(0),
+            ended: watch::Sender::new((0, None)),
             poke: Notify::new(),
             down: Notify::new(),
         }

@@ -223,7 +223,7 @@ impl PageSource {
     /// A scope that starts now, with the tags that the page carries whatever it reads: those that it declares, and those
     /// of its path.
     fn scope(&self) -> Scope {
-        let scope = self.site.scope(Purpose::Live, self.visitor.draft);
+        let scope = self.site.scope(Purpose::Live, &self.visitor);
         let path = self.target.split('?').next().and_then(|path| CanonicalPath::parse(path).ok());
         let tags = path.map(|path| self.page.route.tags(path.as_str(), &self.params)).unwrap_or_default();
         tags.iter().for_each(|tag| scope.add_tag(tag.clone()));

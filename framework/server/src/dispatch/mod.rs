@@ -185,18 +185,21 @@ impl Site {
     /// Runs a server function, or the API's handler.
     async fn act(&self, api: Option<axum::Router>, head: Parts, body: Body) -> Option<Response<Body>> {
         let visitor = self.visitor(&head);
-        let draft = visitor.draft;
         let query = head.uri.query().unwrap_or_default().to_owned();
-        let (cx, additions) = self.page_cx(Mode::Server, Params::default(), query, Some(visitor), None);
+        let (cx, additions) =
+            self.page_cx(Mode::Server, Params::default(), query, Some(visitor.clone()), None);
         let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
-        let scope = self.scope(Purpose::Action, draft);
-        match api {
-            None => Some(scope.run(functions::call(cx, additions, request, &self.config)).await),
-            Some(api) => scope.run(cx.scope(call_api(api, request))).await.map(|mut response| {
+        let scope = self.scope(Purpose::Action, &visitor);
+        let mut response = match api {
+            None => scope.run(functions::call(cx, additions, request, &self.config)).await,
+            Some(api) => {
+                let mut response = scope.run(cx.scope(call_api(api, request))).await?;
                 reply::add(&mut response, additions.take().headers);
                 response
-            }),
-        }
+            }
+        };
+        self.remember_writes(&scope, &visitor, &mut response).await;
+        Some(response)
     }
 
     /// Whether the public origin is `https`.
@@ -208,12 +211,34 @@ impl Site {
     fn visitor(&self, head: &Parts) -> Arc<RequestHead> {
         let secure = self.is_secure();
         let draft = self.sees_drafts(head);
-        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft })
+        let seen = self.seen.as_ref().map(|seen| seen.read(&head.headers, secure)).unwrap_or_default();
+        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen })
     }
 
-    /// A scope in which what a draft shows passes the cache by.
-    fn scope(&self, purpose: Purpose, draft: bool) -> Scope {
-        if draft { Scope::draft(&self.engine, purpose) } else { Scope::new(&self.engine, purpose) }
+    /// A scope for a visitor: what a draft shows passes the cache by in it, and reads have seen what they wrote.
+    fn scope(&self, purpose: Purpose, visitor: &RequestHead) -> Scope {
+        let scope = match visitor.draft {
+            true => Scope::draft(&self.engine, purpose),
+            false => Scope::new(&self.engine, purpose),
+        };
+        if !visitor.seen.is_empty() {
+            scope.has_seen(&visitor.seen);
+        }
+        scope
+    }
+
+    /// Gives a visitor who has written the cookie by which their next reads see it.
+    async fn remember_writes(&self, scope: &Scope, visitor: &RequestHead, response: &mut Response<Body>) {
+        let (Some(seen), Some(db)) = (&self.seen, self.db()) else { return };
+        let written = scope.take_written();
+        if written.is_empty() {
+            return;
+        }
+        let mut positions = db.positions_after(&written).await;
+        positions.merge(&visitor.seen);
+        if let Ok(cookie) = HeaderValue::from_str(&seen.cookie(&positions, visitor.secure)) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
 
     /// The page for what does not exist. The same bytes for everybody: endless unknown paths cost no render.

@@ -33,8 +33,8 @@ impl Site {
         let visitor = self.visitor(request);
         let draft = visitor.draft;
         let query = request.uri.query().unwrap_or_default().to_owned();
-        let (cx, additions) = self.page_cx(Mode::Server, params, query, Some(visitor), None);
-        let scope = self.scope(Purpose::Once, draft);
+        let (cx, additions) = self.page_cx(Mode::Server, params, query, Some(visitor.clone()), None);
+        let scope = self.scope(Purpose::Once, &visitor);
         let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
         let response = match html {
             Ok(html) => {
@@ -44,7 +44,9 @@ impl Site {
             Err(error) => self.instead(page, request.uri.path(), error),
         };
         let detail = if draft { Detail::Draft } else { Detail::Server };
-        reply::without_body_for_head(&request.method, for_one_visitor(response, &additions, detail))
+        let mut response = for_one_visitor(response, &additions, detail);
+        self.remember_writes(&scope, &visitor, &mut response).await;
+        reply::without_body_for_head(&request.method, response)
     }
 
     /// The answer of a page that has no view.
