@@ -37,7 +37,7 @@ mod sentinel;
 pub use cluster::{ClusterOptions, Node, RedisCluster};
 pub use error::Error;
 pub use poll::PATIENCE;
-pub use postgres::{Postgres, PostgresOptions};
+pub use postgres::{Postgres, PostgresCluster, PostgresClusterOptions, PostgresOptions};
 pub use program::free_addresses;
 pub use proxy::FaultProxy;
 pub use redis::{Data, Redis, RedisOptions};

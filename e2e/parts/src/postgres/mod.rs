@@ -1,9 +1,12 @@
-//! One PostgreSQL server.
+//! One PostgreSQL server, and one with replicas.
 
+mod cluster;
 mod install;
+mod lsn;
 mod server;
 mod template;
 
+pub use self::cluster::{PostgresCluster, PostgresClusterOptions};
 pub(crate) use self::{install::Install, server::Server};
 
 use crate::{Error, FaultProxy, poll::blocking};
@@ -122,6 +125,16 @@ impl Postgres {
         self.0.remember(name, value);
         let server = self.0.clone();
         blocking(move || server.reload()).await
+    }
+
+    /// Its position in the write-ahead log, in bytes: up to where it has written, or, of a replica, replayed. Whatever
+    /// was committed before is below.
+    ///
+    /// # Errors
+    /// As [`Postgres::psql`].
+    pub async fn lsn(&self) -> Result<u64, Error> {
+        let server = self.0.clone();
+        blocking(move || server.lsn()).await
     }
 
     /// Asks it to end without waiting for clients, whose connections end with an error (SIGINT, "fast"), and waits for

@@ -2,6 +2,7 @@
 
 use super::{
     install::{Install, PACKAGE},
+    lsn,
     template::{self, SUPERUSER},
 };
 use crate::{
@@ -102,6 +103,10 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    pub(super) fn install(&self) -> &Install {
+        &self.install
+    }
+
     /// Starts it, and waits until it takes connections.
     pub(super) fn start(&self) -> Result<(), Error> {
         self.write_settings()?;
@@ -156,6 +161,13 @@ impl Server {
 
     pub(super) fn psql(&self, database: &str, sql: &str) -> Result<String, Error> {
         psql(&self.install, self.address, database, sql)
+    }
+
+    /// How far its log is written, or, of a replica, replayed.
+    pub(super) fn lsn(&self) -> Result<u64, Error> {
+        let sql = "select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end";
+        let answer = self.psql("postgres", sql)?;
+        lsn::parse(&answer).ok_or_else(|| Error::Refused { command: sql.to_owned(), answer })
     }
 
     /// Asks it to end at once, and properly; clients are told.
