@@ -1,8 +1,8 @@
-//! Real programs for tests: Redis alone, with replicas and sentinels, and as a cluster, and a TCP proxy that fails on
-//! command.
+//! Real programs for tests: Redis alone, with replicas and sentinels, and as a cluster; PostgreSQL alone and with
+//! streaming replicas, and PgBouncer; and a TCP proxy that fails on command.
 //!
 //! Each program runs on free ports of 127.0.0.1 and in a folder of its own, and is killed by its process id when its
-//! value is dropped, also when the test panics. Nothing listens on a well-known port, so that a Redis of the machine is
+//! value is dropped, also when the test panics. Nothing listens on a well-known port, so that a server of the machine is
 //! never touched. All waits poll, are bounded by [`PATIENCE`], run in real time even where a test has paused tokio's
 //! clock, and fail with the last lines of the program that they waited for.
 //!
@@ -24,6 +24,7 @@
 
 mod cluster;
 mod error;
+mod pgbouncer;
 mod poll;
 mod postgres;
 mod processes;
@@ -36,6 +37,7 @@ mod sentinel;
 
 pub use cluster::{ClusterOptions, Node, RedisCluster};
 pub use error::Error;
+pub use pgbouncer::{PgBouncer, PgBouncerOptions};
 pub use poll::PATIENCE;
 pub use postgres::{Postgres, PostgresCluster, PostgresClusterOptions, PostgresOptions};
 pub use program::free_addresses;
@@ -51,4 +53,9 @@ pub fn has_redis() -> bool {
 /// Whether a PostgreSQL server can be started: its programs are in Debian's folder or on the `PATH`.
 pub fn has_postgres() -> bool {
     postgres::Install::find().is_ok()
+}
+
+/// Whether PgBouncer can be started: it is in Debian's folder or on the `PATH`, and PostgreSQL is there.
+pub fn has_pgbouncer() -> bool {
+    pgbouncer::find().is_some() && has_postgres()
 }

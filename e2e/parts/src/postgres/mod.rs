@@ -7,12 +7,15 @@ mod server;
 mod template;
 
 pub use self::cluster::{PostgresCluster, PostgresClusterOptions};
-pub(crate) use self::{install::Install, server::Server};
+pub(crate) use self::{
+    install::Install,
+    server::{Server, psql, retried},
+    template::SUPERUSER,
+};
 
 use crate::{Error, FaultProxy, poll::blocking};
 use server::Settings;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
-use template::SUPERUSER;
 
 /// How a server is to be started.
 #[derive(Debug, Clone, Default)]

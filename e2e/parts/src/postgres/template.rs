@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The user without limits, as Debian calls it.
-pub(super) const SUPERUSER: &str = "postgres";
+pub(crate) const SUPERUSER: &str = "postgres";
 
 /// Of the arguments below: raised when they change, so that an older template is not taken.
 const RECIPE: u32 = 1;
