@@ -24,6 +24,8 @@ struct Need {
 enum Found {
     Program(&'static str),
     File(&'static str),
+    /// On the path, or in `FOLDER/VERSION/bin`, where Debian keeps versions side by side.
+    Versioned(&'static str, &'static str),
 }
 
 const fn program(name: &'static str, package: &'static str) -> Need {
@@ -36,8 +38,13 @@ const FOR_TESTS: &[Need] = &[
     program("node", "nodejs"),
     program("npm", "npm"),
     program("wrk", "wrk"),
-    // Tests start their own servers on free ports; one that the package itself starts is never asked.
+    // Tests start their own servers on free ports; one that a package itself starts is never asked. In a container
+    // without an init system none is started.
     program("redis-server", "redis-server"),
+    // The package of the clients makes the folder too, hence a program of the server.
+    Need { package: "postgresql", found_by: Found::Versioned("/usr/lib/postgresql", "initdb") },
+    // Debian keeps it out of the path of ordinary users.
+    Need { package: "pgbouncer", found_by: Found::File("/usr/sbin/pgbouncer") },
     // Screenshots would otherwise be measured in whatever font the machine has.
     Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];
@@ -104,11 +111,19 @@ fn install(steps: &Steps, needs: &[Need], what: &'static str) -> Result<(), Erro
 }
 
 fn missing(needs: &[Need], folders: &[PathBuf]) -> Vec<&'static str> {
+    let on_path = |name| folders.iter().any(|folder| folder.join(name).is_file());
     let is_there = |need: &&Need| match need.found_by {
-        Found::Program(name) => folders.iter().any(|folder| folder.join(name).is_file()),
+        Found::Program(name) => on_path(name),
         Found::File(path) => Path::new(path).exists(),
+        Found::Versioned(folder, name) => on_path(name) || has_version(Path::new(folder), name),
     };
     needs.iter().filter(|need| !is_there(need)).map(|need| need.package).collect()
+}
+
+/// Whether `folder/VERSION/bin` holds a program, for any version.
+fn has_version(folder: &Path, program: &str) -> bool {
+    let versions = folder.read_dir().into_iter().flatten().filter_map(Result::ok);
+    versions.map(|version| version.path()).any(|version| version.join("bin").join(program).is_file())
 }
 
 fn apt(steps: &Steps, needed: &'static str, packages: &[&'static str]) -> Result<(), Error> {
@@ -200,6 +215,18 @@ mod tests {
         let there = Need { package: "there", found_by: Found::File("/") };
         let needs = [program("node", "nodejs"), program("wrk", "wrk"), there];
         assert_eq!(missing(&needs, &[folder.path().to_owned()]), ["wrk"]);
+    }
+
+    #[test]
+    fn a_server_is_found_in_any_version_but_not_by_its_clients() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!has_version(folder.path(), "initdb"));
+        for (version, program, expected) in [("15", "psql", false), ("17", "initdb", true)] {
+            let programs = folder.path().join(version).join("bin");
+            fs::create_dir_all(&programs).unwrap();
+            fs::write(programs.join(program), "").unwrap();
+            assert_eq!(has_version(folder.path(), "initdb"), expected, "{version}");
+        }
     }
 
     #[test]

@@ -48,7 +48,8 @@ impl PostgresOptions {
 /// A server of its own with an empty database `postgres`, killed when this is dropped.
 ///
 /// It listens on a free port of 127.0.0.1 and in its folder, trusts everybody, and has a system identifier of its own.
-/// Where root runs the tests it runs as the user `postgres`.
+/// Where root runs the tests it runs as the user `postgres`. Its data is a copy of an empty cluster that is made once, and
+/// kept as an archive in the folder `tropos-parts-UID` of the system's temporary files.
 #[derive(Debug)]
 pub struct Postgres(pub(crate) Arc<Server>);
 
