@@ -1,5 +1,5 @@
 //! Every schedule of hits and invalidations over the real source of the generation that hits compare, with loom's locks in
-//! place of the library's.
+//! place of the library's; and of renders that take their number and the floor from it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the source holds more than the exploration needs")]
@@ -110,4 +110,88 @@ fn a_note_of_the_generation_after_the_look_would_serve_old_data() {
 #[should_panic(expected = "old data was served")]
 fn a_note_without_its_generation_would_serve_old_data() {
     no_hit_after_an_invalidation_has_returned(Reader::DoesNotCompare);
+}
+
+/// How an instance may learn of an invalidation, and how a render may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// The floor is raised, then the number; a render takes both in one look.
+    Real,
+    NumberBeforeFloor,
+    /// A render looks for the floor, then for its number.
+    FloorBeforeStamp,
+    /// A render looks for its number, then for the floor: in two looks, and right all the same.
+    StampBeforeFloor,
+}
+
+/// The number that is known, and the position that renders must have seen: invalidation `n` carries position `n`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sequence {
+    number: u64,
+    floor: u64,
+}
+
+fn a_floor_covers_the_number_that_is_taken_with_it(order: Order) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(PREEMPTIONS);
+    model.check(move || {
+        let sequence = Arc::new(Versioned::new(Sequence::default()));
+        let writing = {
+            let sequence = sequence.clone();
+            thread::spawn(move || {
+                for n in 1..=2 {
+                    let raise = || {
+                        sequence.change(|sequence| {
+                            sequence.floor = n;
+                            false // no entry becomes invalid by it
+                        })
+                    };
+                    let apply = || {
+                        sequence.change(|sequence| {
+                            sequence.number = n;
+                            true
+                        })
+                    };
+                    match order {
+                        Order::NumberBeforeFloor => (apply(), raise()),
+                        _ => (raise(), apply()),
+                    };
+                }
+            })
+        };
+        for _render in 0..2 {
+            let number = || sequence.look(|sequence| sequence.number).0;
+            let floor = || sequence.look(|sequence| sequence.floor).0;
+            let (stamp, floor) = match order {
+                Order::Real | Order::NumberBeforeFloor => {
+                    sequence.look(|sequence| (sequence.number, sequence.floor)).0
+                }
+                Order::FloorBeforeStamp => {
+                    let floor = floor();
+                    (number(), floor)
+                }
+                Order::StampBeforeFloor => (number(), floor()),
+            };
+            assert!(floor >= stamp, "a replica behind the write was read");
+        }
+        writing.join().unwrap();
+    });
+}
+
+#[test]
+fn g9_what_a_render_requires_covers_every_invalidation_that_its_stamp_covers() {
+    a_floor_covers_the_number_that_is_taken_with_it(Order::Real);
+    a_floor_covers_the_number_that_is_taken_with_it(Order::StampBeforeFloor);
+}
+
+#[test]
+#[should_panic(expected = "a replica behind the write was read")]
+fn g9_a_number_that_is_known_before_its_position_would_not_do() {
+    a_floor_covers_the_number_that_is_taken_with_it(Order::NumberBeforeFloor);
+}
+
+#[test]
+#[should_panic(expected = "a replica behind the write was read")]
+fn g9_a_floor_that_is_taken_before_the_stamp_would_not_do() {
+    a_floor_covers_the_number_that_is_taken_with_it(Order::FloorBeforeStamp);
 }

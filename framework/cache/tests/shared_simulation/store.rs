@@ -51,6 +51,8 @@ struct State {
     born: i64,
     marks: BTreeMap<(Tag, bool), u64>,
     positions: Positions,
+    /// As they were before the last invalidation.
+    positions_before: Positions,
     tokens: BTreeMap<u64, u64>,
     leases: HashMap<u64, i64>,
     /// The number and the token that each instance showed.
@@ -67,8 +69,8 @@ impl Server {
         Arc::new(Self { clock: VirtualClock::new(), state: Mutex::new(state), hint: Notify::new() })
     }
 
-    pub(crate) fn instance(self: &Arc<Self>, name: u64) -> Arc<Instance> {
-        Arc::new(Instance { server: self.clone(), name })
+    pub(crate) fn instance(self: &Arc<Self>, name: u64, late_positions: bool) -> Arc<Instance> {
+        Arc::new(Instance { server: self.clone(), name, late: late_positions.then(Mutex::default) })
     }
 
     /// Loses everything, as an operator's `FLUSHALL` does.
@@ -86,6 +88,7 @@ impl Server {
             state.marks.retain(|_, number| *number < last);
             state.tokens.remove(&last);
             state.sequence -= 1;
+            state.positions = state.positions_before.clone();
         }
         state.leases.values_mut().for_each(|until| *until -= 500);
     }
@@ -190,6 +193,9 @@ impl State {
 pub(crate) struct Instance {
     server: Arc<Server>,
     name: u64,
+    /// The positions of the answer before, where each comes with the next one: as if an instance applied numbers and only
+    /// then merged what came with them.
+    late: Option<Mutex<Positions>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -215,7 +221,13 @@ impl Instance {
 
 impl SharedStore for Instance {
     fn renew(&self, known: Known, lease: Duration) -> Asked<'_, Renewal> {
-        self.ask(move |state, now| Ok(state.renew(known, lease, self.name, now)))
+        self.ask(move |state, now| {
+            let mut renewal = state.renew(known, lease, self.name, now);
+            if let (Renewal::Continued(changes), Some(late)) = (&mut renewal, &self.late) {
+                std::mem::swap(&mut changes.positions, &mut late.lock().unwrap());
+            }
+            Ok(renewal)
+        })
     }
 
     fn begin_anew(&self, known: Known) -> Asked<'_, ()> {
@@ -234,6 +246,7 @@ impl SharedStore for Instance {
         self.ask(move |state, now| {
             state.begin_where_there_is_none(now);
             state.sequence += 1;
+            state.positions_before = state.positions.clone();
             state.positions.merge(positions);
             let (number, token) = (state.sequence, state.draw());
             state.tokens.insert(number, token);
