@@ -21,6 +21,7 @@
 //! | `pool` | how connections are opened |
 //! | `replica` | a primary and its replicas: who is what, who is well, who answers |
 //! | `observe` | spans, logs of slow queries, counts |
+//! | `shard` | slots, the map of them, questions to many shards, moving slots |
 
 mod backend;
 mod config;
@@ -32,6 +33,7 @@ mod migrate;
 mod observe;
 mod pool;
 mod replica;
+pub mod shard;
 
 pub use backend::{Any, Backend, Kind, Raw};
 pub use config::{Config, PoolConfig, Pooler, ReplicaConfig, ShardConfig, WithoutReplicas};

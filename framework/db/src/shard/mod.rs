@@ -1,0 +1,19 @@
+//! Rows of one database on several: slots, the map of them, questions to many shards, and moving slots between them.
+//!
+//! A key is in one of [`SLOTS`] slots by a hash that never changes ([`slot_of`]); which shard a slot is on says the
+//! [`SlotMap`] of the configuration. On PostgreSQL each shard says the same of itself in a table, and a trigger on every
+//! sharded table holds writers to it ([`install_sql`]): whoever has an old map is refused ([`refused`]) rather than
+//! heard at the wrong place. That makes it safe to [move](moving) slots while the application runs.
+
+mod fan_out;
+mod fence;
+mod map;
+pub mod moving;
+mod ranges;
+mod slot;
+
+pub use fan_out::{Answers, Available, FanOut, ShardError, ShardsFailed};
+pub use fence::{ClaimError, Fence, Held, Refused, State, claim, hold, install_sql, refused};
+pub use map::{MOST_SHARDS, NotAMap, SlotMap};
+pub use ranges::{NotSlots, SlotRanges};
+pub use slot::{SLOTS, ShardKey, Slot, slot_of};

@@ -1,0 +1,102 @@
+//! Why a move does not go on. Each can be mended and tried again: nothing is lost by any of them.
+
+use super::{Blocked, Step};
+use std::time::Duration;
+
+/// A move of slots does not go on. What had been done stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// What the databases say of the slots allows no step.
+    #[error("cannot move slots {slots} from shard `{from}` to shard `{to}`: {reason}")]
+    Blocked {
+        /// The slots.
+        slots: String,
+        /// The source.
+        from: String,
+        /// The target.
+        to: String,
+        /// Why not.
+        reason: Blocked,
+    },
+    /// No slots were named.
+    #[error("no slots to be moved are named: name some, such as `0-99`")]
+    NoSlots,
+    /// Somebody else moves slots.
+    #[error("another move to or from shard `{0}` is under way: wait until it is done")]
+    UnderWay(String),
+    /// The address is that of another database.
+    #[error("the database at the address of shard `{expected}` is {found}: give the address of its primary")]
+    OtherShard {
+        /// The shard it was to be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The two sides have different tables.
+    #[error("table {table} is not the same on both shards ({difference}): migrate both, then go on")]
+    Tables {
+        /// The table.
+        table: String,
+        /// What is different.
+        difference: String,
+    },
+    /// The target has rows of these slots already.
+    #[error(
+        "shard `{shard}` already has rows of these slots in {table}: they do not belong there; look at them, and delete them"
+    )]
+    Stray {
+        /// The shard.
+        shard: String,
+        /// The table.
+        table: String,
+    },
+    /// Transactions that may have written these slots did not end in time. The source writes them again.
+    #[error(
+        "transactions on shard `{shard}` have not ended within {waited:?} (processes {pids}): the slots are written \
+         there as before; end these, or move at a quieter time"
+    )]
+    Busy {
+        /// The shard.
+        shard: String,
+        /// How long they were waited for.
+        waited: Duration,
+        /// The processes of the server, 0 for a prepared transaction.
+        pids: String,
+    },
+    /// Replicas have not stored what was written. One that became the primary now would have lost it.
+    #[error(
+        "replicas of shard `{shard}` are behind for more than {waited:?}: the move goes on when they have caught up, try again"
+    )]
+    Behind {
+        /// The shard.
+        shard: String,
+        /// How long they were waited for.
+        waited: Duration,
+    },
+    /// The rows of both sides are not the same.
+    #[error(
+        "table {table} has {source_rows} rows of these slots at the source and {target_rows} at the target, or they \
+         differ: something writes past the fence, or changes rows as they are written; give the move up, and look for \
+         triggers and for writers with `session_replication_role = replica`"
+    )]
+    Differ {
+        /// The table.
+        table: String,
+        /// Rows at the source.
+        source_rows: i64,
+        /// Rows at the target.
+        target_rows: i64,
+    },
+    /// A database could not do its part.
+    #[error("shard `{shard}` failed{}: {error}; nothing is lost, do the same again", .during.map(|step| format!(" while {step}")).unwrap_or_default())]
+    Database {
+        /// The shard.
+        shard: String,
+        /// The step.
+        during: Option<Step>,
+        /// What sqlx said.
+        #[source]
+        error: sqlx::Error,
+    },
+}
