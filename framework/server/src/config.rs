@@ -2,6 +2,10 @@
 //!
 //! Read once, at start, here and nowhere else; every other part is handed its values.
 
+mod database;
+
+pub use database::Migrate;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -48,6 +52,14 @@ pub enum ConfigError {
         /// What it should be.
         expected: &'static str,
     },
+    /// One database is named, and several.
+    #[error("{place} names one database, and {} shards: leave one of the two out", path.display())]
+    OneOrShards {
+        /// The key or variable.
+        place: String,
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The shortest secret of drafts, in characters: what is signed with it can be tried out at leisure by whoever holds one
@@ -60,7 +72,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 15] = [
+const KEYS: [Key; 22] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -73,6 +85,13 @@ const KEYS: [Key; 15] = [
     Key { name: "degraded_seconds", variable: "TROPOS_DEGRADED_SECONDS" },
     Key { name: "fetch_allow", variable: "TROPOS_FETCH_ALLOW" },
     Key { name: "database_url", variable: "DATABASE_URL" },
+    Key { name: "database_replica_urls", variable: "DATABASE_REPLICA_URLS" },
+    Key { name: "database_connections", variable: "DATABASE_CONNECTIONS" },
+    Key { name: "database_pooler", variable: "DATABASE_POOLER" },
+    Key { name: "database_statement_seconds", variable: "DATABASE_STATEMENT_SECONDS" },
+    Key { name: "database_wait_seconds", variable: "DATABASE_WAIT_SECONDS" },
+    Key { name: "database_slow_ms", variable: "DATABASE_SLOW_MS" },
+    Key { name: "database_migrate", variable: "DATABASE_MIGRATE" },
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
     Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
@@ -108,8 +127,10 @@ pub struct Config {
     /// Hosts and networks that fetches may reach although they are not of the public internet. None by default: a URL
     /// that a visitor chose must not lead inwards.
     pub fetch_allow: tropos_fetch::Allow,
-    /// The database.
-    pub database_url: String,
+    /// The database: where it is, its pools, replicas and shards. SQLite in `.tropos/app.db` unless something is said.
+    pub database: tropos_db::Config,
+    /// What a start does with a database that lacks migrations.
+    pub database_migrate: Migrate,
     /// The filter of the log.
     pub log: String,
     /// Threads that read requests and answer those that are hits, besides the threads that render; 0: the same do both.
@@ -135,7 +156,8 @@ impl Default for Config {
             redis_url: None,
             degraded: Duration::from_secs(60),
             fetch_allow: tropos_fetch::Allow::default(),
-            database_url: "sqlite://.tropos/app.db".to_owned(),
+            database: tropos_db::Config::new("sqlite://.tropos/app.db"),
+            database_migrate: Migrate::default(),
             log: "info".to_owned(),
             front_threads: half_the_cores(),
             production: false,
@@ -172,13 +194,13 @@ impl Config {
             .unwrap_or_default()
             .parse()
             .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
-        if let Some(key) = table.keys().find(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
-            let nearest =
-                KEYS.iter().map(|known| known.name).min_by_key(|known| strsim::levenshtein(known, key));
-            let nearest = nearest.unwrap_or("addr");
+        let known = || KEYS.iter().map(|known| known.name).chain([database::TABLE]);
+        if let Some(key) = table.keys().find(|key| known().all(|known| known != key.as_str())) {
+            let nearest = nearest(known(), key);
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
         }
         let mut config = Self::default();
+        let shards = database::shards(path, &table)?;
         for key in &KEYS {
             let from_environment = variable(key.variable)
                 .filter(|value| !value.is_empty())
@@ -193,6 +215,12 @@ impl Config {
                 };
                 Some((format!("{}: {}", path.display(), key.name), value))
             };
+            if !shards.is_empty()
+                && matches!(key.name, "database_url" | "database_replica_urls")
+                && let Some((place, _)) = from_environment.clone().or_else(from_file)
+            {
+                return Err(ConfigError::OneOrShards { place, path: path.to_owned() });
+            }
             let port = || variable("PORT").filter(|port| key.name == "addr" && !port.is_empty());
             match (from_environment, port()) {
                 (Some((place, value)), _) => config.set(key.name, place, value)?,
@@ -210,6 +238,9 @@ impl Config {
                     }
                 }
             }
+        }
+        if !shards.is_empty() {
+            config.database.shards = shards;
         }
         Ok(config)
     }
@@ -258,7 +289,7 @@ impl Config {
                 let expected = "a list of hosts, addresses and networks, such as `api.internal, 10.0.0.0/8`";
                 self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
             }
-            "database_url" => self.database_url = value,
+            key if key.starts_with("database_") => database::set(self, key, &value).map_err(wrong)?,
             "front_threads" => {
                 let count = value.parse().ok().filter(|count| *count <= MOST_FRONT_THREADS);
                 self.front_threads = count.ok_or_else(|| wrong("a number of threads, from 0 to 64"))?;
@@ -275,6 +306,11 @@ const MOST_FRONT_THREADS: usize = 64;
 fn half_the_cores() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (cores / 2).clamp(1, MOST_FRONT_THREADS)
+}
+
+/// The known name that is spelled most like `key`.
+fn nearest(known: impl Iterator<Item = &'static str>, key: &str) -> &'static str {
+    known.min_by_key(|known| strsim::levenshtein(known, key)).unwrap_or("addr")
 }
 
 /// Reads `1024`, `64KiB`, `256MiB`, `1GiB`.

@@ -147,7 +147,7 @@ impl Site {
         let routes = app.routes()?;
         let db = match &app.migrations {
             Some(migrations) => {
-                let db = Db::connect(&tropos_db::Config::new(config.database_url.clone())).await?;
+                let db = Db::connect(&config.database).await?;
                 db.migrate(migrations).await?;
                 if let Some(seed) = &app.seed {
                     seed(db.clone()).await.map_err(Error::Seed)?;

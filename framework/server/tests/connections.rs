@@ -56,7 +56,7 @@ async fn one_connection_serves_hits_then_everything_else_and_ends_when_it_is_tol
     for front_threads in [0, 1, 2] {
         let mut config = Config::default();
         config.production = true;
-        config.database_url = "sqlite::memory:".to_owned();
+        config.database = tropos_db::Config::new("sqlite::memory:");
         config.allowed_hosts = Some(vec!["localhost".to_owned()]);
         config.front_threads = front_threads;
         let app = app().pages(tropos::routes![Stored]).state(Reads::default());
@@ -108,7 +108,7 @@ async fn who_leaves_while_a_known_page_is_made_is_let_go_and_who_stays_gets_all(
     for front_threads in [0, 1] {
         let mut config = Config::default();
         config.production = true;
-        config.database_url = "sqlite::memory:".to_owned();
+        config.database = tropos_db::Config::new("sqlite::memory:");
         config.allowed_hosts = Some(vec!["localhost".to_owned()]);
         config.front_threads = front_threads;
         let gate = Gate(Arc::new(Semaphore::new(1)), Reads::default());

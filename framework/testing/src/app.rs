@@ -25,7 +25,7 @@ impl TestApp {
     /// When the application cannot start, with the reason.
     pub async fn new(app: App) -> Self {
         let mut config = Config::default();
-        config.database_url = "sqlite::memory:".to_owned();
+        config.database = tropos_db::Config::new("sqlite::memory:");
         Self::with_config(app, config).await
     }
 
