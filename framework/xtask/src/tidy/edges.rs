@@ -74,8 +74,8 @@ const APART: &[&str] = &["tropos-cases", "tropos-bench", "tropos-parts", "tropos
 /// Dependencies that are the matter of some crates only, but for tests. A name that ends with `*` stands for all that
 /// begin so; the first entry that fits a dependency decides.
 const KNOWN_BY: &[(&str, &[&str])] = &[
-    // The kit serves an upstream of its own.
-    ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite"]),
+    // The kit serves an upstream of its own. An application with an API gives it as a router.
+    ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "tropos-fixture"]),
     ("hyper*", &["tropos-server", "tropos-testing", "tropos-cache-suite"]),
     // The two traits, by which the HTTP cache is a layer of any application, and nothing of Tower besides.
     ("tower-layer", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
@@ -85,7 +85,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
     // An application writes plain sqlx queries.
-    ("sqlx*", &["tropos-db", "storefront"]),
+    ("sqlx*", &["tropos-db", "tropos-fixture", "storefront"]),
     ("redis", &["tropos-cache"]),
     ("fred", &["tropos-cache"]),
     ("opentelemetry*", &["tropos-telemetry"]),
@@ -236,6 +236,8 @@ mod tests {
             ("tropos-fetch", "axum", true, true),
             ("tropos-live", "leptos_meta", false, false),
             ("storefront", "sqlx", false, true),
+            ("storefront", "axum", false, false),
+            ("tropos-fixture", "axum", false, true),
             ("tropos-cache", "serde", false, true),
             ("tropos-cache", "tower-layer", false, true),
             ("tropos-cache", "tower-service", false, true),
