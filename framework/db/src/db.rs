@@ -9,6 +9,7 @@ use crate::{
     observe::{Counts, PoolStats, ServerStats, Stats},
     pool::{postgres::Use, sqlite},
     replica::{Group, Looks},
+    shard::{FanOut, ShardKey, SlotMap},
 };
 use futures::future::try_join_all;
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -40,6 +41,7 @@ pub struct Db<B = Any> {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     shards: Vec<Shard>,
+    slots: SlotMap,
     pub(crate) config: Config,
     pub(crate) counts: Arc<Counts>,
     _looks: Vec<Looks>,
@@ -79,9 +81,25 @@ impl Db {
             config.shards.iter().zip(0..).map(|(shard, number)| Shard::open(number, shard, config, &counts));
         let (shards, looks): (_, Vec<_>) = try_join_all(opened).await?.into_iter().unzip();
         let looks = looks.into_iter().flatten().collect();
-        let cluster = Cluster { shards, config: config.clone(), counts, _looks: looks };
+        let slots = slot_map(config)?;
+        let cluster = Cluster { shards, slots, config: config.clone(), counts, _looks: looks };
         Ok(Self::of(Arc::new(cluster), 0))
     }
+}
+
+/// Which slots are on which shard: all of them on the only one, else what configuration says.
+fn slot_map(config: &Config) -> Result<SlotMap, Error> {
+    if let [_] = config.shards.as_slice() {
+        return Ok(SlotMap::one());
+    }
+    let all = config.shards.iter().map(|shard| match &shard.slots {
+        Some(slots) => Ok((shard.name.clone(), slots.clone())),
+        None => Err(Error::Config(format!(
+            "the shard `{}` names no slots: write for example `slots = \"0-8191\"`; all shards together hold 0-16383",
+            shard.name
+        ))),
+    });
+    SlotMap::new(all.collect::<Result<Vec<_>, _>>()?).map_err(|error| Error::Config(error.to_string()))
 }
 
 impl<B> Db<B> {
@@ -98,6 +116,35 @@ impl<B> Db<B> {
     /// Which database it is.
     pub fn kind(&self) -> Kind {
         self.route(false).kind()
+    }
+
+    /// The same database for the rows of one key: the shard that the key's slot is on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tropos_db::{Config, Db, sqlx};
+    /// # let db: Db = Db::connect(&Config::new("sqlite::memory:")).await?;
+    /// let customer = 4711;
+    /// let (one,): (i64,) = sqlx::query_as("select 1").fetch_one(db.shard(&customer).read()).await?;
+    /// # assert_eq!(one, 1);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn shard<K: ShardKey + ?Sized>(&self, key: &K) -> Self {
+        Self::of(self.cluster.clone(), usize::from(self.cluster.slots.shard_for(key)))
+    }
+
+    /// All shards, to ask each of them the same: at most eight at a time, each for five seconds, unless told otherwise.
+    pub fn fan_out(&self) -> FanOut<Self> {
+        let shards = self.cluster.shards.iter().enumerate();
+        FanOut::new(
+            shards.map(|(at, shard)| (shard.name.clone(), Self::of(self.cluster.clone(), at))).collect(),
+        )
+    }
+
+    /// Which slots are on which shard.
+    pub fn slots(&self) -> &SlotMap {
+        &self.cluster.slots
     }
 
     /// Whether reads may be answered by replicas.
