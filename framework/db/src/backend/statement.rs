@@ -18,6 +18,11 @@ impl<B: View> Statement<B> {
         Ok(Self { sql: query.sql(), arguments, persistent })
     }
 
+    /// Whether it goes out in one message. Otherwise it is prepared by one and run by the next.
+    pub(crate) fn is_one_message(&self) -> bool {
+        self.arguments.is_none()
+    }
+
     /// The same once more.
     pub(crate) fn copy(&self) -> Self {
         Self {

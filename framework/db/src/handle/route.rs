@@ -24,8 +24,8 @@ pub(crate) struct Lease {
     pub(crate) conn: Conn,
     pub(crate) server: Option<Arc<Server>>,
     pub(crate) place: usize,
-    /// Whether only a transaction keeps a read from writing.
-    needs_read_only: bool,
+    /// Whether it leads to the primary, where only its session keeps a read from writing.
+    is_primary: bool,
     _busy: Option<Busy>,
 }
 
@@ -46,7 +46,7 @@ impl Route<'_> {
                 conn,
                 server: None,
                 place: 0,
-                needs_read_only: false,
+                is_primary: true,
                 _busy: None,
             }),
             Store::Postgres(group) => {
@@ -67,8 +67,7 @@ impl Route<'_> {
     }
 
     fn of(&self, Found { conn, server, place, is_primary, busy }: Found) -> Lease {
-        let needs_read_only = !self.writes && is_primary && !self.prepares();
-        Lease { conn, server: Some(server), place, needs_read_only, _busy: Some(busy) }
+        Lease { conn, server: Some(server), place, is_primary, _busy: Some(busy) }
     }
 
     /// How many servers a read may be tried on: where one fails, one other is asked.
@@ -78,13 +77,16 @@ impl Route<'_> {
 }
 
 impl Lease {
-    /// With a transaction around it where a session cannot be told to only read.
-    pub(crate) async fn read_only(mut self) -> Result<Self, sqlx::Error> {
-        if self.needs_read_only {
-            self.needs_read_only = false;
-            return self.begin("BEGIN READ ONLY").await;
+    /// With a transaction around one statement, where a pooler would otherwise part its messages, and where a session
+    /// cannot be told to only read.
+    pub(crate) async fn for_one(self, route: &Route<'_>, is_one_message: bool) -> Result<Self, sqlx::Error> {
+        match (route.prepares(), route.writes) {
+            (true, _) => Ok(self),
+            (false, true) if is_one_message => Ok(self),
+            (false, true) => self.begin("BEGIN").await,
+            (false, false) if is_one_message && !self.is_primary => Ok(self),
+            (false, false) => self.begin("BEGIN READ ONLY").await,
         }
-        Ok(self)
     }
 
     /// With a transaction on it.
@@ -101,7 +103,7 @@ impl Lease {
         Ok(Self { conn, ..self })
     }
 
-    /// Ends a transaction that [`Lease::read_only`] began.
+    /// Ends the transaction, where there is one.
     pub(crate) async fn end(self) -> Result<(), sqlx::Error> {
         match self.conn {
             Conn::PostgresTx(tx) => tx.commit().await,

@@ -34,7 +34,7 @@ pub(crate) async fn to_end<B: Backend, T>(
     let watched = Watched::begin(route.kind(), statement.sql.clone(), route.cluster.config.slow);
     let (mut tried, mut tries) = (Tried::default(), 0);
     let (result, rows) = loop {
-        let mut lease = match lease(&route, tried, &watched).await {
+        let mut lease = match lease(&route, tried, &watched, statement.is_one_message()).await {
             Ok(lease) => lease,
             Err(error) => break (Err(error), 0),
         };
@@ -84,7 +84,7 @@ pub(crate) fn stream<'e, B: Backend>(
         let (mut tried, mut tries, mut rows) = (Tried::default(), 0, 0);
         let limit = route.cluster.config.pool.statement + AFTER_THE_LIMIT;
         loop {
-            let mut lease = lease(&route, tried, &watched).await?;
+            let mut lease = lease(&route, tried, &watched, statement.is_one_message()).await?;
             let again = route.may_retry(tries).then(|| statement.copy());
             let mut failed = None;
             let mut given = B::run(lease.conn.raw(), statement);
@@ -127,8 +127,25 @@ pub(crate) fn stream<'e, B: Backend>(
     })
 }
 
-async fn lease(route: &Route<'_>, tried: Tried, watched: &Watched) -> Result<Lease, sqlx::Error> {
-    let lease = route.lease(tried).await?.read_only().await?;
+async fn lease(
+    route: &Route<'_>,
+    tried: Tried,
+    watched: &Watched,
+    is_one_message: bool,
+) -> Result<Lease, sqlx::Error> {
+    let first = route.lease(tried).await?;
+    let server = first.server.clone();
+    let lease = match first.for_one(route, is_one_message).await {
+        // A connection that was lost while it was idle: nothing has been done yet.
+        Err(error) if fault(&error) == Fault::Server => {
+            if let Some(server) = server {
+                server.failed(&error.to_string());
+            }
+            route.cluster.counts.retries();
+            route.lease(tried).await?.for_one(route, is_one_message).await?
+        }
+        lease => lease?,
+    };
     watched.at(lease.server.as_ref().map(|server| server.address.as_str()));
     Ok(lease)
 }

@@ -6,6 +6,7 @@ use crate::{
     Error,
     backend::{Backend, Conn, Given, Kind, Raw, Statement},
     observe::{Counts, Watched},
+    replica::Tried,
 };
 use either::Either;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
@@ -49,18 +50,18 @@ impl<B: Backend> Tx<B> {
             // One snapshot for all that is read in it.
             (Kind::Postgres, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        let mut tried = Default::default();
-        let mut lease = route.lease(tried).await?;
-        let place = lease.place;
-        lease = match lease.begin(sql).await {
-            Ok(lease) => lease,
+        let first = route.lease(Tried::default()).await?;
+        let server = first.server.clone();
+        let lease = match first.begin(sql).await {
             // A connection that was lost while it was idle: nothing has been done yet.
             Err(error) if fault::fault(&error) == fault::Fault::Server => {
-                crate::replica::Tried::add(&mut tried, if route.writes { usize::MAX } else { place });
+                if let Some(server) = server {
+                    server.failed(&error.to_string());
+                }
                 route.cluster.counts.retries();
-                route.lease(tried).await?.begin(sql).await?
+                route.lease(Tried::default()).await?.begin(sql).await?
             }
-            Err(error) => return Err(error),
+            lease => lease?,
         };
         Ok(Self {
             lease,

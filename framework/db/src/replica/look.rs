@@ -2,7 +2,7 @@
 
 use super::{Group, Server};
 use crate::config::Pooler;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, PgConnection, Row};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -33,14 +33,13 @@ const SHORTEST_GAP: Duration = Duration::from_millis(3);
 
 /// Asks over a connection that is there.
 pub(crate) async fn ask(conn: &mut PgConnection) -> Result<Look, sqlx::Error> {
-    // Never prepared: it may be asked through a pooler.
-    let question = sqlx::query_as::<_, (bool, i64, i64, i32)>(QUESTION).persistent(false);
-    let (is_replica, position, started, timeline) = question.fetch_one(conn).await?;
+    // In one message: through a pooler, two may meet different connections.
+    let row = sqlx::raw_sql(QUESTION).fetch_one(conn).await?;
     Ok(Look {
-        is_replica,
-        position: u64::try_from(position).unwrap_or_default(),
-        started,
-        timeline: u32::try_from(timeline).unwrap_or_default(),
+        is_replica: row.try_get(0)?,
+        position: u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
+        started: row.try_get(2)?,
+        timeline: u32::try_from(row.try_get::<i32, _>(3)?).unwrap_or_default(),
     })
 }
 
@@ -69,8 +68,10 @@ pub(crate) async fn keep_looking(group: Arc<Group>, server: Arc<Server>, every: 
 }
 
 async fn once(server: &Server, conn: &mut Option<PgConnection>, pooler: Pooler) -> Result<Look, sqlx::Error> {
-    if let Some(known) = conn {
-        let look = ask(known).await?;
+    // A connection that was closed is no server that is down: it is asked anew.
+    if let Some(known) = conn
+        && let Ok(look) = ask(known).await
+    {
         // A pooler may lead to a server that began anew behind it.
         if server.is_known_as(&look) || pooler == Pooler::Transaction {
             server.met(&look);
