@@ -2,6 +2,8 @@
 //!
 //! A scope is local to a task. What a render spawns must be [wrapped](Scope::wrap), or it reads outside.
 
+mod keep;
+
 use crate::{
     Engine, Entry, Error, Stamp, Strength,
     positions::{FloorAt, Hold, Holds, Personal, Required},

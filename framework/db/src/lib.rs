@@ -22,6 +22,7 @@
 //! | `replica` | a primary and its replicas: who is what, who is well, who answers |
 //! | `observe` | spans, logs of slow queries, counts |
 //! | `shard` | slots, the map of them, questions to many shards, moving slots |
+//! | `loader` | many small reads of one render as one query |
 
 mod backend;
 mod config;
@@ -29,6 +30,7 @@ mod consistency;
 mod db;
 mod error;
 mod handle;
+pub mod loader;
 mod migrate;
 mod observe;
 mod pool;
@@ -40,6 +42,7 @@ pub use config::{Config, PoolConfig, Pooler, ReplicaConfig, ShardConfig, Without
 pub use db::Db;
 pub use error::{Error, cause};
 pub use handle::{Read, Tx, Write};
+pub use loader::Loader;
 pub use migrate::Migrations;
 pub use observe::{PoolStats, ServerStats, Stats, summary, without_values};
 pub use replica::Lag;
