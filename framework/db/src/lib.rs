@@ -22,9 +22,11 @@
 //! | `replica` | a primary and its replicas: who is what, who is well, who answers |
 //! | `observe` | spans, logs of slow queries, counts |
 //! | `shard` | slots, the map of them, questions to many shards, moving slots |
+//! | `bridge` | invalidation by other writers of the database |
 //! | `loader` | many small reads of one render as one query |
 
 mod backend;
+pub mod bridge;
 mod config;
 mod consistency;
 mod db;
@@ -38,6 +40,7 @@ mod replica;
 pub mod shard;
 
 pub use backend::{Any, Backend, Kind, Raw};
+pub use bridge::Bridge;
 pub use config::{Config, PoolConfig, Pooler, ReplicaConfig, ShardConfig, WithoutReplicas};
 pub use db::Db;
 pub use error::{Error, cause};

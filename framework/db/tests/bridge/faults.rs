@@ -1,0 +1,121 @@
+//! Nothing is lost, whatever dies.
+
+use crate::{Told, at, bridge, options, products, shop, sql, until, waiting};
+use std::time::Duration;
+use tropos_db::{
+    Bridge,
+    bridge::{install_sql, watch_sql},
+};
+use tropos_parts::{FaultProxy, Postgres};
+
+const KILL: &str =
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tropos bridge'";
+
+#[tokio::test]
+async fn fifty_changes_while_its_connection_is_killed_again_and_again_are_all_told() {
+    let (postgres, told) = (shop().await, Told::default());
+    let bridge = bridge(options(&postgres).look_every(Duration::from_secs(3_600)), &told).await;
+    for id in 1..=50 {
+        if id % 5 == 0 {
+            sql(&postgres, KILL).await;
+        }
+        sql(&postgres, &format!("update product set name = 'new' where id = {id}")).await;
+    }
+    told.until(products(1..=50)).await;
+    until("nothing left", async || waiting(&postgres).await == 0).await;
+    assert!(bridge.stats().failures > 0, "it was killed");
+}
+
+#[tokio::test]
+async fn what_is_not_invalidated_is_told_again_until_it_is() {
+    let (postgres, told) = (shop().await, Told::default());
+    told.fail(true);
+    let bridge = bridge(options(&postgres), &told).await;
+    sql(&postgres, "update product set name = 'new'").await;
+    until("some failures", async || bridge.stats().failures >= 3).await;
+    assert_eq!((bridge.stats().taken, waiting(&postgres).await), (0, 100));
+    assert!(bridge.stats().connected, "the connection is as good as before");
+    told.fail(false);
+    told.until(products(1..=100)).await;
+    until("nothing left", async || waiting(&postgres).await == 0).await;
+}
+
+#[tokio::test]
+async fn an_invalidation_that_hangs_is_given_up_and_told_again() {
+    let (postgres, told) = (shop().await, Told::default());
+    told.hang(true);
+    let bridge = bridge(options(&postgres).limit(Duration::from_millis(200)), &told).await;
+    sql(&postgres, "update product set name = 'new' where id = 1").await;
+    until("some failures", async || bridge.stats().failures >= 2).await;
+    told.hang(false);
+    told.until(products([1])).await;
+    assert_eq!(bridge.stats().taken, told.all().len() as u64);
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_and_comes_back_loses_nothing_that_was_committed() {
+    let (postgres, told) = (shop().await, Told::default());
+    let bridge = bridge(options(&postgres).rows(10), &told).await;
+    told.take_millis(20);
+    sql(&postgres, "set tropos.hints = 'off'; update product set name = 'new'").await;
+    postgres.kill().await.unwrap();
+    until("the loss noticed", async || !bridge.stats().connected).await;
+    postgres.restart().await.unwrap();
+    told.until(products(1..=100)).await;
+}
+
+#[tokio::test]
+async fn what_a_bridge_held_when_its_machine_went_silent_is_told_by_another() {
+    let (postgres, silent, other) = (shop().await, Told::default(), Told::default());
+    let proxy = FaultProxy::start(postgres.address()).await.unwrap();
+    silent.hang(true);
+    let limit = Duration::from_millis(300);
+    let _first = bridge(at(&postgres.url_through(&proxy, "postgres")).limit(limit), &silent).await;
+    sql(&postgres, "update product set name = 'new' where id = 1").await;
+    until("a call", async || silent.calls() == 1).await;
+    proxy.blackhole();
+    let _second = bridge(options(&postgres).look_every(Duration::from_millis(50)), &other).await;
+    other.until(products([1])).await;
+    assert!(silent.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_half_open_is_found_out_and_replaced() {
+    let (postgres, told) = (shop().await, Told::default());
+    let proxy = FaultProxy::start(postgres.address()).await.unwrap();
+    let options = at(&postgres.url_through(&proxy, "postgres"));
+    let options = options.look_every(Duration::from_millis(50)).limit(Duration::from_millis(300));
+    let bridge = bridge(options, &told).await;
+    for fault in [FaultProxy::blackhole, FaultProxy::mute, FaultProxy::cut] {
+        fault(&proxy);
+        until("the loss noticed", async || !bridge.stats().connected).await;
+        sql(&postgres, "update product set name = name || 'x' where id = 1").await;
+        let told_before = told.all().len();
+        proxy.heal();
+        until("told", async || told.all().len() > told_before).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_the_table_is_watched_as_soon_as_it_has_it() {
+    let (postgres, told) = (Postgres::start().await.unwrap(), Told::default());
+    let bridge = Bridge::start(options(&postgres), told.clone());
+    until("a failure", async || bridge.stats().failures > 0).await;
+    assert!(!bridge.stats().connected);
+    sql(&postgres, install_sql()).await;
+    sql(&postgres, "create table product (id int)").await;
+    sql(&postgres, &watch_sql("product", &["product-{id}"])).await;
+    sql(&postgres, "insert into product values (1)").await;
+    told.until(products([1])).await;
+}
+
+#[tokio::test]
+async fn of_several_addresses_the_one_of_a_living_primary_is_used() {
+    let (postgres, told) = (shop().await, Told::default());
+    let gone = Postgres::start().await.unwrap();
+    let options = at(&gone.url("postgres")).or(postgres.url("postgres").parse().unwrap());
+    gone.stop().await.unwrap();
+    let _bridge = bridge(options, &told).await;
+    sql(&postgres, "update product set name = 'new' where id = 1").await;
+    told.until(products([1])).await;
+}
