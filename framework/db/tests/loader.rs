@@ -8,13 +8,19 @@ use std::{
     collections::{HashMap, HashSet},
     future::{Future, pending},
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::oneshot, time::timeout};
 use tropos_cache::{Engine, Purpose, Scope};
 use tropos_core::{Failure, ManualClock};
-use tropos_db::Loader;
+use tropos_db::{
+    Config, Db, Loader,
+    sqlx::{self, AssertSqlSafe},
+};
 
 type Found = Result<HashMap<u32, String>, Failure>;
 
@@ -276,6 +282,42 @@ async fn who_is_not_polled_holds_up_nobody() {
         }
     };
     soon(scope(Purpose::Stored).run(render)).await;
+}
+
+#[tokio::test]
+async fn a_page_of_fifty_rows_and_what_each_refers_to_is_two_queries() {
+    let db: Db = Db::connect(&Config::new("sqlite::memory:")).await.unwrap();
+    let setup = "create table product (id integer primary key, name text not null); \
+        create table item (id integer primary key, product integer not null); \
+        with recursive n (n) as (select 1 union all select n + 1 from n where n < 50) \
+        insert into item select n, n % 7 from n; \
+        insert into product select distinct product, 'name ' || product from item where product > 0";
+    sqlx::raw_sql(setup).execute(db.write()).await.unwrap();
+    let (loader, queries) = (Loader::new("products"), Arc::new(AtomicUsize::new(0)));
+    let name = async |id: i64| {
+        let (db, queries) = (db.clone(), queries.clone());
+        let read = move |ids: Vec<i64>| async move {
+            queries.fetch_add(1, Ordering::SeqCst);
+            let places: Vec<String> = (1..=ids.len()).map(|n| format!("${n}")).collect();
+            let sql = format!("select id, name from product where id in ({})", places.join(", "));
+            let mut query = sqlx::query_as(AssertSqlSafe(sql));
+            for id in ids {
+                query = query.bind(id);
+            }
+            let rows: Vec<(i64, String)> = query.fetch_all(db.read()).await?;
+            Ok(rows.into_iter().collect())
+        };
+        loader.load(id, read).await.unwrap()
+    };
+    let page = async {
+        let items = sqlx::query_as("select id, product from item order by id").fetch_all(db.read());
+        let items: Vec<(i64, i64)> = items.await.unwrap();
+        join_all(items.iter().map(|(_, product)| name(*product))).await
+    };
+    let names = scope(Purpose::Stored).run(page).await;
+    assert_eq!(names.len(), 50);
+    assert_eq!((&names[0], &names[6]), (&Some("name 1".to_owned()), &None));
+    assert_eq!(queries.load(Ordering::SeqCst), 1);
 }
 
 /// What may happen next.

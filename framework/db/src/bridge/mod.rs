@@ -100,6 +100,11 @@ impl Bridge {
         self.counters.stats()
     }
 
+    /// What keeps it from taking changes at present. It is tried again by itself.
+    pub fn trouble(&self) -> Option<String> {
+        self.counters.trouble()
+    }
+
     /// Ends it. What is being taken is finished first, which the time limits of a round bound to some 20 s.
     pub async fn stop(mut self) {
         drop(self.stop.take());

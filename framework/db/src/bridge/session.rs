@@ -23,6 +23,10 @@ const TAKE: &str = "with taken as materialized ( \
     returning changes.template, changes.columns::text, \
         extract(epoch from clock_timestamp() - changes.recorded)::float8";
 
+/// Whether the settings of the session have arrived, whether this is a standby, and whether the table is there.
+const CHECK: &str = "select current_setting('tropos.bridge', true) is not distinct from 'on', \
+    pg_is_in_recovery(), to_regclass('tropos.changes') is not null";
+
 /// A change as it is taken: template, columns as JSON, seconds since it was recorded.
 type Change = (String, String, f64);
 
@@ -39,6 +43,10 @@ pub(super) enum Trouble {
         "the table tropos.changes is missing: run `tropos_db::bridge::install_sql()` in a migration, and `select tropos.watch('TABLE', 'TAG-{{COLUMN}}')` for each table"
     )]
     Missing,
+    #[error(
+        "the address leads to a pooler that keeps no settings for a session, and hands no notifications on: give the bridge the address of the server itself"
+    )]
+    Pooler,
     #[error("the connection was lost")]
     Lost,
     #[error("what has changed was not invalidated, and will be tried again: {0}")]
@@ -90,22 +98,23 @@ impl Session {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("default_transaction_read_only", "off".to_owned()),
             ("statement_timeout", millis(options.limit)),
+            // Found again below, unless a pooler has dropped them all.
+            ("tropos.bridge", "on".to_owned()),
             // Whoever took changes and fell silent, a machine without power say, gives them back.
             ("idle_in_transaction_session_timeout", millis(options.limit * 3)),
         ]);
         if server.get_application_name().is_none() {
             server = server.application_name("tropos bridge");
         }
-        let mut connection = PgConnection::connect_with(&server).await?;
-        let (standby, installed): (bool, bool) =
-            sqlx::query_as("select pg_is_in_recovery(), to_regclass('tropos.changes') is not null")
-                .fetch_one(&mut connection)
-                .await?;
+        let mut connection = PgConnection::connect_with(&server).await.map_err(refused)?;
+        let (settings, standby, installed): (bool, bool, bool) =
+            sqlx::query_as(CHECK).fetch_one(&mut connection).await?;
         connection.close().await?;
-        match (standby, installed) {
-            (true, _) => return Err(Trouble::Standby),
-            (false, false) => return Err(Trouble::Missing),
-            (false, true) => {}
+        match (settings, standby, installed) {
+            (false, ..) => return Err(Trouble::Pooler),
+            (true, true, _) => return Err(Trouble::Standby),
+            (true, false, false) => return Err(Trouble::Missing),
+            (true, false, true) => {}
         }
         // A listener wants a pool, of one and never asked for a second connection. A pool knocks at a closed door until
         // its time is out: so the door was tried before.
@@ -182,6 +191,14 @@ impl Batch {
         }
         batch
     }
+}
+
+/// PgBouncer refuses settings that it cannot keep for a session.
+fn refused(error: sqlx::Error) -> Trouble {
+    let by_pooler = error
+        .as_database_error()
+        .is_some_and(|error| error.message().contains("unsupported startup parameter"));
+    if by_pooler { Trouble::Pooler } else { error.into() }
 }
 
 /// Silence has a bound: a connection may be half open.

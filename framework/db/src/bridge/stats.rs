@@ -1,7 +1,10 @@
 //! How a bridge stands.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,7 @@ pub(super) struct Counters {
     malformed: AtomicU64,
     failures: AtomicU64,
     delay_millis: AtomicU64,
+    trouble: Mutex<Option<String>>,
 }
 
 impl Counters {
@@ -38,8 +42,23 @@ impl Counters {
         self.connected.store(connected, Ordering::Relaxed);
     }
 
-    pub(super) fn failed(&self) {
+    /// Whether it is the first trouble since all was well.
+    pub(super) fn failed(&self, trouble: String) -> bool {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        self.lock().replace(trouble).is_none()
+    }
+
+    /// All is well; whether it was not before.
+    pub(super) fn mended(&self) -> bool {
+        self.lock().take().is_some()
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn took(&self, changes: usize, tags: usize, malformed: usize, delay: Duration) {

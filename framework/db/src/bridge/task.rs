@@ -16,7 +16,7 @@ pub(super) async fn run(
     counters: Arc<Counters>,
     mut stopped: Receiver<()>,
 ) {
-    let mut life = Life { options, invalidate, counters, backoff: Backoff::new(), told: false };
+    let mut life = Life { options, invalidate, counters, backoff: Backoff::new() };
     let mut session = None;
     // Between two rounds alone, so that what was taken is settled.
     while !is_over(&mut stopped) {
@@ -55,8 +55,6 @@ struct Life {
     invalidate: Arc<dyn Invalidate>,
     counters: Arc<Counters>,
     backoff: Backoff,
-    /// Whether the present trouble was told of.
-    told: bool,
 }
 
 impl Life {
@@ -74,7 +72,7 @@ impl Life {
         }
         let more = taken?;
         self.backoff = Backoff::new();
-        if std::mem::take(&mut self.told) {
+        if self.counters.mended() {
             tracing::info!("changes are taken from the database again");
         }
         Ok(more)
@@ -93,10 +91,9 @@ impl Life {
 
     /// Tells of trouble when it begins, and says for how long to leave it alone.
     fn pause(&mut self, trouble: &Trouble) -> std::time::Duration {
-        self.counters.failed();
-        match std::mem::replace(&mut self.told, true) {
-            false => tracing::warn!(%trouble, "changes are not taken from the database for now"),
-            true => tracing::debug!(%trouble, "changes are still not taken from the database"),
+        match self.counters.failed(trouble.to_string()) {
+            true => tracing::warn!(%trouble, "changes are not taken from the database for now"),
+            false => tracing::debug!(%trouble, "changes are still not taken from the database"),
         }
         self.backoff.next(rand::random())
     }

@@ -1,12 +1,12 @@
 //! Nothing is lost, whatever dies.
 
-use crate::{Told, at, bridge, options, products, shop, sql, until, waiting};
+use crate::{Told, at, bridge, options, products, shop, sql, stock, until, waiting};
 use std::time::Duration;
 use tropos_db::{
     Bridge,
     bridge::{install_sql, watch_sql},
 };
-use tropos_parts::{FaultProxy, Postgres};
+use tropos_parts::{FaultProxy, PgBouncer, PgBouncerOptions, Postgres, PostgresCluster};
 
 const KILL: &str =
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tropos bridge'";
@@ -102,11 +102,17 @@ async fn a_database_without_the_table_is_watched_as_soon_as_it_has_it() {
     let bridge = Bridge::start(options(&postgres), told.clone());
     until("a failure", async || bridge.stats().failures > 0).await;
     assert!(!bridge.stats().connected);
+    let trouble = bridge.trouble().unwrap();
+    assert!(
+        trouble.contains("tropos.changes is missing: run `tropos_db::bridge::install_sql()`"),
+        "{trouble}"
+    );
     sql(&postgres, install_sql()).await;
     sql(&postgres, "create table product (id int)").await;
     sql(&postgres, &watch_sql("product", &["product-{id}"])).await;
     sql(&postgres, "insert into product values (1)").await;
     told.until(products([1])).await;
+    assert_eq!(bridge.trouble(), None);
 }
 
 #[tokio::test]
@@ -118,4 +124,49 @@ async fn of_several_addresses_the_one_of_a_living_primary_is_used() {
     let _bridge = bridge(options, &told).await;
     sql(&postgres, "update product set name = 'new' where id = 1").await;
     told.until(products([1])).await;
+}
+
+#[tokio::test]
+async fn a_promoted_replica_is_followed_and_nothing_is_lost() {
+    let cluster = PostgresCluster::start(1).await.unwrap();
+    let told = Told::default();
+    stock(cluster.primary()).await;
+    let options = at(&cluster.replica(0).url("postgres"));
+    let options = options.or(cluster.primary().url("postgres").parse().unwrap());
+    let bridge = bridge(options.look_every(Duration::from_millis(50)), &told).await;
+    sql(cluster.primary(), "update product set name = 'new' where id = 1").await;
+    told.until(products([1])).await;
+    assert_eq!(bridge.stats().failures, 0, "the replica is passed over without a word");
+
+    told.fail(true);
+    sql(cluster.primary(), "update product set name = 'new' where id = 2").await;
+    until("a refusal", async || bridge.stats().failures > 0).await;
+    cluster.wait_until_caught_up(0).await.unwrap();
+    cluster.primary().kill().await.unwrap();
+    cluster.promote(0).await.unwrap();
+    told.fail(false);
+    sql(cluster.replica(0), "update product set name = 'new' where id = 3").await;
+    told.until(products([2, 3])).await;
+}
+
+#[tokio::test]
+async fn a_standby_alone_and_a_pooler_in_transaction_mode_are_named_as_such() {
+    let cluster = PostgresCluster::start(1).await.unwrap();
+    stock(cluster.primary()).await;
+    let databases = [("postgres", cluster.primary())];
+    let strict = PgBouncer::start(&databases, PgBouncerOptions::new()).await.unwrap();
+    // What is often advised, for drivers that send settings.
+    let lenient = PgBouncerOptions::new().setting("ignore_startup_parameters", "extra_float_digits, options");
+    let lenient = PgBouncer::start(&databases, lenient).await.unwrap();
+    for (url, message) in [
+        (cluster.replica(0).url("postgres"), "a standby has no changes to take"),
+        (strict.url("postgres"), "the address leads to a pooler"),
+        (lenient.url("postgres"), "the address leads to a pooler"),
+    ] {
+        let bridge = Bridge::start(at(&url), Told::default());
+        until("trouble", async || bridge.trouble().is_some()).await;
+        let trouble = bridge.trouble().unwrap();
+        assert!(trouble.contains(message), "{url}: {trouble}");
+        assert!(!bridge.stats().connected);
+    }
 }

@@ -87,12 +87,16 @@ impl Invalidate for Told {
 /// A server whose database `postgres` has the products 1 to 100, watched as `product-{id}`.
 async fn shop() -> Postgres {
     let postgres = Postgres::start().await.unwrap();
-    sql(&postgres, install_sql()).await;
+    stock(&postgres).await;
+    postgres
+}
+
+async fn stock(postgres: &Postgres) {
+    sql(postgres, install_sql()).await;
     let table = "create table product (id int primary key, name text not null, family text); \
         insert into product select n, 'name ' || n, 'family ' || n % 3 from generate_series(1, 100) n;";
-    sql(&postgres, table).await;
-    sql(&postgres, &watch_sql("product", &["product-{id}"])).await;
-    postgres
+    sql(postgres, table).await;
+    sql(postgres, &watch_sql("product", &["product-{id}"])).await;
 }
 
 async fn sql(postgres: &Postgres, text: &str) -> String {

@@ -119,3 +119,44 @@ async fn tags_are_filled_in_from_the_arguments_and_reach_the_caller() {
     assert_eq!(tags_of(borrowed(&[1], &filter, None)).await, ["family-oak"]);
     assert!(tags_of(nothing()).await.is_empty());
 }
+
+#[cached(ttl = "10m", tags = ["thing {name}", "100%-{name}-{filter.family}", "{name}", "%{name}", "ö{name}/"])]
+async fn hostile(name: String, filter: Filter) -> Result<u32> {
+    let _ = (name, filter);
+    Ok(1)
+}
+
+/// What a trigger of the database records under these templates is invalidated by these tags, or by none.
+#[tokio::test]
+async fn the_bridge_of_the_database_makes_the_same_tags() {
+    let templates = ["thing {name}", "100%-{name}-{filter.family}", "{name}", "%{name}", "ö{name}/"];
+    let long = "ß".repeat(300);
+    for name in [
+        "a",
+        "",
+        " ",
+        "a  b",
+        "ünï/☃",
+        "41",
+        "%41",
+        "100%",
+        "{name}",
+        "\"'\\",
+        "\n\0",
+        "-",
+        "_path:/a",
+        &long,
+    ] {
+        let filter = Filter { family: name.to_owned(), limit: 1 };
+        let mut made: Vec<String> = templates
+            .into_iter()
+            .filter_map(|template| {
+                tropos::db::bridge::tag_of(template, &[("name", name), ("filter.family", name)])
+            })
+            .map(|tag| tag.as_str().to_owned())
+            .collect();
+        assert_eq!(made.len(), templates.len());
+        made.sort();
+        assert_eq!(made, tags_of(hostile(name.to_owned(), filter)).await, "{name:?}");
+    }
+}
