@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{Error, poll::blocking, run::run};
 use std::{
-    fs,
     panic::resume_unwind,
     path::Path,
     process::{Command, Stdio},
@@ -183,7 +182,7 @@ impl PostgresCluster {
         let (server, upstream) = (self.primary.0.clone(), self.server(of));
         blocking(move || {
             server.kill()?;
-            fs::remove_dir_all(server.data()).map_err(Error::io("removing the old data of a primary"))?;
+            server.forget()?;
             let mut copy = server.install().as_owner("pg_basebackup", &server.folder());
             copy.args(["--pgdata=data", "--checkpoint=fast", "--no-sync", "--dbname"]);
             copy.arg(conninfo(&upstream, "pg_basebackup"));

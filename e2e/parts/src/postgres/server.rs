@@ -202,6 +202,12 @@ impl Server {
         self.program.until(PATIENCE, what, look)
     }
 
+    /// Removes the data of a server that does not run.
+    pub(super) fn forget(&self) -> Result<(), Error> {
+        self.remove_segment();
+        fs::remove_dir_all(self.data()).map_err(Error::io("removing the data of a server"))
+    }
+
     /// A few bytes by which PostgreSQL tells whether processes of an older server are left. A restart removes them, and
     /// after a kill nobody else does.
     fn remove_segment(&self) {
