@@ -24,6 +24,7 @@
 
 mod cluster;
 mod error;
+mod folder;
 mod pgbouncer;
 mod poll;
 mod postgres;

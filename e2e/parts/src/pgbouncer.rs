@@ -230,7 +230,7 @@ pub(crate) fn find() -> Option<PathBuf> {
 fn start(databases: &str, options: &PgBouncerOptions) -> Result<Arc<Bouncer>, Error> {
     let binary = find().ok_or(Error::Missing { program: "pgbouncer", package: PACKAGE })?;
     let install = Install::find()?;
-    let folder = install.owner().folder("tropos-pgbouncer-")?;
+    let folder = install.owner().folder("pgbouncer-")?;
     let [address] = free_addresses()?;
     let program = Program::new("pgbouncer", folder.path().join("log"));
     let bouncer = Bouncer { program, binary, address, install, folder };

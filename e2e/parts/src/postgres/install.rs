@@ -1,13 +1,14 @@
 //! Where PostgreSQL's programs are, and as whom its servers run.
 
-use crate::{Error, program::folder_on_path};
+use crate::{Error, folder, program::folder_on_path};
 use rustix::process::geteuid;
 use std::{
-    fs, io,
+    fs,
     os::unix::{self, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
 };
+use tempfile::TempDir;
 
 /// Debian's package, for the message.
 pub(crate) const PACKAGE: &str = "postgresql";
@@ -107,9 +108,9 @@ impl Owner {
         self.own(path)
     }
 
-    /// Makes a folder of its own below the system's for temporary files.
-    pub(crate) fn folder(self, prefix: &str) -> Result<tempfile::TempDir, Error> {
-        let folder: io::Result<_> = tempfile::Builder::new().prefix(prefix).tempdir();
+    /// Makes a folder of its own below the one that all servers share.
+    pub(crate) fn folder(self, prefix: &str) -> Result<TempDir, Error> {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(folder::shared()?);
         let folder = folder.map_err(Error::io("making a folder for a server"))?;
         self.own(folder.path())?;
         Ok(folder)

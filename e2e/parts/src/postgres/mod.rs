@@ -49,7 +49,7 @@ impl PostgresOptions {
 ///
 /// It listens on a free port of 127.0.0.1 and in its folder, trusts everybody, and has a system identifier of its own.
 /// Where root runs the tests it runs as the user `postgres`. Its data is a copy of an empty cluster that is made once, and
-/// kept as an archive in the folder `tropos-parts-UID` of the system's temporary files.
+/// kept as an archive in the folder `tropos-servers-UID` of the system's temporary files.
 #[derive(Debug)]
 pub struct Postgres(pub(crate) Arc<Server>);
 

@@ -77,7 +77,7 @@ pub(crate) fn retried<T>(mut start: impl FnMut() -> Result<T, Error>) -> Result<
 impl Server {
     /// One without data, which does not run yet.
     pub(super) fn new(install: &Install, settings: Settings) -> Result<Self, Error> {
-        let folder = install.owner().folder("tropos-postgres-")?;
+        let folder = install.owner().folder("postgres-")?;
         let [address] = free_addresses()?;
         let program = Program::new("postgres", folder.path().join("log"));
         Ok(Self { program, address, install: install.clone(), settings: Mutex::new(settings), folder })

@@ -3,15 +3,13 @@
 
 use super::install::{Install, PACKAGE};
 use crate::{
-    Error, PATIENCE, poll,
+    Error, PATIENCE, folder, poll,
     run::{input, run},
 };
-use rustix::process::geteuid;
 use std::{
-    fs::{self, DirBuilder, File, TryLockError},
+    fs::{self, File, TryLockError},
     hash::{BuildHasher as _, RandomState},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -67,7 +65,7 @@ fn archive(install: &Install) -> Result<PathBuf, Error> {
     let version = run(command.arg("--version"), "postgres", PACKAGE, "postgres --version", input("")?)?;
     // `postgres (PostgreSQL) 15.18 (Debian 15.18-0)`
     let version = version.split_ascii_whitespace().nth(2).unwrap_or("unknown");
-    let folder = shared_folder()?;
+    let folder = folder::shared()?;
     let archive = folder.join(format!("postgres-{version}-{RECIPE}.tar"));
     if archive.is_file() {
         return Ok(archive);
@@ -90,7 +88,7 @@ fn archive(install: &Install) -> Result<PathBuf, Error> {
 }
 
 fn make(install: &Install, archive: &Path) -> Result<(), Error> {
-    let folder = install.owner().folder("tropos-postgres-")?;
+    let folder = install.owner().folder("postgres-")?;
     let mut initdb = install.as_owner("initdb", folder.path());
     run(initdb.args(INITDB), "initdb", PACKAGE, "initdb", Stdio::null())?;
     let unfinished = archive.with_extension("unfinished");
@@ -98,23 +96,4 @@ fn make(install: &Install, archive: &Path) -> Result<(), Error> {
     tar.arg("-cf").arg(&unfinished).arg("data").current_dir(folder.path());
     run(&mut tar, "tar", "tar", "packing an empty database", Stdio::null())?;
     fs::rename(&unfinished, archive).map_err(Error::io("keeping the template"))
-}
-
-/// Where this user's templates are, for nobody else to write.
-fn shared_folder() -> Result<PathBuf, Error> {
-    let user = geteuid().as_raw();
-    let folder = std::env::temp_dir().join(format!("tropos-parts-{user}"));
-    let doing = format!("making {}", folder.display());
-    match DirBuilder::new().mode(0o700).create(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io(doing)(error)),
-        _ => {}
-    }
-    let is_own = |data: fs::Metadata| data.is_dir() && data.uid() == user && data.mode() & 0o022 == 0;
-    if fs::symlink_metadata(&folder).is_ok_and(is_own) {
-        return Ok(folder);
-    }
-    Err(Error::io(doing)(io::Error::new(
-        io::ErrorKind::PermissionDenied,
-        "somebody else made it or may write to it: remove it",
-    )))
 }
