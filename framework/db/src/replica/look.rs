@@ -26,7 +26,13 @@ const QUESTION: &str = "select pg_is_in_recovery(), \
     '0/0'::pg_lsn) - '0/0'::pg_lsn)::bigint, \
     (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint, \
     case when pg_is_in_recovery() then 0 \
-    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end";
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end, \
+    current_setting('wal_block_size')::bigint, pg_size_bytes(current_setting('wal_segment_size'))";
+
+/// The headers of a page of the log, and of the first page of a segment (`XLogPageHeaderData` and
+/// `XLogLongPageHeaderData`).
+const HEADER: u64 = 24;
+const LONG_HEADER: u64 = 40;
 
 /// Between two looks at a server that many wait for.
 const SHORTEST_GAP: Duration = Duration::from_millis(3);
@@ -35,12 +41,30 @@ const SHORTEST_GAP: Duration = Duration::from_millis(3);
 pub(crate) async fn ask(conn: &mut PgConnection) -> Result<Look, sqlx::Error> {
     // In one message: through a pooler, two may meet different connections.
     let row = sqlx::raw_sql(QUESTION).fetch_one(conn).await?;
+    let number = |column: usize| {
+        let number = row.try_get::<i64, _>(column)?;
+        Ok::<_, sqlx::Error>(u64::try_from(number).unwrap_or_default())
+    };
     Ok(Look {
         is_replica: row.try_get(0)?,
-        position: u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or_default(),
+        position: end_of_last_record(number(1)?, number(4)?, number(5)?),
         started: row.try_get(2)?,
         timeline: u32::try_from(row.try_get::<i32, _>(3)?).unwrap_or_default(),
     })
+}
+
+/// Where the last record ends, if the next one is to be inserted at `position`.
+///
+/// At the beginning of a page the two differ by the page's header, and a replica that has replayed everything stands before
+/// it: until something more is written, it would seem to be behind.
+fn end_of_last_record(position: u64, page: u64, segment: u64) -> u64 {
+    let into = |length: u64| position.checked_rem(length).unwrap_or_default();
+    match (into(page), into(segment)) {
+        (_, LONG_HEADER) => position - LONG_HEADER,
+        // The first page of a segment has the long header, of which this would be a part.
+        (HEADER, within) if within != HEADER => position - HEADER,
+        _ => position,
+    }
 }
 
 /// Looks at a server for as long as the group lives, over a connection of its own: pools may be busy.
@@ -83,4 +107,26 @@ async fn once(server: &Server, conn: &mut Option<PgConnection>, pooler: Pooler) 
     server.met(&look);
     *conn = Some(new);
     Ok(look)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_last_record;
+
+    #[test]
+    fn the_header_of_an_empty_page_is_no_record() {
+        let (page, segment) = (0x2000, 0x10_0000);
+        for (position, end) in [
+            (0xC0_0028, 0xC0_0000), // the first page of a segment
+            (0xC0_2018, 0xC0_2000), // any other
+            (0xC0_2028, 0xC0_2028), // a record that ends on such a page
+            (0xC0_0030, 0xC0_0030),
+            (0xC0_1FF8, 0xC0_1FF8),
+            (0, 0),
+        ] {
+            assert_eq!(end_of_last_record(position, page, segment), end, "{position:x}");
+        }
+        assert_eq!(end_of_last_record(0xC0_0028, page, 0x100_0000), 0xC0_0028, "within a larger segment");
+        assert_eq!(end_of_last_record(7, 0, 0), 7);
+    }
 }
