@@ -161,7 +161,8 @@ impl Site {
             engine.follow_log(Arc::new(db.clone())).await;
         }
         let seen = db.as_ref().filter(|db| db.has_replicas());
-        let seen = seen.map(|_| Seen::new(&config.database_url, engine.clock().clone()));
+        let url = config.database.shards.first().map_or("", |shard| shard.url.as_str());
+        let seen = seen.map(|_| Seen::new(url, engine.clock().clone()));
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();

@@ -65,7 +65,7 @@ pub(super) fn router(site: &Arc<Site>, ready: Ready) -> Router {
         // Alive as long as this answers; a restart mends nothing that a database's absence breaks.
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics::exposition).with_state(site.engine.clone()))
+        .route("/metrics", get(metrics::exposition).with_state(site.clone()))
         .route("/routes", get(async move || (json, routes)))
         .route("/explain", get(async move |query| explain(&explained, query).await))
         .with_state(ready)

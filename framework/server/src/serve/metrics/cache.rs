@@ -1,15 +1,9 @@
-//! What the cache counts, in the text form that Prometheus reads.
+//! What the cache counts.
 
-use axum::extract::State;
-use std::fmt::Write as _;
-use tropos_cache::{Engine, Stats};
+use super::Text;
+use tropos_cache::Stats;
 
-/// `GET /metrics` on the admin listener.
-pub(super) async fn exposition(State(engine): State<Engine>) -> ([(&'static str, &'static str); 1], String) {
-    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], write(&engine.stats()))
-}
-
-fn write(stats: &Stats) -> String {
+pub(super) fn write(text: &mut Text, stats: &Stats) {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let mut lines = vec![
         ("page_entries", "gauge", "Pages in memory.", count(stats.page_entries)),
@@ -60,36 +54,7 @@ fn write(stats: &Stats) -> String {
             ),
         ]);
     }
-    let mut out = String::new();
     for (name, kind, help, value) in lines {
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            out,
-            "# HELP tropos_cache_{name} {help}\n# TYPE tropos_cache_{name} {kind}\ntropos_cache_{name} {value}"
-        );
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use tropos_core::ManualClock;
-
-    #[tokio::test]
-    async fn each_metric_has_its_help_its_type_and_one_value() {
-        let engine = Engine::in_memory(Arc::new(ManualClock::new()));
-        engine.invalidate(&["a".into()], tropos_cache::Strength::Hard).await.unwrap();
-        let text = write(&engine.stats());
-        let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.len() >= 30 && lines.len().is_multiple_of(3), "{text}");
-        for metric in lines.chunks(3) {
-            let name = metric[2].split(' ').next().unwrap();
-            assert!(metric[0].starts_with(&format!("# HELP {name} ")), "{metric:?}");
-            assert!(metric[1].starts_with(&format!("# TYPE {name} ")), "{metric:?}");
-            assert_eq!(name.ends_with("_total"), metric[1].ends_with("counter"), "{metric:?}");
-        }
-        assert!(text.contains("tropos_cache_invalidations_total 1\n"), "{text}");
+        text.metric(&format!("tropos_cache_{name}"), kind, help, [(String::new(), value)]);
     }
 }
