@@ -77,9 +77,53 @@ pub enum Error {
         /// What there is.
         is: &'static str,
     },
+    /// A shard cannot be migrated, or asked for what it has had.
+    #[error("the database `{shard}` cannot be migrated: {reason}")]
+    Migrate {
+        /// The shard.
+        shard: String,
+        /// What was said.
+        reason: String,
+    },
     /// A migration failed; those before it have been applied.
-    #[error("cannot migrate the database: {0}; mend the migration and start again")]
-    Migrate(String),
+    #[error(
+        "migration {step} failed on the database `{shard}`: {reason}; those before it are applied: mend it and migrate again"
+    )]
+    Migration {
+        /// The shard.
+        shard: String,
+        /// The migration.
+        step: crate::Step,
+        /// What the database said.
+        reason: String,
+    },
+    /// Migrations were changed after they had been applied.
+    #[error(
+        "the database `{shard}` has had these migrations in another form than this program knows: {steps}; give their \
+         files back their text, and write what is to change as a new migration"
+    )]
+    MigrationChanged {
+        /// The shard.
+        shard: String,
+        /// The migrations.
+        steps: String,
+    },
+    /// Another instance has been migrating for too long.
+    #[error(
+        "another instance has been migrating the database `{shard}` for {} s: look at what it waits for, and start again",
+        .waited.as_secs()
+    )]
+    MigrationLock {
+        /// The shard.
+        shard: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The database lacks migrations, and may not be migrated now.
+    #[error(
+        "the database is out of date: {0}; run `cargo tropos db migrate`, or start with DATABASE_MIGRATE=start"
+    )]
+    Pending(String),
     /// The transaction is committed; what it invalidates is not invalidated.
     #[error("the transaction is committed, but what was invalidated in it still counts as valid: {0}")]
     NotInvalidated(String),

@@ -46,7 +46,7 @@ pub use db::Db;
 pub use error::{Error, cause};
 pub use handle::{Read, Tx, Write};
 pub use loader::Loader;
-pub use migrate::Migrations;
+pub use migrate::{Migrated, Migrations, ShardStatus, Status, Step};
 pub use observe::{PoolStats, ServerStats, Stats, summary, without_values};
 pub use replica::Lag;
 pub use sqlx;
