@@ -8,7 +8,7 @@ use crate::{
 };
 use futures::FutureExt;
 use sqlx::{
-    Connection, PgPool,
+    ConnectOptions, Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -41,6 +41,8 @@ impl Use {
 pub(crate) fn options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| Error::Open { url: without_password(url), reason: error.to_string() })?;
+    // Its own lines would show what is written into a statement; ours do not.
+    let options = options.disable_statement_logging();
     let named = options.get_application_name().is_some();
     Ok(if named { options } else { options.application_name("tropos") })
 }

@@ -7,7 +7,7 @@ use crate::{
     error::without_password,
 };
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -48,6 +48,8 @@ impl Store {
         };
         let file = (!in_memory).then(|| options.get_filename().to_owned());
         let options = options
+            // Its own lines would show what is written into a statement; ours do not.
+            .disable_statement_logging()
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(config.pool.busy)

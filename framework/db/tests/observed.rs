@@ -1,0 +1,98 @@
+//! What is told about queries: spans, and a line for each slow one, never with a value.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
+use tropos_db::{Config, Db, sqlx};
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+async fn open(slow: Duration) -> Db {
+    let mut config = Config::new("sqlite::memory:");
+    config.slow = slow;
+    Db::connect(&config).await.unwrap()
+}
+
+async fn ask(db: &Db) {
+    sqlx::query("create table person (name text)").execute(db.write()).await.unwrap();
+    let sql = "select name from person where name = 'Marlowe' or name = $1";
+    sqlx::query(sql).bind("Vivian").fetch_all(db.read()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_query_is_logged_with_its_summary_and_without_values() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
+    let _set = tracing::subscriber::set_default(subscriber);
+    let db = open(Duration::ZERO).await;
+    ask(&db).await;
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("SELECT person")).unwrap();
+    assert!(line.contains("a slow query") && line.contains("took_ms"), "{line}");
+    assert!(line.contains("name = ? or name = $1"), "{line}");
+    assert!(!text.contains("Marlowe") && !text.contains("Vivian"), "{text}");
+    assert!(db.stats().slow >= 2);
+}
+
+#[tokio::test]
+async fn a_quick_query_is_not_logged_and_has_a_span_by_the_conventions() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(log.clone())
+        .finish();
+    let _set = tracing::subscriber::set_default(subscriber);
+    let db = open(Duration::from_secs(60)).await;
+    ask(&db).await;
+    sqlx::query("select nothing from nowhere").execute(db.read()).await.unwrap_err();
+    let text = log.text();
+    assert!(!text.contains("a slow query"), "{text}");
+    let ours: Vec<_> = text.lines().filter(|line| line.contains("\"target\":\"tropos::db\"")).collect();
+    let line = ours.iter().find(|line| line.contains("SELECT person")).unwrap();
+    for field in [
+        "\"db.system.name\":\"sqlite\"",
+        "\"db.query.summary\":\"SELECT person\"",
+        "\"db.query.text\":\"select name from person where name = ? or name = $1\"",
+        "\"db.response.returned_rows\":0",
+        "\"otel.kind\":\"client\"",
+    ] {
+        assert!(line.contains(field), "{field} is missing: {line}");
+    }
+    let failed = ours.iter().find(|line| line.contains("SELECT nowhere")).unwrap();
+    assert!(failed.contains("\"error.type\":\"1\""), "{failed}");
+    assert!(!text.contains("Marlowe") && !text.contains("Vivian"), "{text}");
+}
