@@ -6,9 +6,18 @@ mod common;
 
 use axum::{Router, routing::get};
 use common::{Reads, app};
+use futures::future::BoxFuture;
 use leptos::prelude::*;
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tropos::{PageResult, State, page, prelude::*};
+use tropos_cache::LogSource;
+use tropos_core::{Failure, Positions};
 use tropos_server::Config;
 use tropos_testing::TestApp;
 
@@ -87,4 +96,38 @@ async fn the_endpoint_takes_the_body_that_is_documented_and_names_what_is_wrong_
     }
     let many: Vec<String> = (0..1001).map(|n| format!("\"t{n}\"")).collect();
     assert_eq!(call("token", &format!("{{\"tags\":[{}]}}", many.join(","))).await, 413);
+}
+
+/// The log of a primary that may be gone.
+#[derive(Debug, Default)]
+struct Primary {
+    is_gone: AtomicBool,
+}
+
+impl LogSource for Primary {
+    fn current(&self) -> BoxFuture<'_, tropos_core::failure::Result<Positions>> {
+        Box::pin(async {
+            let is_gone = self.is_gone.load(Ordering::SeqCst);
+            if is_gone { Err(Failure::new("the primary is gone")) } else { Ok(Positions::default()) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn g9_while_the_primary_cannot_be_asked_the_endpoint_says_that_nothing_was_invalidated() {
+    let site = site().await;
+    let primary = Arc::new(Primary::default());
+    site.site.engine().follow_log(primary.clone()).await;
+    let headers = [("authorization", "Bearer token")];
+    let call = async || {
+        let request = TestApp::request("POST", "/_tropos/revalidate", r#"{"tags":["count"]}"#, &headers);
+        site.send(request).await
+    };
+    primary.is_gone.store(true, Ordering::SeqCst);
+    let refused = call().await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().contains("nothing has changed"), "{}", refused.text());
+    assert_eq!(site.site.engine().tags().current().sequence, 0);
+    primary.is_gone.store(false, Ordering::SeqCst);
+    assert_eq!(call().await.status, 200);
 }

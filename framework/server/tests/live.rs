@@ -6,17 +6,19 @@ mod common;
 
 use axum::body::Body;
 use common::{Reads, app};
-use futures::StreamExt;
+use futures::{StreamExt, future::BoxFuture};
 use http::Response;
 use leptos::prelude::*;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tropos::{Cookies, PageResult, State, extract, live_url, page, prelude::*};
+use tropos_cache::{LogSource, Scope};
+use tropos_core::{Positions, failure};
 use tropos_testing::{Answer, TestApp};
 
 /// Whether the page is personal just now.
@@ -112,4 +114,34 @@ async fn a_stream_is_opened_by_this_site_alone() {
         let answer = site.start(TestApp::request("GET", &url, "", &[(name, value)])).await;
         assert_eq!(answer.status(), 403, "{name}: {value}");
     }
+}
+
+/// A log that stands one further at each question.
+#[derive(Debug, Default)]
+struct Log(AtomicU64);
+
+impl LogSource for Log {
+    fn current(&self) -> BoxFuture<'_, failure::Result<Positions>> {
+        let position = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::pin(async move { Ok([(0, position)].into_iter().collect()) })
+    }
+}
+
+/// Shows what its reads must have seen.
+#[page("/required", live(tags = ["board"]))]
+async fn RequiredOfReads() -> PageResult {
+    let required = format!("{:?}", Scope::current().map(|scope| scope.requires(0)));
+    view! { <main data-live=live_url()><p id="required">{required}</p></main> }.into_page()
+}
+
+#[tokio::test]
+async fn g9_a_live_page_is_made_again_from_what_the_invalidation_carried() {
+    let site = TestApp::new(app().pages(tropos::routes![RequiredOfReads]).state(Reads::default())).await;
+    site.site.engine().follow_log(Arc::new(Log::default())).await;
+    let page = site.get("/required").await;
+    assert_eq!(page.by_id("required").as_deref(), Some("Some(Position(1))"));
+    let mut stream = site.start(TestApp::request("GET", &stream_of(&page), "", &[])).await;
+    site.invalidate("board").await;
+    let event = next(&mut stream).await.unwrap();
+    assert!(event.contains("Some(Position(2))"), "{event}");
 }
