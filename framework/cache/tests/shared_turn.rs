@@ -20,7 +20,7 @@ use tropos_parts::Redis;
 #[derive(Debug)]
 struct Held {
     store: RedisStore,
-    asks: watch::Sender<bool>,
+    asks: watch::Sender<usize>,
     may_take: watch::Receiver<bool>,
     may_give_back: watch::Receiver<bool>,
     gives_back: watch::Sender<bool>,
@@ -80,7 +80,7 @@ impl SharedStore for Held {
 
     fn take<'a>(&'a self, name: &'a str, holder: u64, span: Duration) -> Asked<'a, bool> {
         async move {
-            self.asks.send_replace(true);
+            self.asks.send_modify(|asks| *asks += 1);
             // As if another held it: an answer that is late instead would count as a failure of the store.
             let may_take = *self.may_take.borrow();
             if may_take { self.store.take(name, holder, span).await } else { Ok(false) }
@@ -102,7 +102,7 @@ impl SharedStore for Held {
 async fn what_another_has_made_answers_who_waited_though_it_is_invalidated_as_it_is_taken_up() {
     let redis = Redis::start().await.unwrap();
     let near = instance(&redis.url()).await;
-    let (asks, mut asked) = watch::channel(false);
+    let (asks, mut asked) = watch::channel(0);
     let (take, may_take) = watch::channel(false);
     let (give_back, may_give_back) = watch::channel(false);
     let (gives_back, mut given_back) = watch::channel(false);
@@ -120,8 +120,8 @@ async fn what_another_has_made_answers_who_waited_though_it_is_invalidated_as_it
     until("a render", async || source.reads() > 0).await;
     near.invalidate(&["other".into()], Strength::Hard).await.unwrap();
     let waiting = page.ask(&far).await;
-    // It has looked for the entry by then, and found none.
-    tokio::time::timeout(Duration::from_secs(10), asked.wait_for(|asked| *asked)).await.unwrap().unwrap();
+    // Between the first time that it asks and the second it looks for the entry; there must be none yet.
+    tokio::time::timeout(Duration::from_secs(10), asked.wait_for(|asked| *asked > 1)).await.unwrap().unwrap();
     source.release();
     assert_eq!(text(&rendering.await.unwrap()), "old");
     until("the end of the turn", async || redis.cli(["KEYS", "*:turn:*"]).await.unwrap().is_empty()).await;
