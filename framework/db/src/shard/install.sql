@@ -109,7 +109,7 @@ begin
   lock table tropos_slots in share row exclusive mode;
   select coalesce(sum(least(last, high) - greatest(first, low) + 1), 0) into known
     from tropos_slots where last >= low and first <= high and (was is null or state = was);
-  if known <> case when was is null then 0 else high - low + 1 end then
+  if known <> (case when was is null then 0 else high - low + 1 end) then
     raise exception 'slots %-% are not all %', low, high, coalesce(was, 'elsewhere');
   end if;
   -- What reaches beyond the edges keeps its state there.

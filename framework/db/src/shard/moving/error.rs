@@ -22,6 +22,9 @@ pub enum MoveError {
     /// No slots were named.
     #[error("no slots to be moved are named: name some, such as `0-99`")]
     NoSlots,
+    /// Source and target are one shard.
+    #[error("slots are not moved from shard `{0}` to itself: name another target")]
+    SameShard(String),
     /// Somebody else moves slots.
     #[error("another move to or from shard `{0}` is under way: wait until it is done")]
     UnderWay(String),

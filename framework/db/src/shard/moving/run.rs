@@ -121,6 +121,9 @@ impl Move {
         if self.slots.is_empty() {
             return Err(MoveError::NoSlots);
         }
+        if self.from.name == self.to.name {
+            return Err(MoveError::SameShard(self.from.name.clone()));
+        }
         let mut source = Session::open(&self.from).await?;
         let mut target = Session::open(&self.to).await?;
         // The fence knows by this who copies and who cleans up.
