@@ -5,6 +5,7 @@
 //! | [`page`] | what an application writes |
 //! | [`app`] | the application: its pages and what goes around them |
 //! | [`config`] | `tropos.toml` and the environment, read once |
+//! | `database` | the application's database: opened, brought up to date, filled |
 //! | `routing` | which page a path belongs to |
 //! | `dispatch` | one request: to which mode it goes, and what is answered |
 //! | `render` | the one module that knows how Leptos renders |
@@ -17,6 +18,7 @@
 pub mod app;
 mod build;
 pub mod config;
+mod database;
 mod dispatch;
 mod dist;
 pub mod draft;

@@ -3,6 +3,7 @@
 use crate::{
     app::App,
     config::Config,
+    database,
     dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
@@ -145,17 +146,7 @@ impl Site {
                 .in_development(!config.production),
         );
         let routes = app.routes()?;
-        let db = match &app.migrations {
-            Some(migrations) => {
-                let db = Db::connect(&config.database).await?;
-                db.migrate(migrations).await?;
-                if let Some(seed) = &app.seed {
-                    seed(db.clone()).await.map_err(Error::Seed)?;
-                }
-                Some(db)
-            }
-            None => None,
-        };
+        let db = database::open(app, &config).await?;
         let mut parts = std::mem::take(&mut app.parts);
         if let Some(db) = db.as_ref().filter(|db| db.has_replicas()) {
             engine.follow_log(Arc::new(db.clone())).await;
@@ -163,6 +154,7 @@ impl Site {
         let seen = db.as_ref().filter(|db| db.has_replicas());
         let url = config.database.shards.first().map_or("", |shard| shard.url.as_str());
         let seen = seen.map(|_| Seen::new(url, engine.clock().clone()));
+        let seen = seen.map(|_| Seen::new(database::first_url(&config), engine.clock().clone()));
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();
