@@ -17,4 +17,5 @@ pub mod prerender;
 pub mod run;
 pub mod server;
 pub mod upstream;
+pub mod visitor;
 pub mod wire;
