@@ -1,5 +1,6 @@
--- The shop. Written for SQLite; nothing here that PostgreSQL does not take as well.
--- Whole numbers throughout: money in cents, colour coordinates times 1000 (see data/README.md).
+-- The shop, for SQLite and PostgreSQL alike.
+-- Whole numbers throughout: money in cents, colour coordinates times 1000 (see data/README.md). Sums and times are `bigint`:
+-- an `integer` of PostgreSQL ends at 2,147,483,647. SQLite takes both for the same.
 
 create table product (
     id          integer primary key,            -- 1.. in the order of data/colors.csv
@@ -48,7 +49,7 @@ create table basket (
 );
 
 create table orders (
-    id          integer primary key,            -- the shop's own number: 1 + max(id)
+    id          integer primary key,            -- the shop's own number, see `counter`
     visitor     text    not null,
     name        text    not null,
     email       text    not null,
@@ -56,9 +57,18 @@ create table orders (
     finish      text    not null default 'as-mixed'
                 check (finish in ('as-mixed', 'matt', 'eggshell', 'gloss')),
     tins        integer not null check (tins > 0),
-    total_cents integer not null check (total_cents >= 0),
+    total_cents bigint  not null check (total_cents >= 0),
     placed_at   bigint  not null
 );
+
+-- Numbers without gaps: who takes one holds the row until the order is placed, and gives it back where it is not. A sequence
+-- would leave a gap then, and `max(id) + 1` gives one number to two orders.
+create table counter (
+    name  text    primary key,
+    value integer not null                      -- the last one that was given
+);
+
+insert into counter (name, value) values ('orders', 1000);
 
 create index orders_placed  on orders (placed_at desc);
 create index orders_visitor on orders (visitor, placed_at desc);

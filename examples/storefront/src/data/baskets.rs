@@ -33,15 +33,16 @@ pub enum Change {
 }
 
 /// What is in a basket, in the order in which it was put there.
-pub async fn lines(from: impl sqlx::SqliteExecutor<'_>, visitor: &str) -> Result<Vec<Line>> {
+pub async fn lines(db: &Db, visitor: &str) -> Result<Vec<Line>> {
     let sql = "select product.*, basket.quantity from basket join product on product.id = basket.product_id \
                where basket.visitor = $1 order by basket.added_at, product.id";
-    Ok(sqlx::query_as(sql).bind(visitor).fetch_all(from).await?)
+    Ok(sqlx::query_as(sql).bind(visitor).fetch_all(db.read()).await?)
 }
 
 /// How many tins are in a basket.
 pub async fn tins(db: &Db, visitor: &str) -> Result<i64> {
-    let query = sqlx::query_scalar("select coalesce(sum(quantity), 0) from basket where visitor = $1");
+    let sql = "select cast(coalesce(sum(quantity), 0) as bigint) from basket where visitor = $1";
+    let query = sqlx::query_scalar(sql);
     Ok(query.bind(visitor).fetch_one(db.read()).await?)
 }
 
@@ -73,8 +74,8 @@ async fn change(db: &Db, visitor: &str, slug: &str, quantity: i64, beside: bool)
     let sql = "insert into basket (visitor, product_id, quantity, added_at) \
                select $1, id, $3, $4 from product where id = $2 and stock >= $3 + case when $5 then coalesce( \
                (select quantity from basket where visitor = $1 and product_id = $2), 0) else 0 end \
-               on conflict (visitor, product_id) do update set quantity = \
-               min(99, case when $5 then basket.quantity else 0 end + excluded.quantity)";
+               on conflict (visitor, product_id) do update set quantity = case when not $5 then excluded.quantity \
+               when basket.quantity + excluded.quantity > 99 then 99 else basket.quantity + excluded.quantity end";
     let insert = sqlx::query(sql).bind(visitor).bind(product.id).bind(quantity).bind(now()).bind(beside);
     match insert.execute(db.write()).await?.rows_affected() {
         0 => Ok(Change::TooFew(Box::new(product))),

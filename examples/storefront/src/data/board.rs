@@ -38,22 +38,28 @@ pub async fn stock(db: &Db) -> Result<(Vec<Product>, i64)> {
 #[cached(ttl = "1m", tags = ["orders"])]
 pub async fn today(db: &Db) -> Result<Tally> {
     let midnight = now() / DAY * DAY;
-    let sql = "select count(*) as orders, coalesce(sum(tins), 0) as tins, coalesce(sum(total_cents), 0) as cents \
-               from orders where placed_at >= $1";
+    // PostgreSQL sums into a type without bounds, which no integer holds.
+    let sql = "select count(*) as orders, cast(coalesce(sum(tins), 0) as bigint) as tins, \
+               cast(coalesce(sum(total_cents), 0) as bigint) as cents from orders where placed_at >= $1";
     Ok(sqlx::query_as(sql).bind(midnight).fetch_one(db.read()).await?)
 }
 
 /// The latest orders, without who ordered.
 #[cached(ttl = "never", tags = ["orders"])]
 pub async fn latest(db: &Db) -> Result<Vec<Entry>> {
-    let sql = "select * from orders order by placed_at desc, id desc limit $1";
+    let sql = "select * from orders order by id desc limit $1";
     let orders: Vec<Order> = sqlx::query_as(sql).bind(LATEST).fetch_all(db.read()).await?;
-    let mut entries = Vec::with_capacity(orders.len());
-    for order in orders {
-        let sql = "select product.hex, order_line.quantity from order_line \
-                   join product on product.id = order_line.product_id where order_line.order_id = $1 order by product.id";
-        let paints = sqlx::query_as(sql).bind(order.id).fetch_all(db.read()).await?;
-        entries.push(Entry { order, paints });
-    }
-    Ok(entries)
+    let sql = "select order_line.order_id, product.hex, order_line.quantity from order_line \
+               join product on product.id = order_line.product_id where order_line.order_id between $1 and $2 \
+               order by product.id";
+    // One read for the lines of all: the orders are those between two numbers.
+    let ends = orders.last().zip(orders.first()).map(|(first, last)| (first.id, last.id));
+    let (first, last) = ends.unwrap_or_default();
+    let lines: Vec<(i64, String, i64)> =
+        sqlx::query_as(sql).bind(first).bind(last).fetch_all(db.read()).await?;
+    let entry = |order: Order| {
+        let own = lines.iter().filter(|(id, ..)| *id == order.id);
+        Entry { paints: own.map(|(_, hex, tins)| (hex.clone(), *tins)).collect(), order }
+    };
+    Ok(orders.into_iter().map(entry).collect())
 }

@@ -18,6 +18,11 @@ pub mod product;
 pub mod products;
 pub mod search;
 
+/// Whether PostgreSQL's text can hold it: any character but NUL.
+fn is_text(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 /// Milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "when something was ordered is a fact of the outside world")]
 pub fn now() -> i64 {

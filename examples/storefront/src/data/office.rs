@@ -18,9 +18,12 @@ pub async fn save(db: &Db, id: i64, price: &str, stock: i64) -> Result<Saved> {
     let (Some(cents), 0..=9999) = (cents(price), stock) else { return Ok(Saved::Refused) };
     let sql = "update product set price_cents = $2, stock = $3, changed_at = $4 where id = $1 returning *";
     let query = sqlx::query_as(sql).bind(id).bind(cents).bind(stock).bind(now());
-    let Some(product) = query.fetch_optional(db.write()).await? else { return Ok(Saved::Unknown) };
-    let product: Product = product;
+    let mut tx = db.tx().await?;
+    let product: Option<Product> = query.fetch_optional(&mut tx).await?;
+    let Some(product) = product else { return Ok(Saved::Unknown) };
+    // Takes effect after the commit.
     revalidate::tags(tags_of(&product).into_iter().chain(["stock".to_owned()])).await?;
+    tx.commit().await?;
     Ok(Saved::Done(Box::new(product)))
 }
 

@@ -1,6 +1,6 @@
 //! Reading products.
 
-use super::{family::Family, product::Product};
+use super::{family::Family, is_text, product::Product};
 use serde::{Deserialize, Serialize};
 use tropos::{Db, Result, cached};
 
@@ -44,6 +44,9 @@ impl Sort {
 /// One product.
 #[cached(ttl = "1h", tags = ["product-{slug}"])]
 pub async fn by_slug(db: &Db, slug: &str) -> Result<Option<Product>> {
+    if !is_text(slug) {
+        return Ok(None);
+    }
     let query = sqlx::query_as("select * from product where slug = $1").bind(slug);
     Ok(query.fetch_optional(db.read()).await?)
 }

@@ -19,9 +19,9 @@ pub struct Found {
     pub total: i64,
 }
 
-/// What is searched for, as names are searched.
+/// What is searched for, as names are searched: no name has control characters.
 pub fn fold(query: &str) -> String {
-    key(query.trim()).chars().take(LONGEST).collect()
+    key(query.trim()).chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
 }
 
 /// A text as names are searched: people type another apostrophe than names have.

@@ -28,7 +28,7 @@ pub struct Why {
 #[page("/basket", server)]
 pub async fn Basket(session: Session, Query(why): Query<Why>, db: Db) -> PageResult {
     let lines = match session.id() {
-        Some(visitor) => baskets::lines(db.read(), &visitor).await?,
+        Some(visitor) => baskets::lines(&db, &visitor).await?,
         None => Vec::new(),
     };
     let count = lines.iter().map(|line| line.quantity).sum();

@@ -12,8 +12,11 @@ use tropos::{Db, Failure, Result};
 
 const COLOURS: &str = include_str!("../../data/colors.csv");
 
-/// Rows that go into one statement. A row binds 17 values, and SQLite takes 32,766 a statement.
+/// Rows that go into one statement, which binds a value for each column: SQLite takes 32,766, and PostgreSQL twice as many.
 const ROWS: usize = 500;
+
+/// How many columns a row has.
+const COLUMNS: usize = 17;
 
 /// How many colours there are.
 pub fn count() -> i64 {
@@ -21,42 +24,56 @@ pub fn count() -> i64 {
     *COUNT
 }
 
-/// Fills an empty shop. Run again, it does nothing.
+/// Fills an empty shop. Run again, it does nothing; run by two instances at once, one of them fills it.
 pub async fn seed(db: Db) -> Result<()> {
     let mut tx = db.tx().await?;
-    let filled: bool =
-        sqlx::query_scalar("select exists (select 1 from product)").fetch_one(&mut *tx).await?;
-    if filled {
+    let first =
+        sqlx::query_scalar::<_, i64>("select id from product limit 1").fetch_optional(&mut tx).await?;
+    if first.is_some() {
         return Ok(());
     }
     for rows in products()?.chunks(ROWS) {
-        let mut insert = sqlx::QueryBuilder::new(
-            "insert into product (id, slug, name, name_key, hex, family, lightness, lab_a, lab_b, chroma, hue, finish, \
-             description, price_cents, stock, sold, changed_at) ",
-        );
-        insert.push_values(rows, |mut row, product| {
-            row.push_bind(product.id)
-                .push_bind(&product.slug)
-                .push_bind(&product.name)
-                .push_bind(words::search_key(&product.name))
-                .push_bind(&product.hex)
-                .push_bind(product.family.slug())
-                .push_bind(product.lightness)
-                .push_bind(product.lab_a)
-                .push_bind(product.lab_b)
-                .push_bind(product.chroma)
-                .push_bind(product.hue)
-                .push_bind(&product.finish)
-                .push_bind(&product.description)
-                .push_bind(product.price_cents)
-                .push_bind(product.stock)
-                .push_bind(product.sold)
-                .push_bind(0_i64);
-        });
-        insert.build().execute(&mut *tx).await?;
+        let sql = insert(rows.len());
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for product in rows {
+            insert = insert
+                .bind(product.id)
+                .bind(&product.slug)
+                .bind(&product.name)
+                .bind(words::search_key(&product.name))
+                .bind(&product.hex)
+                .bind(product.family.slug())
+                .bind(product.lightness)
+                .bind(product.lab_a)
+                .bind(product.lab_b)
+                .bind(product.chroma)
+                .bind(product.hue)
+                .bind(&product.finish)
+                .bind(&product.description)
+                .bind(product.price_cents)
+                .bind(product.stock)
+                .bind(product.sold)
+                .bind(0_i64);
+        }
+        insert.execute(&mut tx).await?;
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// The statement for so many rows: `values ($1, $2, …), ($18, $19, …)`. sqlx's `QueryBuilder` would write `?`, which PostgreSQL
+/// does not know.
+fn insert(rows: usize) -> String {
+    let row = |row: usize| {
+        let values: Vec<_> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    format!(
+        "insert into product (id, slug, name, name_key, hex, family, lightness, lab_a, lab_b, chroma, hue, finish, \
+         description, price_cents, stock, sold, changed_at) values {} on conflict do nothing",
+        rows.join(", ")
+    )
 }
 
 /// All products.
