@@ -1,6 +1,7 @@
 //! What can go wrong beside the queries themselves, which give `sqlx::Error`.
 
 use std::time::Duration;
+use tropos_core::Tag;
 
 /// What the data layer has to say.
 ///
@@ -125,8 +126,18 @@ pub enum Error {
     )]
     Pending(String),
     /// The transaction is committed; what it invalidates is not invalidated.
-    #[error("the transaction is committed, but what was invalidated in it still counts as valid: {0}")]
-    NotInvalidated(String),
+    #[error("the transaction is committed, but what was invalidated in it still counts as valid: {reason}")]
+    NotInvalidated {
+        /// What is left to be invalidated; invalidate it again.
+        tags: Vec<Tag>,
+        /// Why it is not.
+        reason: String,
+    },
+    /// A statement of the transaction failed before, so the database would roll it back at the commit and say nothing.
+    #[error(
+        "nothing is committed: a statement of this transaction failed before; roll it back, or use savepoints"
+    )]
+    Aborted,
     /// A statement of Tropos's own failed.
     #[error("{doing}: {reason}")]
     Query {

@@ -146,3 +146,32 @@ async fn g11_an_invalidation_in_a_transaction_takes_effect_after_the_commit_and_
         assert_eq!(engine.tags().current().sequence - before, expected, "committed: {commit}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g11_a_commit_after_a_failed_statement_is_an_error_and_invalidates_nothing() {
+    let (_cluster, db) = cluster().await;
+    let engine = engine(&db).await;
+    let action = Scope::new(&engine, Purpose::Action);
+    let before = engine.tags().current().sequence;
+    let insert = "insert into kv values ('a', '1')";
+    action
+        .run(async {
+            let mut tx = db.tx().await.unwrap();
+            sqlx::query(insert).execute(&mut tx).await.unwrap();
+            revalidate::tag("a").await.unwrap();
+            sqlx::query(insert).execute(&mut tx).await.unwrap_err();
+            // PostgreSQL would answer this commit with a roll-back, and without an error.
+            let error = tx.commit().await.unwrap_err();
+            assert!(matches!(tropos_db::cause(&error), Some(tropos_db::Error::Aborted)), "{error}");
+            // A savepoint saves it.
+            let mut tx = db.tx().await.unwrap();
+            sqlx::query(insert).execute(&mut tx).await.unwrap();
+            sqlx::query("savepoint before").execute(&mut tx).await.unwrap();
+            sqlx::query(insert).execute(&mut tx).await.unwrap_err();
+            sqlx::query("rollback to savepoint before").execute(&mut tx).await.unwrap();
+            tx.commit().await.unwrap();
+        })
+        .await;
+    assert_eq!(engine.tags().current().sequence, before);
+    assert_eq!(action.run(get(&db, "a")).await.unwrap().as_deref(), Some("1"));
+}

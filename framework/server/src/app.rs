@@ -35,6 +35,7 @@ pub struct App {
     pub(crate) error: Option<View>,
     pub(crate) migrations: Option<tropos_db::Migrations>,
     pub(crate) seed: Option<Seed>,
+    pub(crate) other_writers: bool,
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
 }
@@ -131,6 +132,13 @@ impl App {
     /// `.migrations(sqlx::migrate!())`.
     pub fn migrations(mut self, migrations: impl Into<tropos_db::Migrations>) -> Self {
         self.migrations = Some(migrations.into());
+        self
+    }
+
+    /// Has what others write to the database invalidate tags, too: `psql`, another service, a nightly job. A migration
+    /// names the tables, see [`tropos_db::bridge`]; PostgreSQL only, and without effect on SQLite.
+    pub fn other_writers(mut self) -> Self {
+        self.other_writers = true;
         self
     }
 

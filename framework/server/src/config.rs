@@ -72,7 +72,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 22] = [
+const KEYS: [Key; 23] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -86,6 +86,7 @@ const KEYS: [Key; 22] = [
     Key { name: "fetch_allow", variable: "TROPOS_FETCH_ALLOW" },
     Key { name: "database_url", variable: "DATABASE_URL" },
     Key { name: "database_replica_urls", variable: "DATABASE_REPLICA_URLS" },
+    Key { name: "database_direct_urls", variable: "DATABASE_DIRECT_URLS" },
     Key { name: "database_connections", variable: "DATABASE_CONNECTIONS" },
     Key { name: "database_pooler", variable: "DATABASE_POOLER" },
     Key { name: "database_statement_seconds", variable: "DATABASE_STATEMENT_SECONDS" },
@@ -129,6 +130,9 @@ pub struct Config {
     pub fetch_allow: tropos_fetch::Allow,
     /// The database: where it is, its pools, replicas and shards. SQLite in `.tropos/app.db` unless something is said.
     pub database: tropos_db::Config,
+    /// The servers of the first shard by addresses that go around a pooler: notifications do not pass one. The same as those
+    /// of the database where it is empty.
+    pub database_direct: Vec<String>,
     /// What a start does with a database that lacks migrations.
     pub database_migrate: Migrate,
     /// The filter of the log.
@@ -157,6 +161,7 @@ impl Default for Config {
             degraded: Duration::from_secs(60),
             fetch_allow: tropos_fetch::Allow::default(),
             database: tropos_db::Config::new("sqlite://.tropos/app.db"),
+            database_direct: Vec::new(),
             database_migrate: Migrate::default(),
             log: "info".to_owned(),
             front_threads: half_the_cores(),

@@ -4,8 +4,14 @@ use crate::{
     App,
     config::{Config, Migrate},
     error::Error,
+    seen::Seen,
 };
-use tropos_db::{Db, Migrated};
+use std::sync::Arc;
+use tropos_cache::Engine;
+use tropos_db::{
+    Db, Migrated, Pooler,
+    bridge::{self, Bridge, BridgeOptions},
+};
 
 /// Opens the database, if the application has one, as configuration says.
 ///
@@ -27,6 +33,44 @@ pub(crate) async fn fill(app: &App, db: &Db) -> Result<bool, Error> {
     let Some(seed) = &app.seed else { return Ok(false) };
     db.alone(seed(db.clone())).await?.map_err(Error::Seed)?;
     Ok(true)
+}
+
+/// Where the database has replicas: has invalidations carry its positions, and gives what visitors read their own writes
+/// by.
+pub(crate) async fn follow(db: Option<&Db>, engine: &Engine, config: &Config) -> Option<Seen> {
+    let db = db.filter(|db| db.has_replicas())?;
+    engine.follow_log(Arc::new(db.clone())).await;
+    Some(Seen::new(first_url(config), engine.clock().clone()))
+}
+
+/// Takes what other writers have changed, where the application wants that.
+///
+/// # Errors
+/// Where an address cannot be read, or leads through a pooler.
+pub(crate) fn bridge(app: &App, engine: &Engine, config: &Config) -> Result<Option<Bridge>, Error> {
+    let first = config.database.shards.first().filter(|shard| shard.url.starts_with("postgres"));
+    let Some(shard) = first.filter(|_| app.other_writers && app.migrations.is_some()) else {
+        return Ok(None);
+    };
+    let urls: Vec<&String> = match config.database_direct.as_slice() {
+        [] if config.database.pooler != Pooler::None => {
+            return Err(tropos_db::Error::Config(
+                "`App::other_writers` needs a way around the pooler, since notifications do not pass it: set \
+                 DATABASE_DIRECT_URLS to the servers' own addresses"
+                    .to_owned(),
+            )
+            .into());
+        }
+        [] => std::iter::once(&shard.url).chain(&shard.replicas).collect(),
+        direct => direct.iter().collect(),
+    };
+    let mut servers = urls.into_iter().map(|url| bridge::address(url));
+    let Some(first) = servers.next() else { return Ok(None) };
+    let mut options = BridgeOptions::new(first?);
+    for server in servers {
+        options = options.or(server?);
+    }
+    Ok(Some(Bridge::start(options, engine.clone())))
 }
 
 fn tell(done: &[Migrated]) {

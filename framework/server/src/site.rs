@@ -24,7 +24,7 @@ use tropos_cache::{
     store::memory::Memory,
 };
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
-use tropos_db::Db;
+use tropos_db::{Db, bridge::Bridge};
 use tropos_live::{Hub, Limits, Pending};
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
@@ -55,6 +55,8 @@ pub struct Site {
     db: Option<Db>,
     /// Where the database has replicas: by what visitors read their own writes.
     pub(crate) seen: Option<Seen>,
+    /// By which other writers of the database invalidate.
+    _bridge: Option<Bridge>,
 }
 
 /// The paths of routes whose pages are all known.
@@ -128,6 +130,8 @@ impl Site {
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
         let manifest = dist.map(|dist| dist.manifest);
+        // What others have changed is for the instances that serve: a build would take it and tell nobody.
+        app.other_writers = false;
         Self::assemble(&mut app, config, None, manifest, engine).await
     }
 
@@ -147,14 +151,9 @@ impl Site {
         );
         let routes = app.routes()?;
         let db = database::open(app, &config).await?;
+        let bridge = database::bridge(app, &engine, &config)?;
         let mut parts = std::mem::take(&mut app.parts);
-        if let Some(db) = db.as_ref().filter(|db| db.has_replicas()) {
-            engine.follow_log(Arc::new(db.clone())).await;
-        }
-        let seen = db.as_ref().filter(|db| db.has_replicas());
-        let url = config.database.shards.first().map_or("", |shard| shard.url.as_str());
-        let seen = seen.map(|_| Seen::new(url, engine.clock().clone()));
-        let seen = seen.map(|_| Seen::new(database::first_url(&config), engine.clock().clone()));
+        let seen = database::follow(db.as_ref(), &engine, &config).await;
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();
@@ -184,6 +183,7 @@ impl Site {
             engine,
             dist,
             config,
+            _bridge: bridge,
             db,
             seen,
         };

@@ -36,7 +36,7 @@ mod stats;
 mod task;
 mod template;
 
-pub use options::BridgeOptions;
+pub use options::{BridgeOptions, address};
 pub use sql::{install, install_sql, unwatch_sql, watch_sql};
 pub use stats::BridgeStats;
 

@@ -1,5 +1,6 @@
 //! Where a bridge takes changes from, and how.
 
+use crate::Error;
 use sqlx::postgres::PgConnectOptions;
 use std::time::Duration;
 
@@ -55,6 +56,14 @@ impl BridgeOptions {
         self.limit = limit.max(Duration::from_millis(100));
         self
     }
+}
+
+/// What an address says.
+///
+/// # Errors
+/// [`Error::Open`] where it is none of PostgreSQL.
+pub fn address(url: &str) -> Result<PgConnectOptions, Error> {
+    crate::pool::postgres::options(url)
 }
 
 impl From<PgConnectOptions> for BridgeOptions {

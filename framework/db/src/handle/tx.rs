@@ -12,6 +12,7 @@ use either::Either;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use sqlx::{Execute, Executor, SqlStr};
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use tracing::Instrument;
 use tropos_cache::Hold;
 
 /// A transaction. Rolled back when it is dropped before [`Tx::commit`].
@@ -35,6 +36,8 @@ pub struct Tx<B: Backend> {
     writes: bool,
     prepares: bool,
     kind: Kind,
+    /// Whether a statement of it failed.
+    failed: bool,
     counts: Arc<Counts>,
     slow: Duration,
     view: PhantomData<fn() -> B>,
@@ -69,6 +72,7 @@ impl<B: Backend> Tx<B> {
             writes: route.writes,
             prepares: route.prepares(),
             kind: route.kind(),
+            failed: false,
             counts: route.cluster.counts.clone(),
             slow: route.cluster.config.slow,
             view: PhantomData,
@@ -78,24 +82,23 @@ impl<B: Backend> Tx<B> {
     /// Makes all of it last, and lets what was invalidated meanwhile take effect.
     ///
     /// # Errors
-    /// As the database: what it was doing when the connection broke, nobody knows. [`Error::NotInvalidated`] where it is
-    /// committed and the invalidation failed: repeat that.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
-        let Self { lease, mut hold, .. } = self;
-        if let Some(hold) = &mut hold {
-            hold.commit_sent();
+    /// As the database: what it was doing when the connection broke, nobody knows. [`Error::Aborted`] where a statement
+    /// failed before. [`Error::NotInvalidated`] where it is committed and the invalidation failed: repeat that.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        if self.failed && self.is_aborted().await {
+            return Err(Error::Aborted.into());
         }
-        match (lease.end().await, hold) {
-            (Ok(()), Some(hold)) => {
-                hold.take_effect().await.map_err(|error| Error::NotInvalidated(error.to_string()).into())
-            }
-            (Err(error), Some(hold)) if fault::fault(&error) != fault::Fault::Server => {
-                // The database itself says that nothing of it lasts.
-                hold.forget();
-                Err(error)
-            }
-            // With the connection the answer is lost, so the hold lets it take effect: one too many does no harm.
-            (ended, _) => ended,
+        let Self { lease, hold, .. } = self;
+        // In a task of its own: who is gone midway must not part the commit from its invalidations.
+        let ending = tokio::spawn(end(lease, hold).in_current_span());
+        ending.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Whether the database has given the transaction up. A savepoint may have saved it.
+    async fn is_aborted(&mut self) -> bool {
+        match self.lease.conn.raw() {
+            Raw::Postgres(conn) => sqlx::raw_sql("select 1").execute(conn).await.is_err(),
+            Raw::Sqlite(_) => false,
         }
     }
 
@@ -143,6 +146,7 @@ impl<B: Backend> Tx<B> {
             }
             watched.end(rows, failed.as_ref(), &self.counts);
             if let Some(error) = failed {
+                self.failed = true;
                 if let (fault::Fault::Server, Some(server)) = (fault::fault(&error), &self.lease.server) {
                     server.failed(&error.to_string());
                 }
@@ -156,6 +160,28 @@ impl<B: Backend> Tx<B> {
             true => fault::advised(error, "the transaction came from `db.read_tx()`: use `db.tx()`"),
             false => error,
         }
+    }
+}
+
+/// Commits, and lets what was held back take effect.
+async fn end(lease: Lease, mut hold: Option<Hold>) -> Result<(), sqlx::Error> {
+    if let Some(hold) = &mut hold {
+        hold.commit_sent();
+    }
+    match (lease.end().await, hold) {
+        (Ok(()), Some(hold)) => hold.take_effect().await.map_err(|error| {
+            let reason = error.to_string();
+            let tags =
+                if let tropos_cache::Error::AfterCommit { tags, .. } = error { tags } else { Vec::new() };
+            Error::NotInvalidated { tags, reason }.into()
+        }),
+        (Err(error), Some(hold)) if fault::fault(&error) != fault::Fault::Server => {
+            // The database itself says that nothing of it lasts.
+            hold.forget();
+            Err(error)
+        }
+        // With the connection the answer is lost, so the hold lets it take effect: one too many does no harm.
+        (ended, _) => ended,
     }
 }
 

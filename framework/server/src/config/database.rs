@@ -46,6 +46,10 @@ pub(super) fn set(config: &mut Config, key: &str, value: &str) -> Result<(), &'s
                 first.replicas = urls.collect();
             }
         }
+        "database_direct_urls" => {
+            let urls = value.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
+            config.database_direct = urls.collect();
+        }
         "database_connections" => {
             let number = value.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
             database.pool.connections = number.ok_or("a number of connections, from 1 to 1000")?;
