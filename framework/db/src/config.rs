@@ -144,6 +144,11 @@ impl ShardConfig {
         Self { name: name.into(), url: url.into(), replicas: Vec::new(), slots: None }
     }
 
+    /// Its address without the password, for messages.
+    pub fn shown(&self) -> String {
+        crate::error::without_password(&self.url)
+    }
+
     /// With replicas.
     #[must_use]
     pub fn replicas(mut self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {

@@ -88,7 +88,7 @@ impl Db {
 }
 
 /// Which slots are on which shard: all of them on the only one, else what configuration says.
-fn slot_map(config: &Config) -> Result<SlotMap, Error> {
+pub(crate) fn slot_map(config: &Config) -> Result<SlotMap, Error> {
     if let [_] = config.shards.as_slice() {
         return Ok(SlotMap::one());
     }

@@ -20,6 +20,8 @@
 //! | `backend` | the two databases, and the views by which queries are typed |
 //! | `pool` | how connections are opened |
 //! | `replica` | a primary and its replicas: who is what, who is well, who answers |
+//! | `migrate` | bringing the database up to date, one instance at a time |
+//! | [`doctor`] | what is wrong with the database as it is configured |
 //! | `observe` | spans, logs of slow queries, counts |
 //! | `shard` | slots, the map of them, questions to many shards, moving slots |
 //! | `bridge` | invalidation by other writers of the database |
@@ -30,6 +32,7 @@ pub mod bridge;
 mod config;
 mod consistency;
 mod db;
+pub mod doctor;
 mod error;
 mod handle;
 pub mod loader;

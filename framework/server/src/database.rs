@@ -1,5 +1,9 @@
 //! The application's database: opened, brought up to date or only checked, and filled.
 
+mod task;
+
+pub(crate) use task::Task;
+
 use crate::{
     App,
     config::{Config, Migrate},
@@ -94,7 +98,7 @@ mod tests {
         migrate::{Migration, MigrationType, Migrator},
     };
 
-    fn app() -> App {
+    pub(super) fn app() -> App {
         let sql = "create table entry (id bigint primary key)".into_sql_str();
         let step = Migration::new(1, "entry".into(), MigrationType::Simple, sql, false);
         App::new().migrations(Migrator::with_migrations(vec![step])).seed(async |db: Db| {

@@ -41,6 +41,19 @@ pub enum Error {
     /// The application's seeding failed.
     #[error("the database could not be filled: {0}")]
     Seed(tropos_core::Failure),
+    /// Something was asked of the database of an application that has none.
+    #[error("the application has no database: give it one by `App::migrations(sqlx::migrate!())`")]
+    NoDatabase,
+    /// What would be lost is not to be lost by accident.
+    #[error("nothing was dropped: this drops everything in {databases}{why}; say that you mean it by {flag}")]
+    NotSure {
+        /// The addresses, without passwords.
+        databases: String,
+        /// What there is to know besides.
+        why: &'static str,
+        /// What is to be written.
+        flag: &'static str,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another by {variable}")]
     Listen {
@@ -63,7 +76,9 @@ pub enum Error {
     #[error("{}", describe(.0))]
     Prerender(Vec<PageFailure>),
     /// The command line is not understood.
-    #[error("unknown command `{0}`: write `serve` (the default), `prerender` or `routes`")]
+    #[error(
+        "unknown command `{0}`: write `serve` (the default), `prerender`, `routes`, `db migrate`, `db status`, `db seed`, `db reset` or `doctor`"
+    )]
     Command(String),
     /// Something was asked of a request where there is none to be asked, or it is not there.
     #[error("{0}")]

@@ -149,10 +149,8 @@ impl<B> Db<B> {
 /// Brings one shard up to date, or makes it anew; what was applied.
 async fn run(shard: &Shard, steps: &Migrator, config: &Config, anew: bool) -> Result<Vec<Step>, Error> {
     // Most starts find nothing to do, and need no lock to know.
-    if !anew {
-        if wanted(shard, steps, &applied(shard, config).await?)?.is_empty() {
-            return Ok(Vec::new());
-        }
+    if !anew && wanted(shard, steps, &applied(shard, config).await?)?.is_empty() {
+        return Ok(Vec::new());
     }
     let mut lock = Lock::take(shard, config).await?;
     let mut session = Session::open(shard, config).await?;

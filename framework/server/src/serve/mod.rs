@@ -11,7 +11,7 @@ mod stop;
 
 use stop::Stop;
 
-use crate::{App, Config, Dist, Error, Site, build};
+use crate::{App, Config, Dist, Error, Site, build, database};
 use std::{process::ExitCode, sync::Arc};
 use tropos_core::SystemClock;
 
@@ -25,19 +25,25 @@ enum Command {
         keep_going: bool,
     },
     Routes,
+    /// Something to do with the database, without serving.
+    Database(database::Task),
 }
 
 impl Command {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
         let arguments: Vec<String> = arguments.collect();
-        match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if let Some(task) = database::Task::parse(&words) {
+            return Ok(Self::Database(task));
+        }
+        match words.as_slice() {
             [] | ["serve"] => Ok(Self::Serve),
             ["prerender", rest @ ..] => {
                 let out = rest.iter().position(|word| *word == "--out").and_then(|at| rest.get(at + 1));
                 Ok(Self::Prerender { out: out.map(Into::into), keep_going: rest.contains(&"--keep-going") })
             }
             ["routes"] | ["routes", "--json"] => Ok(Self::Routes),
-            [other, ..] => Err(Error::Command((*other).to_owned())),
+            _ => Err(Error::Command(words.join(" "))),
         }
     }
 }
@@ -64,6 +70,8 @@ impl Site {
 /// | none, `serve` | serves until SIGTERM or ctrl-c |
 /// | `prerender [--out DIR] [--keep-going]` | makes the pages of a build |
 /// | `routes` | prints the routes as JSON |
+/// | `db migrate`, `db status`, `db seed`, `db reset --yes` | looks after the database, and prints what it did or found as JSON; `status` fails where something is pending |
+/// | `doctor [--instances N]` | looks for what is wrong with the database, prints it as JSON, and fails where there is a problem |
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -78,7 +86,7 @@ pub fn main(app: App) -> ExitCode {
         runtime.block_on(run(app, command))
     };
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -86,7 +94,7 @@ pub fn main(app: App) -> ExitCode {
     }
 }
 
-async fn run(app: App, command: Command) -> Result<(), Error> {
+async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
     let mut config = Config::load()?;
     let dist = Dist::beside_executable()?;
     config.production = dist.is_some();
@@ -95,18 +103,23 @@ async fn run(app: App, command: Command) -> Result<(), Error> {
             logs::start(&config);
             let listeners = listener::Listeners::bind(&mut config).await?;
             let site = Site::open(app, config, dist, Arc::new(SystemClock::new())).await?;
-            listener::serve(site, listeners).await
+            listener::serve(site, listeners).await?;
         }
         Command::Prerender { out, keep_going } => {
             config.log = "warn".to_owned();
             logs::start(&config);
-            build::prerender(app, config, dist, out, keep_going).await
+            build::prerender(app, config, dist, out, keep_going).await?;
         }
-        Command::Routes => {
-            println!("{}", admin::routes_json(&app)?);
-            Ok(())
+        Command::Routes => println!("{}", admin::routes_json(&app)?),
+        Command::Database(task) => {
+            config.log = "warn,tropos_db=info".to_owned();
+            logs::start(&config);
+            let done = task.run(&app, &config).await?;
+            println!("{:#}", done.report);
+            return Ok(if done.well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -123,6 +136,9 @@ mod tests {
             parse("prerender --out x --keep-going").ok(),
             Some(Command::Prerender { out, keep_going: true })
         );
-        assert!(parse("sevre").unwrap_err().to_string().contains("unknown command `sevre`"));
+        assert!(matches!(parse("db status").ok(), Some(Command::Database(_))));
+        for wrong in ["sevre", "db drop", "db"] {
+            assert!(parse(wrong).unwrap_err().to_string().contains(&format!("unknown command `{wrong}`")));
+        }
     }
 }
