@@ -19,7 +19,7 @@ async fn rows_of_other_shards_are_refused_however_they_are_written() {
         "insert into customer values ('c1', 'x') on conflict (id) do update set name = 'y'",
         "update customer set id = 'c1' where id = 'c2'",
         "with new as (insert into customer values ('c1') returning 1) select * from new",
-        "begin isolation level serializable; insert into customer values ('c1', 'x')",
+        "do $$ begin insert into customer values ('c1', 'x'); end $$",
     ] {
         let error = two.run(0, sql).await.unwrap_err();
         assert_eq!(refused(&error), Some(Refused::Gone), "{sql}: {error}");
@@ -107,7 +107,7 @@ async fn installing_again_and_at_once_changes_nothing() {
         two.one(0, "select string_agg(key, ',' order by place) from tropos_tables").await,
         "id,customer,customer"
     );
-    assert_eq!(two.one(0, "show search_path").await, "\"$user\", public");
+    assert_eq!(two.one(0, "current_setting('search_path')").await, "\"$user\", public");
 }
 
 #[tokio::test]

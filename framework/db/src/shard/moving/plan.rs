@@ -129,22 +129,16 @@ pub enum Blocked {
     NotCleaned,
     /// The two sides do not fit together.
     #[error(
-        "at the source the slots are {source_side}, at the target {target_side}: name the very slots and shards of the \
-         move that was begun, or slots that the source owns"
+        "at the source the slots are {}, at the target {}: name the very slots and shards of the move that was begun, \
+         or slots that the source owns", .0.source, .0.target
     )]
-    Standing {
-        /// What the source says.
-        source_side: Side,
-        /// What the target says.
-        target_side: Side,
-    },
+    Standing(Box<Standing>),
 }
 
 /// The next step towards the goal; `None` when it is reached.
 pub(super) fn next(goal: Goal, standing: &Standing) -> Result<Option<Step>, Blocked> {
     use State::{Coming, Gone, Moving, Owned};
-    let blocked =
-        || Blocked::Standing { source_side: standing.source.clone(), target_side: standing.target.clone() };
+    let blocked = || Blocked::Standing(Box::new(standing.clone()));
     let (Side::All(source), Side::All(target)) = (&standing.source, &standing.target) else {
         return match (goal, &standing.source, &standing.target) {
             (Goal::Move, Side::All(Some(Owned)), Side::Other { state: Gone, .. }) => Err(Blocked::NotCleaned),

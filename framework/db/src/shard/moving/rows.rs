@@ -137,7 +137,7 @@ pub(super) async fn common_tables(
 
 fn difference(tables: &[Table], others: &[Table]) -> Option<(String, String)> {
     let named = |among: &[Table], name: &str| among.iter().find(|table| table.name == name).cloned();
-    for table in others.iter().filter(|table| named(tables, &table.name).is_none()) {
+    if let Some(table) = others.iter().find(|table| named(tables, &table.name).is_none()) {
         return Some((table.name.clone(), "it is sharded at the target alone".to_owned()));
     }
     for table in tables {
