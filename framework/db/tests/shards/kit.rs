@@ -49,7 +49,7 @@ pub async fn two_servers() -> Two {
     prepare(servers, urls).await
 }
 
-async fn prepare(servers: Vec<Postgres>, urls: [String; 2]) -> Two {
+pub async fn prepare(servers: Vec<Postgres>, urls: [String; 2]) -> Two {
     let pool = |url: &str| PgPoolOptions::new().max_connections(20).connect_lazy(url).unwrap();
     let pools = [pool(&urls[0]), pool(&urls[1])];
     for pool in &pools {

@@ -1,6 +1,6 @@
 //! Moving slots: whole, cut off anywhere, given up.
 
-use crate::kit::{Two, two, two_servers};
+use crate::kit::{Two, prepare, two, two_servers};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -11,6 +11,7 @@ use tropos_db::shard::{
     moving::{Blocked, Move, MoveError, Progress, Step},
     refused,
 };
+use tropos_parts::{Postgres, PostgresCluster};
 
 const SLOTS: &str = "0-2000";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -346,4 +347,23 @@ async fn slots_do_not_come_back_before_their_old_rows_are_gone() {
     moving.run(|_| {}).await.unwrap();
     let back = two.moving(SLOTS, 1, 0).run(|_| {}).await.unwrap_err();
     assert!(matches!(back, MoveError::Blocked { reason: Blocked::NotCleaned, .. }), "{back}");
+}
+
+#[tokio::test]
+async fn the_source_does_not_let_go_before_the_targets_replicas_have_the_rows() {
+    let (source, target) = tokio::join!(Postgres::start(), PostgresCluster::start(1));
+    let (source, target) = (source.unwrap(), target.unwrap());
+    let urls = [source.url("postgres"), target.primary().url("postgres")];
+    let two = prepare(vec![source], urls).await;
+    two.fill(60).await;
+    target.wait_until_caught_up(0).await.unwrap();
+    target.pause_replay(0).await.unwrap();
+    let moving = two.moving(SLOTS, 0, 1).wait(Duration::from_millis(100));
+    let behind = moving.run(|_| {}).await.unwrap_err();
+    assert!(matches!(behind, MoveError::Behind { .. }), "{behind}");
+    assert_eq!(two.slots(0).await, "0-2000 moving, 2001-8191 owned");
+    target.resume_replay(0).await.unwrap();
+    let rows = two.rows(0, SLOTS).await;
+    two.moving(SLOTS, 0, 1).run(|_| {}).await.unwrap();
+    is_moved(&two, &rows).await;
 }

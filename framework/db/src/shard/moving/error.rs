@@ -67,9 +67,10 @@ pub enum MoveError {
         /// The processes of the server, 0 for a prepared transaction.
         pids: String,
     },
-    /// Replicas have not stored what was written. One that became the primary now would have lost it.
+    /// Replicas have not replayed what was written. One that became the primary now would have lost it, and readers of
+    /// others would not see the rows.
     #[error(
-        "replicas of shard `{shard}` are behind for more than {waited:?}: the move goes on when they have caught up, try again"
+        "replicas of shard `{shard}` are behind for more than {waited:?}: wait until they have caught up, or stop them, and do the same again"
     )]
     Behind {
         /// The shard.

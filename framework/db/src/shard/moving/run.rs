@@ -13,7 +13,8 @@ use std::time::Duration;
 /// Rows of a batch: enough that its transaction costs little beside them, few enough that one cut off is little lost.
 const BATCH: u32 = 5_000;
 
-/// How long transactions that may have written the slots are waited for. Pages and actions end long before.
+/// How long transactions that may have written the slots are waited for, and replicas. Pages and actions end long
+/// before, and a replica that is further behind is not read.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// What a move has come to.
@@ -67,8 +68,8 @@ impl Move {
         self
     }
 
-    /// How long transactions that are under way are waited for; 30 s by default. When they take longer, the move is
-    /// given up and the source goes on as before.
+    /// How long transactions that are under way are waited for, and replicas that are behind; 30 s by default. When
+    /// transactions take longer, the move is given up and the source goes on as before.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
@@ -223,12 +224,12 @@ impl Move {
                     }
                 }
                 // The source's rows are not needed once it has let go: the target's must not be lost with its primary.
-                target.wait_for_replicas().await
+                target.wait_for_replicas(self.wait).await
             }
             Step::Release => source.mark(slots, Some(Moving), Some(Gone), Some(to), &[]).await,
             Step::Take => {
                 // A replica of the source that takes over must know that it owns them no more.
-                source.wait_for_replicas().await?;
+                source.wait_for_replicas(self.wait).await?;
                 tokio::time::sleep(self.settle).await;
                 let mut also = vec![self.forget_copied()];
                 for table in tables {

@@ -14,9 +14,6 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long for the lock of a run that has just died: its server process has yet to notice.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// How long replicas may take to store what the next step relies on.
-const REPLICAS_WAIT: Duration = Duration::from_secs(30);
-
 /// One side of a move: the name of the shard and its primary.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -165,11 +162,12 @@ impl Session {
         sqlx::query_as(sql::WRITERS).fetch_all(&mut self.connection).await.map_err(failed)
     }
 
-    /// Waits until the replicas have stored what has been written so far: one that takes over must not have lost it.
-    pub(super) async fn wait_for_replicas(&mut self) -> Result<(), MoveError> {
+    /// Waits until the replicas have stored what has been written so far, since one that takes over must not have lost it,
+    /// and have replayed it, since readers come to them with the new map who have seen it on the other side.
+    pub(super) async fn wait_for_replicas(&mut self, waited: Duration) -> Result<(), MoveError> {
         let position: String = self.one("select pg_current_wal_lsn()::text").await?;
         let failed = self.failed();
-        let stored = tokio::time::timeout(REPLICAS_WAIT, async {
+        let stored = tokio::time::timeout(waited, async {
             loop {
                 let behind = sqlx::query_scalar::<_, i64>(sql::BEHIND).bind(&position);
                 if behind.fetch_one(&mut self.connection).await.map_err(&failed)? == 0 {
@@ -178,8 +176,6 @@ impl Session {
                 tokio::time::sleep(POLL).await;
             }
         });
-        stored
-            .await
-            .unwrap_or_else(|_| Err(MoveError::Behind { shard: self.name.clone(), waited: REPLICAS_WAIT }))
+        stored.await.unwrap_or_else(|_| Err(MoveError::Behind { shard: self.name.clone(), waited }))
     }
 }

@@ -64,10 +64,11 @@ where locktype = 'advisory' and classid = 1953656688 and objid = 1 and objsubid 
   and database = (select oid from pg_database where datname = current_database())
   and pid is distinct from pg_backend_pid()";
 
-/// How many replicas have yet to store what is in the log up to a position. Those of whom the role may not know are not
-/// counted.
+/// How many replicas have yet to store and to replay what is in the log up to a position. Those of whom the role may
+/// not know are not counted.
 pub(super) const BEHIND: &str = "
-select count(*) from pg_stat_replication where state = 'streaming' and flush_lsn < $1::pg_lsn";
+select count(*) from pg_stat_replication
+where state = 'streaming' and least(flush_lsn, replay_lsn) < $1::pg_lsn";
 
 impl Table {
     /// Of which rows a statement is: those of the slots, after one key and up to another.
