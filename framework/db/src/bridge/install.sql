@@ -45,10 +45,41 @@ begin
 end
 $function$;
 
+-- A row as JSON that can be read. Of a column of type json it may hold what JSON can say and text cannot, and what reads
+-- another column of it would fail.
+create or replace function tropos.legible(changed json) returns json
+    language sql immutable
+as $function$
+    select case pg_catalog.strpos(changed::pg_catalog.text, '\u0000')
+        when 0 then changed
+        else pg_catalog.replace(changed::pg_catalog.text, '\u0000', '\u0001')::pg_catalog.json
+    end
+$function$;
+
+-- What a row makes of templates: each that has a value for all its columns, with these values. `lists` has the columns of each
+-- template, written as an array.
+create or replace function tropos.filled(changed json, templates text[], lists text[])
+    returns table (template text, columns jsonb)
+    -- In SQL and without settings of its own, so that it becomes a part of the statement that calls it.
+    language sql immutable
+as $function$
+    select named.template, of_row.columns
+    from rows from (pg_catalog.unnest(templates), pg_catalog.unnest(lists)) as named (template, list)
+    cross join lateral (
+        select
+            coalesce(pg_catalog.jsonb_object_agg(place, changed operator(pg_catalog.->>) place), '{}') as columns,
+            pg_catalog.count(*) filter (where changed operator(pg_catalog.->>) place is null) as nulls
+        from pg_catalog.unnest(named.list::pg_catalog.text[]) as place
+    ) as of_row
+    -- No tag is made of null: what is read by a column that is null is read by another name.
+    where of_row.nulls = 0
+$function$;
+
 -- Fired once for each statement that writes a watched table, whatever role it runs under: so it runs under that of its
 -- owner, and nobody else may make triggers of it (see the end).
 --
--- Its arguments: the columns of all templates; then each template, followed by its own columns.
+-- Its arguments: each template, followed by its columns, written as an array. Its statements are static, so that they are
+-- planned once in a session: planning takes longer than all the rest.
 create or replace function tropos.record() returns trigger
     language plpgsql security definer
     set search_path = pg_catalog, pg_temp
@@ -59,52 +90,62 @@ create or replace function tropos.record() returns trigger
     set bytea_output = 'hex'
     set extra_float_digits = 1
 as $function$
+-- Whatever the columns of the table are called.
+#variable_conflict use_variable
 declare
-    wanted text[] := tg_argv[0];
-    columns text[];
-    pick text := 'true';
-    version text;
-    changed text;
-    place text;
-    place_is text;
-    pairs text;
-    filled text;
-    rows text;
+    templates text[] := '{}';
+    lists text[] := '{}';
+    missing text;
     recorded bigint;
 begin
-    for n in 1 .. cardinality(wanted) loop
-        pick := pick || format(', r.%I::text as c%s', wanted[n], n);
+    for n in 0 .. tg_nargs - 1 by 2 loop
+        templates := templates || tg_argv[n];
+        lists := lists || tg_argv[n + 1];
     end loop;
+    -- A column that was renamed would read as null, and nobody would hear of its changes any more.
+    select place into missing
+    from unnest(lists) as list, unnest(list::text[]) as place
+    where not exists (
+        select from pg_attribute
+        where attrelid = tg_relid and attname = place::name and attnum > 0 and not attisdropped
+    ) limit 1;
+    if found then
+        raise exception 'tropos.watch: % has no column % any more, which its tags name', tg_relid::regclass, quote_ident(missing)
+            using errcode = 'undefined_column',
+                hint = 'Call tropos.watch again, with the columns as they are called now; best in the migration that renames them.';
+    end if;
+    -- `offset 0`: the row is made once, however often it is read.
     if tg_op = 'INSERT' then
-        changed := format('select %s from tropos_new r', pick);
+        insert into tropos.changes (template, columns)
+        select distinct filled.template, filled.columns
+        from (select tropos.legible(to_json(r.*)) as row from tropos_new as r offset 0) as changed,
+            tropos.filled(changed.row, templates, lists) as filled;
     elsif tg_op = 'DELETE' then
-        changed := format('select %s from tropos_old r', pick);
-    elsif tg_op = 'TRUNCATE' then
-        changed := format('select %s from %s r', pick, tg_relid::regclass);
-    else
+        insert into tropos.changes (template, columns)
+        select distinct filled.template, filled.columns
+        from (select tropos.legible(to_json(r.*)) as row from tropos_old as r offset 0) as changed,
+            tropos.filled(changed.row, templates, lists) as filled;
+    elsif tg_op = 'UPDATE' then
         -- A row that is written as it was is among the old and the new alike, and cancels out. Compared by the text of
         -- the whole row, since not every type has an equality; by its hash, so that wide rows need no more memory.
-        version := pick || ', sha256(convert_to((r.*)::text, ''UTF8''))';
-        changed := format(
-            '(select %1$s from tropos_old r except all select %1$s from tropos_new r) union all '
-            '(select %1$s from tropos_new r except all select %1$s from tropos_old r)', version);
+        insert into tropos.changes (template, columns)
+        select distinct filled.template, filled.columns
+        from (
+            select tropos.legible((array_agg(row))[1]) as row
+            from (
+                select to_json(r.*) as row, sha256(convert_to((r.*)::text, 'UTF8')) as version, 1 as side from tropos_old as r
+                union all
+                select to_json(r.*), sha256(convert_to((r.*)::text, 'UTF8')), -1 from tropos_new as r
+            ) as sides
+            group by version having sum(side) <> 0
+        ) as changed, tropos.filled(changed.row, templates, lists) as filled;
+    else
+        -- Before it is truncated.
+        execute format(
+            'insert into tropos.changes (template, columns) select distinct filled.template, filled.columns '
+            'from (select tropos.legible(to_json(r.*)) as row from %s as r offset 0) as changed, '
+            'tropos.filled(changed.row, $1, $2) as filled', tg_relid::regclass) using templates, lists;
     end if;
-    for n in 1 .. tg_nargs - 1 by 2 loop
-        columns := tg_argv[n + 1];
-        pairs := null;
-        filled := 'true';
-        foreach place in array columns loop
-            place_is := 'c' || array_position(wanted, place);
-            pairs := concat_ws(', ', pairs, quote_literal(place), place_is);
-            -- No tag is made of null: what is read by a column that is null is read by another name.
-            filled := format('%s and %s is not null', filled, place_is);
-        end loop;
-        rows := concat_ws(' union all ', rows, format('select distinct %L::text, jsonb_build_object(%s) from changed where %s',
-            tg_argv[n], pairs, filled));
-    end loop;
-    execute format(
-        '/* Where a column does not exist here, it was renamed or dropped: call tropos.watch again. */ '
-        'with changed as (%s) insert into tropos.changes (template, columns) %s', changed, rows);
     get diagnostics recorded = row_count;
     -- A hint alone: a bridge that misses it looks by itself every few seconds.
     if recorded > 0 and current_setting('tropos.hints', true) is distinct from 'off' then
@@ -141,7 +182,6 @@ create or replace function tropos.watch(watched regclass, variadic templates tex
 as $function$
 declare
     kind text := (select relkind from pg_class where oid = watched);
-    wanted text[] := '{}';
     columns text[];
     place text;
     template text;
@@ -168,13 +208,9 @@ begin
                     watched, quote_ident(place), quote_literal(template)
                     using errcode = 'undefined_column', hint = 'Between braces stands the name of a column, as it is stored.';
             end if;
-            if place <> all (wanted) then
-                wanted := wanted || place;
-            end if;
         end loop;
         arguments := concat_ws(', ', arguments, quote_literal(template), quote_literal(columns::text));
     end loop;
-    arguments := concat_ws(', ', quote_literal(wanted::text), arguments);
     perform tropos.unwatch(watched);
     -- Triggers for a statement fire on the table that it names, so each partition has its own.
     for part in select watched union select relid from pg_partition_tree(watched) loop
