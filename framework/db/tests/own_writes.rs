@@ -175,3 +175,34 @@ async fn g11_a_commit_after_a_failed_statement_is_an_error_and_invalidates_nothi
     assert_eq!(engine.tags().current().sequence, before);
     assert_eq!(action.run(get(&db, "a")).await.unwrap().as_deref(), Some("1"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g9_a_replica_that_crashed_and_knows_less_than_before_is_not_taken_for_what_it_was() {
+    let (cluster, db) = cluster().await;
+    let engine = engine(&db).await;
+    cluster.replica(1).kill().await.unwrap();
+    common::wait_for("one replica", || common::usable(&db).len() == 1).await;
+    let mut seen = tropos_core::Positions::default();
+    for round in 0..6 {
+        let value = format!("round {round} {}", "x".repeat(20_000));
+        let action = Scope::new(&engine, Purpose::Action);
+        action.run(set(&db, "a", &value)).await.unwrap();
+        seen = db.positions_after(&action.take_written()).await;
+        cluster.wait_until_caught_up(0).await.unwrap();
+        let visitor = Scope::new(&engine, Purpose::Once);
+        visitor.has_seen(&seen);
+        assert_eq!(visitor.run(get(&db, "a")).await.unwrap().as_deref(), Some(value.as_str()));
+        // One of its processes dies, so all of them begin anew from the last restart point, without a new start time.
+        let pid = "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1";
+        let pid = cluster.replica(0).psql("postgres", pid).await.unwrap();
+        assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        for _ in 0..300 {
+            let visitor = Scope::new(&engine, Purpose::Once);
+            visitor.has_seen(&seen);
+            let read = visitor.run(get(&db, "a")).await.unwrap();
+            assert_eq!(read.as_deref(), Some(value.as_str()), "round {round}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    assert!(!seen.is_empty());
+}

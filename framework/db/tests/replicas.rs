@@ -211,7 +211,7 @@ async fn a_replica_that_lags_too_far_is_left_out_until_it_has_caught_up() {
         () = writing => {}
         _ = wait_for("the paused one to be left out", || usable(&db).len() == 1) => {}
     }
-    let paused = cluster.replica(0).address().to_string();
+    let paused = format!("{}/postgres", cluster.replica(0).address());
     let lag = db.stats().servers.iter().find(|server| server.address == paused).unwrap().lag;
     assert!(lag.bytes > 0 && lag.time > Duration::from_secs(1), "{lag:?}");
     cluster.resume_replay(0).await.unwrap();

@@ -53,7 +53,7 @@ pub struct PoolStats {
 pub struct ServerStats {
     /// The shard that it belongs to.
     pub shard: String,
-    /// Host and port.
+    /// Host, port and database.
     pub address: String,
     /// `primary`, `replica` or `unknown`, as it says itself.
     pub role: &'static str,

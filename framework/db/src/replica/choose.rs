@@ -7,6 +7,8 @@ pub(crate) struct Candidate {
     pub(crate) server: usize,
     /// Reads under way on it.
     pub(crate) load: u32,
+    /// Which process answers at its address.
+    pub(crate) generation: u64,
 }
 
 /// The less loaded of two that chance picks ("the power of two random choices", Mitzenmacher 1996): nearly as even as
@@ -25,7 +27,8 @@ mod tests {
     use super::*;
 
     fn candidates(loads: &[u32]) -> Vec<Candidate> {
-        loads.iter().enumerate().map(|(server, load)| Candidate { server, load: *load }).collect()
+        let candidate = |(server, load): (usize, &u32)| Candidate { server, load: *load, generation: 0 };
+        loads.iter().enumerate().map(candidate).collect()
     }
 
     #[test]

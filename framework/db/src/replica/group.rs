@@ -122,16 +122,19 @@ impl Group {
         match looked {
             Ok(look) => {
                 let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-                let lag = match look.is_replica {
-                    true => history.lag(look.position),
+                let before = server.replace_last(look);
+                let (lag, forked) = match look.is_replica {
+                    true => {
+                        (history.lag(look.position), before.is_some_and(|look| is_ahead(&look, &history)))
+                    }
                     false => {
-                        history.saw(Instant::now(), look.position);
-                        Lag::default()
+                        history.saw(look.asked, look.position);
+                        (Lag::default(), false)
                     }
                 };
                 drop(history);
                 let ReplicaConfig { most_lag, most_lag_bytes, .. } = self.config;
-                server.answered(lag, lag.time <= most_lag && lag.bytes <= most_lag_bytes);
+                server.answered(lag, !forked && lag.time <= most_lag && lag.bytes <= most_lag_bytes);
             }
             Err(reason) => server.is_down(&reason),
         }
@@ -183,14 +186,13 @@ impl Group {
     pub(crate) async fn reader(&self, required: Required, tried: Tried) -> Result<Found, Error> {
         let mut tried = tried;
         loop {
-            let (place, server, replica) = match self.replica(required, tried).await {
-                Some((place, server)) => (place, server, true),
+            let (place, server, generation, replica) = match self.replica(required, tried).await {
+                Some((place, server, generation)) => (place, server, generation, true),
                 None => {
                     let (place, server) = self.primary_for_reads(required)?;
-                    (place, server, false)
+                    (place, server, server.generation(), false)
                 }
             };
-            let generation = server.generation();
             let busy = server.busy();
             match server.acquire(Use::Read).await {
                 Ok(mut conn) => {
@@ -223,7 +225,7 @@ impl Group {
     }
 
     /// A replica that has seen what is required, after a short wait where none has.
-    async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>)> {
+    async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>, u64)> {
         let position = match required {
             Required::Nothing => 0,
             // The highest there is stands for a write after which nobody said where the log stood.
@@ -237,11 +239,18 @@ impl Group {
                 let all = self.servers.iter().enumerate();
                 all.filter(|(place, server)| !tried.has(*place) && server.is_usable_replica())
             };
-            let fit = usable().filter(|(_, server)| server.position() >= position);
-            let candidates: Vec<_> =
-                fit.map(|(place, server)| Candidate { server: place, load: server.load() }).collect();
+            // The generation first: who comes to the address after that is noticed by it.
+            let known = usable().map(|(place, server)| (place, server, server.generation()));
+            let fit = known.filter(|(_, server, _)| server.position() >= position);
+            let candidate = |(place, server, generation): (usize, &Arc<Server>, u64)| Candidate {
+                server: place,
+                load: server.load(),
+                generation,
+            };
+            let candidates: Vec<_> = fit.map(candidate).collect();
             if let Some(chosen) = choose(&candidates, |below| rand::rng().random_range(0..below)) {
-                return self.servers.get(chosen.server).map(|server| (chosen.server, server));
+                let server = self.servers.get(chosen.server);
+                return server.map(|server| (chosen.server, server, chosen.generation));
             }
             if usable().next().is_none() {
                 return None;
@@ -284,6 +293,12 @@ impl Group {
     pub(crate) async fn close(&self) {
         futures::future::join_all(self.servers.iter().map(|server| server.close())).await;
     }
+}
+
+/// Whether a replica had replayed what the primary did not have later on: its log forked off before a promotion, and it shows
+/// writes that are lost.
+fn is_ahead(replica: &Look, history: &History) -> bool {
+    history.last().is_some_and(|(asked, position)| replica.asked < asked && replica.position > position)
 }
 
 /// Whether what a connection says of its server is what the read needs.

@@ -32,6 +32,11 @@ impl History {
         self.0.push_back((now, position));
     }
 
+    /// The primary's last look: when it was, and where the log stood.
+    pub(crate) fn last(&self) -> Option<(Instant, u64)> {
+        self.0.back().copied()
+    }
+
     /// How far behind the primary's last look a replica is that has replayed up to `position`.
     ///
     /// By the last look, not by now: while the primary is away nobody falls behind it.

@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// What a server says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
+    /// When it was asked: all of this was so after that.
+    pub(crate) asked: Instant,
     /// Whether it replays another server's log.
     pub(crate) is_replica: bool,
     /// How far it has replayed, or, on a primary, written.
@@ -39,6 +41,7 @@ const SHORTEST_GAP: Duration = Duration::from_millis(3);
 
 /// Asks over a connection that is there.
 pub(crate) async fn ask(conn: &mut PgConnection) -> Result<Look, sqlx::Error> {
+    let asked = Instant::now();
     // In one message: through a pooler, two may meet different connections.
     let row = sqlx::raw_sql(QUESTION).fetch_one(conn).await?;
     let number = |column: usize| {
@@ -46,6 +49,7 @@ pub(crate) async fn ask(conn: &mut PgConnection) -> Result<Look, sqlx::Error> {
         Ok::<_, sqlx::Error>(u64::try_from(number).unwrap_or_default())
     };
     Ok(Look {
+        asked,
         is_replica: row.try_get(0)?,
         position: end_of_last_record(number(1)?, number(4)?, number(5)?),
         started: row.try_get(2)?,

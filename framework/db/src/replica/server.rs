@@ -26,7 +26,7 @@ const REPLICA: u8 = 2;
 /// One server. What a read must know of it is in atomics: it is looked up for every query.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Host and port.
+    /// Host, port and database.
     pub(crate) address: String,
     options: PgConnectOptions,
     reads: PgPool,
@@ -55,6 +55,10 @@ pub(crate) struct Facts {
     last_error: Mutex<String>,
     /// Connections that are older have lost their server since.
     incident: Mutex<Option<Instant>>,
+    /// When the newest answer was asked for: an older one that comes later says nothing new.
+    newest: Mutex<Option<Instant>>,
+    /// The last look that was answered.
+    last: Mutex<Option<Look>>,
     /// Looks that have begun.
     begun: AtomicU64,
     /// The last look that has ended: which it was, and its answer.
@@ -74,7 +78,7 @@ impl Server {
         let options = postgres::options(url)?;
         let facts = Arc::new(Facts::new());
         Ok(Arc::new(Self {
-            address: format!("{}:{}", options.get_host(), options.get_port()),
+            address: place(&options),
             reads: postgres::pool(&options, Use::Read, config, &facts),
             writes: postgres::pool(&options, Use::Write, config, &facts),
             options: postgres::for_looks(&options, config.pooler),
@@ -251,6 +255,11 @@ impl Server {
         look
     }
 
+    /// Takes the place of the last look that was answered, which it gives.
+    pub(crate) fn replace_last(&self, look: Look) -> Option<Look> {
+        self.facts.last.lock().unwrap_or_else(PoisonError::into_inner).replace(look)
+    }
+
     /// Wants a look now.
     pub(crate) fn poke(&self) {
         self.facts.poke.notify_one();
@@ -276,6 +285,12 @@ impl Server {
     }
 }
 
+/// With the database, since behind a pooler servers differ by that alone.
+fn place(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_else(|| options.get_username());
+    format!("{}:{}/{database}", options.get_host(), options.get_port())
+}
+
 impl Facts {
     fn new() -> Self {
         Self {
@@ -291,6 +306,8 @@ impl Facts {
             lag: Mutex::default(),
             last_error: Mutex::new("it has not answered yet".to_owned()),
             incident: Mutex::default(),
+            newest: Mutex::default(),
+            last: Mutex::default(),
             begun: AtomicU64::new(0),
             ended: watch::Sender::new((0, None)),
             poke: Notify::new(),
@@ -300,18 +317,26 @@ impl Facts {
 
     /// What a server said of itself: by this its role is known, whatever configuration says.
     ///
-    /// A server's position never falls, but another process at its address may know less: it was restored, or the name
-    /// leads elsewhere now. Then what was known is forgotten before anybody can use the new connection.
+    /// A server's position does not fall, but what answers at its address may know less than before: another process, or
+    /// one that recovered from a crash and now replays anew what it had replayed. Then what was known is forgotten, before
+    /// anybody can use the connection that tells, and those who have chosen the server by it notice.
     pub(crate) fn met(&self, look: &Look) {
-        let mut incident = self.incident.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.started.swap(look.started, Ordering::AcqRel) == look.started {
-            self.position.fetch_max(look.position, Ordering::AcqRel);
-        } else {
-            self.position.store(look.position, Ordering::Release);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_late = newest.is_some_and(|newest| look.asked < newest);
+        let is_another = self.started.load(Ordering::Acquire) != look.started;
+        if is_another || (!is_late && look.position < self.position.load(Ordering::Acquire)) {
             self.generation.fetch_add(1, Ordering::AcqRel);
-            *incident = Some(Instant::now());
         }
-        drop(incident);
+        if is_another {
+            // Also where the answer is late: who is at the address now is for the next connection to say.
+            *self.incident.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        if is_late {
+            return;
+        }
+        *newest = Some(look.asked);
+        self.started.store(look.started, Ordering::Release);
+        self.position.store(look.position, Ordering::Release);
         self.timeline.store(look.timeline, Ordering::Release);
         self.role.store(if look.is_replica { REPLICA } else { PRIMARY }, Ordering::Release);
     }

@@ -25,7 +25,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, requ
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Purpose, Scope, http::respond};
-use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
+use tropos_core::{CanonicalPath, Mode, Params, Positions, manifest::ASSETS_PATH};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
@@ -235,7 +235,10 @@ impl Site {
             return;
         }
         let mut positions = db.positions_after(&written).await;
-        positions.merge(&visitor.seen);
+        // The highest there is stands for a question that nobody answered: an answer ends it.
+        let seen = visitor.seen.iter().filter(|(shard, seen)| *seen != u64::MAX || positions.of(*shard) == 0);
+        let seen: Positions = seen.collect();
+        positions.merge(&seen);
         if let Ok(cookie) = HeaderValue::from_str(&seen.cookie(&positions, visitor.secure)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
