@@ -52,7 +52,7 @@ impl Writer {
                         }
                         // Others wrote the same row, or the map has just been changed.
                         (None, Some(code)) if matches!(code.as_ref(), "40001" | "40P01") => {}
-                        _ => Err(error).unwrap(),
+                        _ => unreachable!("{error}"),
                     }
                 }
             }
