@@ -9,7 +9,7 @@ use crate::{
     observe::{Counts, PoolStats, ServerStats, Stats},
     pool::{postgres::Use, sqlite},
     replica::{Group, Looks},
-    shard::{FanOut, ShardKey, SlotMap},
+    shard::{FanOut, ShardKey, Slot, SlotMap, Slots},
 };
 use futures::future::try_join_all;
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -34,6 +34,8 @@ pub struct Db<B = Any> {
     cluster: Arc<Cluster>,
     /// The place of the shard that this handle is for.
     shard: usize,
+    /// The slot of the key that it is for.
+    slot: Option<Slot>,
     view: PhantomData<fn() -> B>,
 }
 
@@ -41,7 +43,7 @@ pub struct Db<B = Any> {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     shards: Vec<Shard>,
-    slots: SlotMap,
+    slots: Slots,
     pub(crate) config: Config,
     pub(crate) counts: Arc<Counts>,
     _looks: Vec<Looks>,
@@ -79,9 +81,9 @@ impl Db {
         }
         let opened =
             config.shards.iter().zip(0..).map(|(shard, number)| Shard::open(number, shard, config, &counts));
-        let (shards, looks): (_, Vec<_>) = try_join_all(opened).await?.into_iter().unzip();
+        let (shards, looks): (Vec<Shard>, Vec<_>) = try_join_all(opened).await?.into_iter().unzip();
         let looks = looks.into_iter().flatten().collect();
-        let slots = slot_map(config)?;
+        let slots = follow(slot_map(config)?, &shards).await;
         let cluster = Cluster { shards, slots, config: config.clone(), counts, _looks: looks };
         Ok(Self::of(Arc::new(cluster), 0))
     }
@@ -102,15 +104,24 @@ pub(crate) fn slot_map(config: &Config) -> Result<SlotMap, Error> {
     SlotMap::new(all.collect::<Result<Vec<_>, _>>()?).map_err(|error| Error::Config(error.to_string()))
 }
 
+/// Where slots are, as the databases say it: those of PostgreSQL know.
+async fn follow(configured: SlotMap, shards: &[Shard]) -> Slots {
+    let groups: Vec<_> = shards.iter().filter_map(|shard| shard.group().cloned()).collect();
+    match shards.len() > 1 && groups.len() == shards.len() {
+        true => Slots::follow(configured, groups).await,
+        false => Slots::fixed(configured),
+    }
+}
+
 impl<B> Db<B> {
     fn of(cluster: Arc<Cluster>, shard: usize) -> Self {
-        Self { cluster, shard, view: PhantomData }
+        Self { cluster, shard, slot: None, view: PhantomData }
     }
 
     fn route(&self, writes: bool) -> Route<'_> {
         // Numbers of shards come from the map alone, so there is one.
         let shard = self.cluster.shards.get(self.shard).unwrap_or_else(|| self.cluster.first());
-        Route { cluster: &self.cluster, shard, writes }
+        Route { cluster: &self.cluster, shard, slot: self.slot, writes }
     }
 
     /// Which database it is.
@@ -131,10 +142,13 @@ impl<B> Db<B> {
     /// ```
     #[must_use]
     pub fn shard<K: ShardKey + ?Sized>(&self, key: &K) -> Self {
-        Self::of(self.cluster.clone(), usize::from(self.cluster.slots.shard_for(key)))
+        let slot = Slot::of(key);
+        let shard = self.cluster.slots.now().shard_of(slot);
+        Self { slot: Some(slot), ..Self::of(self.cluster.clone(), usize::from(shard)) }
     }
 
-    /// All shards, to ask each of them the same: at most eight at a time, each for five seconds, unless told otherwise.
+    /// All shards, to ask each of them the same: at most eight at a time, and all together for five seconds, unless told
+    /// otherwise.
     pub fn fan_out(&self) -> FanOut<Self> {
         let shards = self.cluster.shards.iter().enumerate();
         FanOut::new(
@@ -142,9 +156,9 @@ impl<B> Db<B> {
         )
     }
 
-    /// Which slots are on which shard.
-    pub fn slots(&self) -> &SlotMap {
-        &self.cluster.slots
+    /// Which slots are on which shard now: as configured, and where the databases know of a move, as they have it.
+    pub fn slots(&self) -> Arc<SlotMap> {
+        self.cluster.slots.now()
     }
 
     /// Whether reads may be answered by replicas.
@@ -267,7 +281,7 @@ impl<B: Backend> Db<B> {
     pub fn typed<V: Backend>(&self) -> Result<Db<V>, Error> {
         match self.cluster.shards.iter().find(|shard| !V::sees(shard.kind())) {
             Some(shard) => Err(Error::View { wanted: V::WANTED, is: shard.kind().name() }),
-            None => Ok(Db::of(self.cluster.clone(), self.shard)),
+            None => Ok(Db { slot: self.slot, ..Db::of(self.cluster.clone(), self.shard) }),
         }
     }
 }
@@ -333,7 +347,7 @@ fn pool_stats<D: sqlx::Database>(name: String, pool: &sqlx::Pool<D>) -> PoolStat
 
 impl<B> Clone for Db<B> {
     fn clone(&self) -> Self {
-        Self::of(self.cluster.clone(), self.shard)
+        Self { slot: self.slot, ..Self::of(self.cluster.clone(), self.shard) }
     }
 }
 

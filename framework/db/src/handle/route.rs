@@ -6,6 +6,7 @@ use crate::{
     consistency,
     db::{Cluster, Shard, Store},
     replica::{Busy, Found, Server, Tried},
+    shard::Slot,
 };
 use sqlx::{AssertSqlSafe, Transaction};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub(crate) struct Route<'c> {
     pub(crate) cluster: &'c Cluster,
     pub(crate) shard: &'c Shard,
+    /// The slot of the key that it is for, where it is for one.
+    pub(crate) slot: Option<Slot>,
     pub(crate) writes: bool,
 }
 
@@ -32,6 +35,13 @@ pub(crate) struct Lease {
 impl Route<'_> {
     pub(crate) fn kind(&self) -> Kind {
         self.shard.kind()
+    }
+
+    /// The slot that a transaction holds on to, so that it is not moved meanwhile: where there are several shards, and each
+    /// knows its slots.
+    pub(crate) fn fenced(&self) -> Option<Slot> {
+        let several = self.cluster.shards().len() > 1 && self.kind() == Kind::Postgres;
+        self.slot.filter(|_| several && self.writes)
     }
 
     /// Whether statements may be kept prepared: not where each transaction may meet another connection.

@@ -66,6 +66,10 @@ impl<B: Backend> Tx<B> {
             }
             lease => lease?,
         };
+        let mut lease = lease;
+        if let (Some(slot), Raw::Postgres(conn)) = (route.fenced(), lease.conn.raw()) {
+            crate::shard::hold(conn, slot).await?;
+        }
         Ok(Self {
             lease,
             hold: route.writes.then(consistency::hold).flatten(),

@@ -16,7 +16,9 @@ pub use status::{ShardStatus, Status, Step};
 use crate::{
     Db, Error,
     config::Config,
-    db::{Shard, Store},
+    db::{Shard, Store, slot_map},
+    pool::postgres::Use,
+    shard::{claim, install_sql},
 };
 use lock::Lock;
 use sqlx::{
@@ -91,10 +93,26 @@ impl<B> Db<B> {
         let cluster = self.cluster();
         let mut done = Vec::with_capacity(cluster.shards().len());
         for shard in cluster.shards() {
-            let applied = run(shard, migrations.of(shard), &cluster.config, anew).await?;
+            let fenced = cluster.shards().len() > 1;
+            let applied = run(shard, migrations.of(shard), &cluster.config, fenced, anew).await?;
             done.push(Migrated { shard: shard.name.clone(), applied });
         }
+        self.claim().await?;
         Ok(done)
+    }
+
+    /// Where there are several shards of PostgreSQL, lets each that is new own the slots that are configured.
+    async fn claim(&self) -> Result<(), Error> {
+        let cluster = self.cluster();
+        let groups = cluster.shards().iter().filter_map(Shard::group);
+        let primaries: Vec<_> =
+            groups.filter_map(|group| group.primary()).map(|(_, server)| server).collect();
+        if primaries.len() < 2 || primaries.len() != cluster.shards().len() {
+            return Ok(());
+        }
+        let pools: Vec<_> = primaries.iter().map(|server| server.pool(Use::Write)).collect();
+        let claimed = claim(&pools, &slot_map(&cluster.config)?).await;
+        claimed.map(drop).map_err(|error| Error::Config(error.to_string()))
     }
 
     /// How the migrations of this program and each shard stand to each other.
@@ -147,7 +165,13 @@ impl<B> Db<B> {
 }
 
 /// Brings one shard up to date, or makes it anew; what was applied.
-async fn run(shard: &Shard, steps: &Migrator, config: &Config, anew: bool) -> Result<Vec<Step>, Error> {
+async fn run(
+    shard: &Shard,
+    steps: &Migrator,
+    config: &Config,
+    fenced: bool,
+    anew: bool,
+) -> Result<Vec<Step>, Error> {
     // Most starts find nothing to do, and need no lock to know.
     if !anew && wanted(shard, steps, &applied(shard, config).await?)?.is_empty() {
         return Ok(Vec::new());
@@ -156,6 +180,9 @@ async fn run(shard: &Shard, steps: &Migrator, config: &Config, anew: bool) -> Re
     let mut session = Session::open(shard, config).await?;
     if anew {
         session.clear().await.map_err(|error| in_use(shard, &error))?;
+    }
+    if fenced {
+        session.fence().await.map_err(|error| failed(&shard.name, &error))?;
     }
     session.prepare().await.map_err(|error| failed(&shard.name, &error))?;
     let wanted = wanted(shard, steps, &session.applied(shard).await?)?;
@@ -244,6 +271,14 @@ impl Session {
             Self::Sqlite(session) => session.applied().await,
         };
         applied.map_err(|error| failed(&shard.name, &error))
+    }
+
+    /// Puts the fence of a shard there; SQLite has none.
+    async fn fence(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(session) => session.run(install_sql()).await,
+            Self::Sqlite(_) => Ok(()),
+        }
     }
 
     async fn prepare(&mut self) -> Result<(), sqlx::Error> {

@@ -81,6 +81,11 @@ impl Session {
         rows.iter().map(read).collect()
     }
 
+    /// Runs Tropos's own SQL.
+    pub(super) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        raw_sql(sql).execute(&mut self.conn).await.map(drop)
+    }
+
     /// Makes the table where it is missing.
     pub(super) async fn prepare(&mut self) -> Result<(), sqlx::Error> {
         raw_sql(TABLE).execute(&mut self.conn).await.map(drop)

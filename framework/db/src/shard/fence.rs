@@ -53,7 +53,7 @@ pub fn refused(error: &sqlx::Error) -> Option<Refused> {
 /// # Errors
 /// Those that [`refused`] knows, and any other of the connection.
 pub async fn hold(transaction: &mut PgConnection, slot: Slot) -> sqlx::Result<()> {
-    let hold = sqlx::query("select tropos_hold($1)").bind(i32::from(slot.number()));
+    let hold = sqlx::query("select tropos_hold($1)").bind(i32::from(slot.number())).persistent(false);
     hold.execute(transaction).await.map(|_| ())
 }
 
@@ -112,9 +112,10 @@ impl Fence {
     /// # Errors
     /// Those of the connection, and that of a missing table before [`install_sql`] was run.
     pub async fn read(connection: &mut PgConnection) -> sqlx::Result<Self> {
-        let shard =
-            sqlx::query_scalar("select name from tropos_shard").fetch_optional(&mut *connection).await?;
-        let rows = sqlx::query("select first, last, state, peer from tropos_slots order by first");
+        // Each in one message, so that a pooler in transaction mode does not part it.
+        let name = sqlx::raw_sql("select name from tropos_shard").fetch_optional(&mut *connection).await?;
+        let shard = name.map(|row| row.try_get(0)).transpose()?;
+        let rows = sqlx::raw_sql("select first, last, state, peer from tropos_slots order by first");
         let mut held = Vec::new();
         for row in rows.fetch_all(connection).await? {
             let (first, last): (i32, i32) = (row.try_get(0)?, row.try_get(1)?);

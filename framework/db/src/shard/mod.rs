@@ -7,6 +7,7 @@
 
 mod fan_out;
 mod fence;
+mod follow;
 mod map;
 pub mod moving;
 mod ranges;
@@ -14,6 +15,8 @@ mod slot;
 
 pub use fan_out::{Answers, Available, FanOut, ShardError, ShardsFailed};
 pub use fence::{ClaimError, Fence, Held, Refused, State, claim, hold, install_sql, refused};
+pub use follow::SETTLE;
+pub(crate) use follow::Slots;
 pub use map::{MOST_SHARDS, NotAMap, SlotMap};
 pub use ranges::{NotSlots, SlotRanges};
 pub use slot::{SLOTS, ShardKey, Slot, slot_of};
