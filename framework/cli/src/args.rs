@@ -23,6 +23,10 @@ pub(crate) enum Command {
     Revalidate(Revalidate),
     /// Say why a path would hit or miss at a running server
     Explain(Explain),
+    /// Look after the application's database
+    Db(Db),
+    /// Look for what is wrong, and say what mends it
+    Doctor(Doctor),
 }
 
 /// Which application.
@@ -110,6 +114,67 @@ pub(crate) struct Explain {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Db {
+    #[command(subcommand)]
+    pub(crate) task: DbTask,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbTask {
+    /// Apply the migrations that are missing, on every shard
+    Migrate(Program),
+    /// Print which migrations are applied and which are not; fails where something is to be done
+    Status(DbStatus),
+    /// Drop everything, migrate and fill anew
+    Reset(DbReset),
+    /// Run the application's seeding
+    Seed(Program),
+}
+
+/// Which program of the application.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Program {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// Compile the sources as they are, also where there is a build
+    #[arg(long)]
+    pub(crate) dev: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DbStatus {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Print JSON: an object with an array of shards
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DbReset {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Say that you mean it
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Say that you mean it although the program is a build, whose data may be production's
+    #[arg(long)]
+    pub(crate) yes_destroy_production_data: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// How many instances of the application are to share the database's servers
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) instances: u32,
+    /// Print JSON: an object with an array of findings
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// The arguments without the `tropos` that cargo puts first when it runs `cargo-tropos` for `cargo tropos`.
 pub(crate) fn without_subcommand(
     arguments: impl IntoIterator<Item = OsString>,
@@ -164,6 +229,20 @@ mod tests {
         assert!(it.soft && !it.warm && !it.quiet);
         assert_eq!(it.url, "http://127.0.0.1:3000");
         assert!(parse("cargo-tropos revalidate --soft").is_err());
+    }
+
+    #[test]
+    fn a_reset_must_be_meant_and_the_doctor_plans_for_one_instance_at_least() {
+        let Command::Db(Db { task: DbTask::Reset(reset) }) =
+            parse("cargo-tropos db reset --yes --dev").unwrap().command
+        else {
+            panic!()
+        };
+        assert!(reset.yes && reset.program.dev && !reset.yes_destroy_production_data);
+        assert!(parse("cargo-tropos db").is_err());
+        assert!(parse("cargo-tropos doctor --instances 0").is_err());
+        let Command::Doctor(doctor) = parse("cargo-tropos doctor").unwrap().command else { panic!() };
+        assert_eq!(doctor.instances, 1);
     }
 
     #[test]

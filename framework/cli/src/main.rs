@@ -6,16 +6,20 @@
 //! | `project` | which package is meant, by `cargo metadata` |
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
-//! | `start`, `routes`, `revalidate`, `explain` | the other commands |
+//! | `start`, `routes`, `revalidate`, `explain`, `db`, `doctor` | the other commands |
+//! | `program` | having the application's program do something without serving |
 //! | `server` | asking a running server |
-//! | `table` | the table of routes |
+//! | `table` | tables, that of routes above all |
 //! | `terminal` | colours, phases, numbers for people |
 
 mod args;
 mod build;
 mod cargo;
+mod db;
+mod doctor;
 mod error;
 mod explain;
+mod program;
 mod project;
 mod revalidate;
 mod routes;
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         Command::Routes(options) => routes::run(options, &terminal),
         Command::Revalidate(options) => revalidate::run(options),
         Command::Explain(options) => explain::run(options),
+        Command::Db(options) => db::run(options, &terminal),
+        Command::Doctor(options) => doctor::run(options, &terminal),
     };
     match result {
         Ok(code) => code,

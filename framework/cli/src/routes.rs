@@ -1,7 +1,7 @@
 //! `cargo tropos routes`: what the server binary says of its routes.
 
 use crate::{
-    Error, args, build,
+    Error, args, build, program,
     project::Project,
     table,
     terminal::{self, Terminal},
@@ -14,12 +14,7 @@ use std::process::ExitCode;
 /// Where it does not compile, or fails.
 pub(crate) fn run(options: &args::Routes, terminal: &Terminal) -> Result<ExitCode, Error> {
     let project = Project::find(&options.project)?;
-    let mut server = project.server();
-    if !server.is_file() {
-        terminal
-            .note(format_args!("there is no build in {}; compiling for debugging", project.out.display()));
-        server = build::server::compile(&project, true)?;
-    }
+    let server = program::at_hand(&project, false, terminal)?;
     if options.json {
         terminal::print(&String::from_utf8_lossy(&build::server::routes_json(&project, &server)?));
     } else {

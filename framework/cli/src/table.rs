@@ -1,4 +1,4 @@
-//! The table of routes, that a build ends with too.
+//! Tables: that of routes, which a build ends with too, and plain ones.
 
 use crate::terminal::{Look, bytes, count};
 use serde::Deserialize;
@@ -74,6 +74,13 @@ const DECLARED: usize = 5;
 
 fn head() -> [Cell; 9] {
     HEAD.map(|(text, right)| Cell { text: text.into(), look: Look::Dim, right })
+}
+
+/// A table of plain text, each cell with its look; the first row is its head.
+pub(crate) fn plain(head: &[&str], rows: &[Vec<(String, Look)>], color: bool) -> String {
+    let head = head.iter().map(|text| Cell::new(*text).look(Look::Dim)).collect();
+    let rows = rows.iter().map(|row| row.iter().map(|(text, look)| Cell::new(text).look(*look)).collect());
+    lay_out(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), color)
 }
 
 /// The routes as the source code declares them.
@@ -155,7 +162,7 @@ fn shorten(tags: &[String]) -> Option<String> {
     }
 }
 
-fn plural(number: u64, word: &str) -> String {
+pub(crate) fn plural(number: u64, word: &str) -> String {
     format!("{} {word}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
