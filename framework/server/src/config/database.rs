@@ -99,7 +99,8 @@ fn shard(path: &Path, name: &str, value: &toml::Value) -> Result<ShardConfig, Co
     };
     let text = |key: &str, expected| match inner.get(key) {
         None => Ok(None),
-        Some(toml::Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        // A shard that is new holds no slots yet.
+        Some(toml::Value::String(text)) if !text.is_empty() || key == "slots" => Ok(Some(text.clone())),
         Some(other) => Err(wrong(key, other.to_string(), expected)),
     };
     let address = "the address of a database, such as `\"postgres://user@host/name\"`";
@@ -187,12 +188,16 @@ mod tests {
             [database.shards.east]
             url = "postgres://e/x"
             slots = "8192-16383"
+            [database.shards.new]
+            url = "postgres://n/x"
+            slots = ""
         "#;
         let shards = read(file, &[]).unwrap().database.shards;
-        let [west, east] = shards.as_slice() else { panic!("two shards") };
+        let [west, east, new] = shards.as_slice() else { panic!("three shards") };
         assert_eq!((west.name.as_str(), west.slots.as_deref()), ("west", Some("0-8191")));
         assert_eq!(west.replicas, ["postgres://w2/x"]);
         assert_eq!((east.name.as_str(), east.url.as_str()), ("east", "postgres://e/x"));
+        assert_eq!(new.slots.as_deref(), Some(""), "none yet");
     }
 
     #[test]
