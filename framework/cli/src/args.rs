@@ -130,6 +130,8 @@ pub(crate) enum DbTask {
     Reset(DbReset),
     /// Run the application's seeding
     Seed(Program),
+    /// Move slots from one shard to another, while the application runs
+    MoveSlots(DbMoveSlots),
 }
 
 /// Which program of the application.
@@ -161,6 +163,27 @@ pub(crate) struct DbReset {
     /// Say that you mean it although the program is a build, whose data may be production's
     #[arg(long)]
     pub(crate) yes_destroy_production_data: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DbMoveSlots {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Which, such as `0-99` or `0-99,500`
+    #[arg(long, value_name = "RANGES")]
+    pub(crate) slots: String,
+    /// The shard that has them
+    #[arg(long, value_name = "SHARD")]
+    pub(crate) from: String,
+    /// The shard that is to have them
+    #[arg(long, value_name = "SHARD")]
+    pub(crate) to: String,
+    /// Give the move up, which can be done until the first shard has let go
+    #[arg(long, conflicts_with = "clean")]
+    pub(crate) abort: bool,
+    /// Delete the rows that are left where the slots were
+    #[arg(long)]
+    pub(crate) clean: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -240,6 +263,8 @@ mod tests {
         };
         assert!(reset.yes && reset.program.dev && !reset.yes_destroy_production_data);
         assert!(parse("cargo-tropos db").is_err());
+        assert!(parse("cargo-tropos db move-slots --slots 0-9 --from a --to b").is_ok());
+        assert!(parse("cargo-tropos db move-slots --slots 0-9 --from a --to b --clean --abort").is_err());
         assert!(parse("cargo-tropos doctor --instances 0").is_err());
         let Command::Doctor(doctor) = parse("cargo-tropos doctor").unwrap().command else { panic!() };
         assert_eq!(doctor.instances, 1);

@@ -18,6 +18,15 @@ struct Report {
     shards: Vec<Shard>,
     #[serde(default)]
     seeded: bool,
+    #[serde(default)]
+    map: Vec<Slots>,
+}
+
+/// A shard, and the slots on it.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Slots {
+    shard: String,
+    slots: String,
 }
 
 /// A shard, and its migrations.
@@ -63,6 +72,13 @@ pub(crate) fn run(options: &args::Db, terminal: &Terminal) -> Result<ExitCode, E
             terminal::print(&migrated(&report, terminal.color_out));
             terminal::print(seeded(&report));
         }
+        DbTask::MoveSlots(options) => {
+            let mut words = vec!["db", "move-slots", &options.slots, &options.from, &options.to];
+            words.extend(options.abort.then_some("--abort"));
+            words.extend(options.clean.then_some("--clean"));
+            let (project, answer) = ask(&options.program, &words, terminal)?;
+            terminal::print(&map(&answer.read(&project)?));
+        }
         DbTask::Status(options) => {
             let (project, answer) = ask(&options.program, &["db", "status"], terminal)?;
             match options.json {
@@ -104,6 +120,15 @@ fn migrated(report: &Report, color: bool) -> String {
     } else {
         table::plain(&HEAD, &rows, color)
     }
+}
+
+/// What is to be written into `tropos.toml`.
+fn map(report: &Report) -> String {
+    let lines = report
+        .map
+        .iter()
+        .map(|Slots { shard, slots }| format!("  database.shards.{shard}.slots = \"{slots}\"\n"));
+    format!("  done; in tropos.toml, for the next roll-out:\n\n{}", lines.collect::<String>())
 }
 
 fn seeded(report: &Report) -> &'static str {

@@ -9,7 +9,10 @@ use crate::{
     observe::{Counts, PoolStats, ServerStats, Stats},
     pool::{postgres::Use, sqlite},
     replica::{Group, Looks},
-    shard::{FanOut, ShardKey, Slot, SlotMap, Slots},
+    shard::{
+        self, FanOut, ShardKey, Slot, SlotMap, SlotRanges, Slots,
+        moving::{self, Move},
+    },
 };
 use futures::future::try_join_all;
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -159,6 +162,32 @@ impl<B> Db<B> {
     /// Which slots are on which shard now: as configured, and where the databases know of a move, as they have it.
     pub fn slots(&self) -> Arc<SlotMap> {
         self.cluster.slots.now()
+    }
+
+    /// Slots that are to go from one shard to another, for [`Move::run`] and its sisters: between the primaries as they
+    /// are now, and with as much time for instances to follow as they need.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where there is no such shard, or a pooler stands before it: locks do not go through one.
+    /// [`Error::Unavailable`] where a primary does not answer.
+    pub fn moving(&self, slots: SlotRanges, from: &str, to: &str) -> Result<Move, Error> {
+        if self.cluster.config.pooler != crate::Pooler::None {
+            return Err(Error::Config(
+                "slots are not moved through a pooler: run this with the servers' own addresses and \
+                 DATABASE_POOLER=none"
+                    .to_owned(),
+            ));
+        }
+        let side = |name: &str| {
+            let shard = self.cluster.shards.iter().find(|shard| shard.name == name);
+            let group = shard.and_then(Shard::group);
+            let known =
+                || self.cluster.shards.iter().map(|shard| shard.name.as_str()).collect::<Vec<_>>().join(", ");
+            let none = || Error::Config(format!("there is no shard `{name}` of PostgreSQL, but {}", known()));
+            let (_, server) = group.ok_or_else(none)?.writable()?;
+            Ok::<_, Error>(moving::Shard::new(name, server.options().clone()))
+        };
+        Ok(Move::new(slots, side(from)?, side(to)?).settle(shard::SETTLE))
     }
 
     /// Whether reads may be answered by replicas.

@@ -6,11 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tropos_db::{
     Config, Db, Migrations, ShardConfig,
-    shard::{
-        Slot, SlotRanges,
-        moving::{Move, Shard},
-        refused,
-    },
+    shard::{Slot, SlotRanges, refused},
     sqlx::{
         self, SqlSafeStr as _,
         migrate::{Migration, MigrationType, Migrator},
@@ -67,16 +63,15 @@ async fn rows_are_where_their_key_says_and_all_shards_together_have_all_of_them(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_follows_a_move_by_itself_and_its_transactions_hold_their_slot() {
-    let (servers, config, db) = open().await;
+    let (_servers, config, db) = open().await;
     let other: Db = Db::connect(&config).await.unwrap();
     let id = (0..)
         .map(|number| format!("customer {number}"))
         .find(|id| db.slots().shard_for(id.as_str()) == 0)
         .unwrap();
     add(&db, &id).await.unwrap();
-    let side = |at: usize, name: &str| Shard::new(name, servers[at].url("postgres").parse().unwrap());
     let slots: SlotRanges = [Slot::of(id.as_str())].into_iter().collect();
-    Move::new(slots, side(0, "a"), side(1, "b")).run(|_| {}).await.unwrap();
+    db.moving(slots, "a", "b").unwrap().run(|_| {}).await.unwrap();
     // The old map is refused by the database until both have asked it; then the write goes to the other shard.
     let began = Instant::now();
     for instance in [&db, &other] {

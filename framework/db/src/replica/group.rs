@@ -148,6 +148,11 @@ impl Group {
         primaries.rev().max_by_key(|(_, server)| server.timeline())
     }
 
+    /// The same, or why there is none.
+    pub(crate) fn writable(&self) -> Result<(usize, &Arc<Server>), Error> {
+        self.primary().ok_or_else(|| self.no_primary())
+    }
+
     fn no_primary(&self) -> Error {
         Error::Unavailable {
             what: format!("the primary of the database `{}`", self.name),
@@ -166,7 +171,7 @@ impl Group {
 
     /// A connection to the primary that may write.
     pub(crate) async fn writer(&self) -> Result<Found, Error> {
-        let (place, server) = self.primary().ok_or_else(|| self.no_primary())?;
+        let (place, server) = self.writable()?;
         let conn = server.acquire(Use::Write).await?;
         // The connection may be to another process than the last look.
         if !server.is_primary() {
@@ -282,7 +287,7 @@ impl Group {
 
     /// Where the primary's log stands, by a look that begins after this was called.
     pub(crate) async fn position(&self) -> Result<u64, Error> {
-        let (_, server) = self.primary().ok_or_else(|| self.no_primary())?;
+        let (_, server) = self.writable()?;
         match server.next_look().await {
             Some(look) if !look.is_replica => Ok(look.position),
             Some(_) => Err(self.no_primary()),

@@ -3,7 +3,10 @@
 use super::fill;
 use crate::{App, Config, error::Error};
 use serde_json::{Value, json};
-use tropos_db::{Db, Migrated, Migrations, ShardStatus, Status, Step, doctor};
+use tropos_db::{
+    Db, Migrated, Migrations, ShardStatus, Status, Step, doctor,
+    shard::{NotSlots, SlotRanges},
+};
 
 /// Something to do with the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +24,33 @@ pub(crate) enum Task {
         /// also where the data may be production's.
         also_production: bool,
     },
+    /// Moves slots from one shard to another.
+    MoveSlots {
+        /// Which, such as `0-99`.
+        slots: String,
+        /// The shard that has them,
+        from: String,
+        /// the shard that is to have them,
+        to: String,
+        /// and what is to be done now.
+        stage: Stage,
+    },
     /// Looks for what is wrong.
     Examine {
         /// How many instances are to share the servers.
         instances: u32,
     },
+}
+
+/// What is to be done about a move of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is made, or gone on with.
+    Move,
+    /// It is given up.
+    Abort,
+    /// The rows that are left where the slots were are deleted.
+    Clean,
 }
 
 /// What came of a task.
@@ -49,6 +74,16 @@ impl Task {
                     yes: flags.contains(&YES),
                     also_production: flags.contains(&YES_PRODUCTION),
                 })
+            }
+            ["db", "move-slots", slots, from, to, rest @ ..] => {
+                let stage = match rest {
+                    [] => Stage::Move,
+                    ["--abort"] => Stage::Abort,
+                    ["--clean"] => Stage::Clean,
+                    _ => return None,
+                };
+                let text = |word: &str| word.to_owned();
+                Some(Self::MoveSlots { slots: text(slots), from: text(from), to: text(to), stage })
             }
             ["doctor"] => Some(Self::Examine { instances: 1 }),
             ["doctor", "--instances", number] => Some(Self::Examine { instances: number.parse().ok()? }),
@@ -109,10 +144,38 @@ impl Task {
                 let shards = migrated(&db.reset(migrations).await?);
                 (json!({ "shards": shards, "seeded": fill(app, db).await? }), true)
             }
+            Self::MoveSlots { slots, from, to, stage } => {
+                (move_slots(db, slots, from, to, *stage).await?, true)
+            }
             Self::Examine { .. } => (Value::Null, true),
         };
         Ok(Done { report, well })
     }
+}
+
+/// Moves slots; what is on which shard then.
+async fn move_slots(db: &Db, slots: &str, from: &str, to: &str, stage: Stage) -> Result<Value, Error> {
+    let wrong = |error: String| Error::Database(tropos_db::Error::Config(error));
+    let ranges: SlotRanges = slots.parse().map_err(|error: NotSlots| wrong(error.to_string()))?;
+    let way = db.moving(ranges.clone(), from, to)?;
+    // Beside the report, which is what this prints.
+    let tell = |progress| tracing::info!(?progress, "slots are being moved");
+    let done = match stage {
+        Stage::Move => way.run(tell).await,
+        Stage::Abort => way.abort(tell).await,
+        Stage::Clean => way.clean(tell).await,
+    };
+    done.map_err(|error| wrong(error.to_string()))?;
+    let map = db.slots();
+    let map = match stage {
+        Stage::Move => map.moved(&ranges, from, to).unwrap_or_else(|_| (*map).clone()),
+        Stage::Abort | Stage::Clean => (*map).clone(),
+    };
+    let shards = map
+        .names()
+        .zip(0..)
+        .map(|(name, number)| json!({ "shard": name, "slots": map.slots_on(number).to_string() }));
+    Ok(json!({ "map": shards.collect::<Value>() }))
 }
 
 const YES: &str = "--yes";
@@ -163,7 +226,15 @@ mod tests {
 
     #[test]
     fn a_misspelled_task_is_none() {
-        for line in ["db", "db drop", "db reset --force", "db migrate now", "doctor --instances many"] {
+        for line in [
+            "db",
+            "db move-slots 0-9 a",
+            "db move-slots 0-9 a b --now",
+            "db drop",
+            "db reset --force",
+            "db migrate now",
+            "doctor --instances many",
+        ] {
             assert_eq!(Task::parse(&line.split_whitespace().collect::<Vec<_>>()), None, "{line}");
         }
     }

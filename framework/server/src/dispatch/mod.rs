@@ -236,9 +236,9 @@ impl Site {
         }
         let mut positions = db.positions_after(&written).await;
         // The highest there is stands for a question that nobody answered: an answer ends it.
-        let seen = visitor.seen.iter().filter(|(shard, seen)| *seen != u64::MAX || positions.of(*shard) == 0);
-        let seen: Positions = seen.collect();
-        positions.merge(&seen);
+        let kept = visitor.seen.iter().filter(|(shard, seen)| *seen != u64::MAX || positions.of(*shard) == 0);
+        let kept: Positions = kept.collect();
+        positions.merge(&kept);
         if let Ok(cookie) = HeaderValue::from_str(&seen.cookie(&positions, visitor.secure)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
