@@ -217,9 +217,8 @@ impl<'t, B: Backend> Executor<'t> for &'t mut Tx<B> {
             let mut given = self.run(statement);
             let mut first = None;
             while let Some(item) = given.next().await {
-                match (item?, &first) {
-                    (Either::Right(row), None) => first = Some(row),
-                    _ => {}
+                if let (Either::Right(row), None) = (item?, &first) {
+                    first = Some(row);
                 }
             }
             Ok(first)

@@ -257,9 +257,7 @@ impl Group {
                 let server = self.servers.get(chosen.server);
                 return server.map(|server| (chosen.server, server, chosen.generation));
             }
-            if usable().next().is_none() {
-                return None;
-            }
+            usable().next()?;
             let looked = looked.get_or_insert_with(|| {
                 self.counts.position_waits();
                 self.looks.subscribe()
