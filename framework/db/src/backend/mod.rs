@@ -48,12 +48,11 @@ impl Kind {
     }
 }
 
-/// A connection, or a transaction on one.
+/// A connection, or a transaction of SQLite on one.
 #[derive(Debug)]
 pub(crate) enum Conn {
     Postgres(PoolConnection<Postgres>),
     Sqlite(PoolConnection<Sqlite>),
-    PostgresTx(Transaction<'static, Postgres>),
     SqliteTx(Transaction<'static, Sqlite>),
 }
 
@@ -71,18 +70,7 @@ impl Conn {
         match self {
             Self::Postgres(conn) => Raw::Postgres(conn),
             Self::Sqlite(conn) => Raw::Sqlite(conn),
-            Self::PostgresTx(tx) => Raw::Postgres(tx),
             Self::SqliteTx(tx) => Raw::Sqlite(tx),
-        }
-    }
-
-    /// Never to be used again: what it still says would be taken for the answer to another question.
-    pub(crate) fn discard(self) {
-        match self {
-            Self::Postgres(conn) => drop(conn.detach()),
-            Self::Sqlite(mut conn) => conn.close_on_drop(),
-            // Their roll-back is what cleans up; sqlx sends it when the connection is used next.
-            Self::PostgresTx(_) | Self::SqliteTx(_) => {}
         }
     }
 }

@@ -27,12 +27,12 @@ const SERIALIZATION: &str = "40001";
 /// Whose fault an error is.
 pub(crate) fn fault(error: &sqlx::Error) -> Fault {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
-            match crate::cause(error) {
-                Some(crate::Error::Hung { .. }) | None => Fault::Server,
-                Some(_) => Fault::Query,
-            }
-        }
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => match crate::cause(error) {
+            Some(crate::Error::Hung { .. } | crate::Error::Unavailable { .. }) | None => Fault::Server,
+            Some(_) => Fault::Query,
+        },
+        // `sqlx::Error::Protocol` among them: a statement with more values than the protocol can count, which no server
+        // was ever asked.
         sqlx::Error::Database(error) => match error.code() {
             Some(code) if code.starts_with("08") || OF_THE_SERVER.contains(&code.as_ref()) => Fault::Server,
             Some(code) if code == SERIALIZATION && error.message().contains("recovery") => Fault::Conflict,
@@ -125,7 +125,12 @@ mod tests {
         let network = sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         assert_eq!(fault(&network), Fault::Server);
         assert_eq!(fault(&sqlx::Error::RowNotFound), Fault::Query);
-        let exhausted = crate::Error::Unavailable { what: "x".to_owned(), reason: "y".to_owned() };
-        assert_eq!(fault(&exhausted.into()), Fault::Query, "already said by the data layer");
+        let down = crate::Error::Unavailable { what: "x".to_owned(), reason: "y".to_owned() };
+        assert_eq!(fault(&down.into()), Fault::Server);
+        let waited = std::time::Duration::from_secs(1);
+        let exhausted = crate::Error::Exhausted { pool: "x".to_owned(), connections: 1, waited };
+        assert_eq!(fault(&exhausted.into()), Fault::Query, "the server does what it can");
+        let too_many = sqlx::Error::Protocol("too many arguments".to_owned());
+        assert_eq!(fault(&too_many), Fault::Query, "no server was asked");
     }
 }

@@ -103,7 +103,11 @@ macro_rules! executor {
             {
                 async move {
                     let mut lease = self.route.lease(Default::default()).await?;
-                    B::prepare(lease.conn.raw(), sql, parameters).await
+                    let (server, limit) = (lease.server.clone(), lease.limit);
+                    let prepared = B::prepare(lease.begin_statement()?, sql, parameters);
+                    let prepared = crate::handle::limit::bounded(server.as_ref(), limit, prepared).await?;
+                    lease.settled();
+                    Ok(prepared)
                 }
                 .boxed()
             }

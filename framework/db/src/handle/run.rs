@@ -3,21 +3,16 @@
 use super::{
     Route,
     fault::{Fault, advised, fault, is_read_only},
-    route::Lease,
+    lease::Lease,
+    limit::bounded,
 };
 use crate::{
-    Error,
     backend::{Backend, Given, Statement},
     observe::Watched,
     replica::Tried,
 };
 use either::Either;
-use futures::{StreamExt, stream::BoxStream};
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// The database has been told its limit on statements; a server that says nothing for so long after it is dead.
-const AFTER_THE_LIMIT: Duration = Duration::from_millis(500);
+use futures::{FutureExt, StreamExt, stream::BoxStream};
 
 const USE_WRITE: &str = "it came through `db.read()`: use `db.write()` or `db.tx()`";
 const NOT_PRIMARY: &str =
@@ -40,25 +35,19 @@ pub(crate) async fn to_end<B: Backend, T>(
         };
         let again = route.may_retry(tries).then(|| statement.copy());
         let (mut sum, mut rows) = (begin(), 0);
+        let (server, limit) = (lease.server.clone(), lease.limit);
         let running = async {
-            let mut given = B::run(lease.conn.raw(), statement);
+            let mut given = B::run(lease.begin_statement()?, statement);
             while let Some(item) = given.next().await {
                 rows += add(&mut sum, item?);
             }
             Ok(())
         };
-        let server = lease.server.clone();
-        let limit = route.cluster.config.pool.statement + AFTER_THE_LIMIT;
-        let ran = match &server {
-            Some(server) => tokio::select! {
-                biased;
-                ran = timeout(limit, running) => ran,
-                () = server.went_down() => Ok(Err(server.unavailable().into())),
-            },
-            None => timeout(limit, running).await,
-        };
-        match ran.unwrap_or_else(|_| Err(hung(&lease, limit))) {
-            Ok(()) => break (lease.end().await.map(|()| sum), rows),
+        match bounded(server.as_ref(), limit, running).await {
+            Ok(()) => {
+                lease.settled();
+                break (lease.commit().await.map(|()| sum), rows);
+            }
             Err(error) => match (judge(&route, lease, &error, &mut tried), again) {
                 (true, Some(again)) => {
                     route.cluster.counts.retries();
@@ -82,32 +71,29 @@ pub(crate) fn stream<'e, B: Backend>(
         let mut statement = statement?;
         let watched = Watched::begin(route.kind(), statement.sql.clone(), route.cluster.config.slow);
         let (mut tried, mut tries, mut rows) = (Tried::default(), 0, 0);
-        let limit = route.cluster.config.pool.statement + AFTER_THE_LIMIT;
         loop {
             let mut lease = lease(&route, tried, &watched, statement.is_one_message()).await?;
             let again = route.may_retry(tries).then(|| statement.copy());
             let mut failed = None;
-            let mut given = B::run(lease.conn.raw(), statement);
-            loop {
-                match timeout(limit, given.next()).await {
-                    Ok(Some(Ok(item))) => {
-                        rows += u64::from(item.is_right());
-                        yield item;
-                    }
-                    Ok(None) => break,
-                    Ok(Some(Err(error))) => {
-                        failed = Some(error);
-                        break;
-                    }
-                    Err(_) => {
-                        failed = Some(Error::Hung { server: "the database".to_owned(), after: limit }.into());
-                        break;
+            let (server, limit) = (lease.server.clone(), lease.limit);
+            {
+                let mut given = B::run(lease.begin_statement()?, statement);
+                while let Some(item) = bounded(server.as_ref(), limit, given.next().map(Ok)).await.unwrap_or_else(|error| Some(Err(error))) {
+                    match item {
+                        Ok(item) => {
+                            rows += u64::from(item.is_right());
+                            yield item;
+                        }
+                        Err(error) => {
+                            failed = Some(error);
+                            break;
+                        }
                     }
                 }
             }
-            drop(given);
             let Some(error) = failed else {
-                lease.end().await?;
+                lease.settled();
+                lease.commit().await?;
                 watched.end(rows, None, &route.cluster.counts);
                 return;
             };
@@ -133,41 +119,51 @@ async fn lease(
     watched: &Watched,
     is_one_message: bool,
 ) -> Result<Lease, sqlx::Error> {
-    let first = route.lease(tried).await?;
-    let server = first.server.clone();
-    let lease = match first.for_one(route, is_one_message).await {
-        // A connection that was lost while it was idle: nothing has been done yet.
-        Err(error) if fault(&error) == Fault::Server => {
-            if let Some(server) = server {
-                server.failed(&error.to_string());
-            }
-            route.cluster.counts.retries();
-            route.lease(tried).await?.for_one(route, is_one_message).await?
+    let mut tried = tried;
+    let mut lost = false;
+    loop {
+        let first = route.lease(tried).await?;
+        // Nothing is sent before the statement: nothing can fail here.
+        if route.prepares() {
+            watched.at(first.server.as_ref().map(|server| server.address.as_str()));
+            return Ok(first);
         }
-        lease => lease?,
-    };
-    watched.at(lease.server.as_ref().map(|server| server.address.as_str()));
-    Ok(lease)
-}
-
-fn hung(lease: &Lease, after: Duration) -> sqlx::Error {
-    let server = lease.server.as_ref().map_or_else(|| "SQLite".to_owned(), |server| server.address.clone());
-    Error::Hung { server, after }.into()
+        let (server, place) = (first.server.clone(), first.place);
+        let ready = async {
+            let mut lease = first.for_one(route, is_one_message).await?;
+            Ok(match lease.is_behind(route).await? {
+                true => None,
+                false => Some(lease),
+            })
+        };
+        match ready.await {
+            Ok(Some(lease)) => {
+                watched.at(lease.server.as_ref().map(|server| server.address.as_str()));
+                return Ok(lease);
+            }
+            Ok(None) => tried.add(place),
+            // A connection that was lost while it was idle: nothing has been done yet.
+            Err(error) if fault(&error) == Fault::Server && !lost => {
+                if let Some(server) = server {
+                    server.failed(&error.to_string());
+                }
+                route.cluster.counts.retries();
+                lost = true;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Draws the consequences of an error for its server; whether another may do better.
-fn judge(route: &Route<'_>, lease: Lease, error: &sqlx::Error, tried: &mut crate::replica::Tried) -> bool {
-    let given_up = matches!(crate::cause(error), Some(Error::Unavailable { .. }));
+fn judge(route: &Route<'_>, mut lease: Lease, error: &sqlx::Error, tried: &mut Tried) -> bool {
+    if matches!(error, sqlx::Error::Database(_)) {
+        lease.settled();
+    }
     match fault(error) {
         Fault::Server => {
             tried.add(lease.place);
             lease.failed(error);
-            true
-        }
-        // The server went down meanwhile.
-        Fault::Query if given_up => {
-            tried.add(lease.place);
-            lease.conn.discard();
             true
         }
         Fault::Conflict => {

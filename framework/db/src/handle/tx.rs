@@ -1,10 +1,10 @@
 //! Transactions.
 
-use super::{Route, fault, route::Lease, run};
+use super::{Lease, Route, fault, limit::bounded, run};
 use crate::consistency;
 use crate::{
     Error,
-    backend::{Backend, Conn, Given, Kind, Raw, Statement},
+    backend::{Backend, Given, Kind, Raw, Statement},
     observe::{Counts, Watched},
     replica::Tried,
 };
@@ -67,8 +67,11 @@ impl<B: Backend> Tx<B> {
             lease => lease?,
         };
         let mut lease = lease;
-        if let (Some(slot), Raw::Postgres(conn)) = (route.fenced(), lease.conn.raw()) {
-            crate::shard::hold(conn, slot).await?;
+        if let Some(slot) = route.fenced() {
+            let (server, limit) = (lease.server.clone(), lease.limit);
+            if let Raw::Postgres(conn) = lease.raw()? {
+                bounded(server.as_ref(), limit, crate::shard::hold(conn, slot)).await?;
+            }
         }
         Ok(Self {
             lease,
@@ -89,7 +92,7 @@ impl<B: Backend> Tx<B> {
     /// As the database: what it was doing when the connection broke, nobody knows. [`Error::Aborted`] where a statement
     /// failed before. [`Error::NotInvalidated`] where it is committed and the invalidation failed: repeat that.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        if self.failed && self.is_aborted().await {
+        if self.failed && self.lease.is_aborted().await {
             return Err(Error::Aborted.into());
         }
         let Self { lease, hold, .. } = self;
@@ -98,30 +101,23 @@ impl<B: Backend> Tx<B> {
         ending.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// Whether the database has given the transaction up. A savepoint may have saved it.
-    async fn is_aborted(&mut self) -> bool {
-        match self.lease.conn.raw() {
-            Raw::Postgres(conn) => sqlx::raw_sql("select 1").execute(conn).await.is_err(),
-            Raw::Sqlite(_) => false,
-        }
-    }
-
     /// Undoes all of it. What was invalidated meanwhile stays valid.
     ///
     /// # Errors
     /// As the database; it is undone in any case.
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        match self.lease.conn {
-            Conn::PostgresTx(tx) => tx.rollback().await,
-            Conn::SqliteTx(tx) => tx.rollback().await,
-            Conn::Postgres(_) | Conn::Sqlite(_) => Ok(()),
-        }
+        self.lease.roll_back().await
     }
 
     /// The connection of the database underneath, for what sqlx offers beyond queries, such as `COPY`. Through a pooler in
     /// transaction mode, nothing may be prepared on it.
-    pub fn connection(&mut self) -> Raw<'_> {
-        self.lease.conn.raw()
+    ///
+    /// # Errors
+    /// Never, while the transaction is open.
+    pub fn connection(&mut self) -> Result<Raw<'_>, sqlx::Error> {
+        // What fails on it is not seen here, so the commit asks.
+        self.failed = true;
+        self.lease.raw()
     }
 
     fn run<'e>(
@@ -133,9 +129,10 @@ impl<B: Backend> Tx<B> {
             let watched = Watched::begin(self.kind, statement.sql.clone(), self.slow);
             watched.at(self.lease.server.as_ref().map(|server| server.address.as_str()));
             let (mut rows, mut failed) = (0, None);
+            let (server, limit) = (self.lease.server.clone(), self.lease.limit);
             {
-                let mut given = B::run(self.lease.conn.raw(), statement);
-                while let Some(item) = given.next().await {
+                let mut given = B::run(self.lease.begin_statement()?, statement);
+                while let Some(item) = bounded(server.as_ref(), limit, given.next().map(Ok)).await.unwrap_or_else(|error| Some(Err(error))) {
                     match item {
                         Ok(item) => {
                             rows += run::rows(&item);
@@ -147,6 +144,9 @@ impl<B: Backend> Tx<B> {
                         }
                     }
                 }
+            }
+            if matches!(failed, None | Some(sqlx::Error::Database(_))) {
+                self.lease.settled();
             }
             watched.end(rows, failed.as_ref(), &self.counts);
             if let Some(error) = failed {
@@ -172,7 +172,7 @@ async fn end(lease: Lease, mut hold: Option<Hold>) -> Result<(), sqlx::Error> {
     if let Some(hold) = &mut hold {
         hold.commit_sent();
     }
-    match (lease.end().await, hold) {
+    match (lease.commit().await, hold) {
         (Ok(()), Some(hold)) => hold.take_effect().await.map_err(|error| {
             let reason = error.to_string();
             let tags =
@@ -234,7 +234,17 @@ impl<'t, B: Backend> Executor<'t> for &'t mut Tx<B> {
     where
         't: 'e,
     {
-        B::prepare(self.lease.conn.raw(), sql, parameters)
+        async move {
+            self.failed = true;
+            let (server, limit) = (self.lease.server.clone(), self.lease.limit);
+            let prepared = B::prepare(self.lease.begin_statement()?, sql, parameters);
+            let prepared = bounded(server.as_ref(), limit, prepared).await;
+            if matches!(prepared, Ok(_) | Err(sqlx::Error::Database(_))) {
+                self.lease.settled();
+            }
+            prepared
+        }
+        .boxed()
     }
 
     fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<sqlx_core::describe::Describe<B>, sqlx::Error>>

@@ -18,4 +18,5 @@ mod server;
 
 pub(crate) use group::{Found, Group, Looks, Tried};
 pub use lag::Lag;
+pub(crate) use look::ask;
 pub(crate) use server::{Busy, Facts, Server};
