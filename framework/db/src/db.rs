@@ -204,6 +204,21 @@ impl<B> Db<B> {
         self.positions_of(|_| true).await
     }
 
+    /// Has every read see all that has been written until now, whoever asks: for a start, after migrations and seeding. No
+    /// replica that lacks their tables is read from.
+    ///
+    /// # Errors
+    /// As [`Db::positions`].
+    pub async fn settle(&self) -> Result<(), Error> {
+        let positions = self.positions().await?;
+        for shard in &self.cluster.shards {
+            if let Some(group) = shard.group() {
+                group.raise_floor(positions.of(shard.number));
+            }
+        }
+        Ok(())
+    }
+
     /// Where the logs of some shards stand, after they were written to: what their reader must have seen. Where a primary
     /// does not answer any more, nothing less than the primary will do.
     pub async fn positions_after(&self, shards: &[u16]) -> Positions {
@@ -242,7 +257,7 @@ impl<B> Db<B> {
                     for server in group.servers() {
                         for purpose in [Use::Read, Use::Write] {
                             let name = format!("{} {} {}", shard.name, server.address, purpose.name());
-                            stats.pools.push(pool_stats(name, server.pool(purpose)));
+                            stats.pools.push(pool_stats(name, &server.pool(purpose)));
                         }
                         stats.servers.push(ServerStats {
                             shard: shard.name.clone(),

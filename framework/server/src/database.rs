@@ -28,7 +28,11 @@ pub(crate) async fn open(app: &App, config: &Config) -> Result<Option<Db>, Error
         Migrate::Start => tell(&db.migrate(migrations).await?),
         Migrate::Check => db.check(migrations).await?,
     }
-    fill(app, &db).await?;
+    // What seeding reads must be there, and what it wrote must be there for the first visitors.
+    db.settle().await?;
+    if fill(app, &db).await? {
+        db.settle().await?;
+    }
     Ok(Some(db))
 }
 

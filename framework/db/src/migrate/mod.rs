@@ -111,6 +111,7 @@ impl<B> Db<B> {
             return Ok(());
         }
         let pools: Vec<_> = primaries.iter().map(|server| server.pool(Use::Write)).collect();
+        let pools: Vec<_> = pools.iter().collect();
         let claimed = claim(&pools, &slot_map(&cluster.config)?).await;
         claimed.map(drop).map_err(|error| Error::Config(error.to_string()))
     }

@@ -15,7 +15,10 @@ use crate::{
 };
 use rand::RngExt;
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -31,6 +34,10 @@ pub(crate) struct Group {
     name: String,
     servers: Vec<Arc<Server>>,
     history: Mutex<History>,
+    /// The highest timeline that a primary was seen on: each promotion begins a higher one.
+    timeline: AtomicU32,
+    /// What every read must have seen: where the log stood when this program had brought the database up to date.
+    floor: AtomicU64,
     /// Changes with each look.
     looks: watch::Sender<()>,
     config: ReplicaConfig,
@@ -75,6 +82,8 @@ impl Group {
             name: shard.name.clone(),
             servers: urls.map(|url| Server::new(url, config)).collect::<Result<_, _>>()?,
             history: Mutex::default(),
+            timeline: AtomicU32::new(0),
+            floor: AtomicU64::new(0),
             looks: watch::Sender::new(()),
             config: config.replicas,
             pooler: config.pooler,
@@ -97,11 +106,13 @@ impl Group {
                 return Err(self.no_primary());
             }
         }
-        // Replicas that are well have answered by then; who has not is taken up later.
+        // The others have answered or failed once by then: a former primary that came back unaware is known as one.
         let all = async {
-            while !self.servers.iter().all(|server| server.is_up()) && looked.changed().await.is_ok() {}
+            while !self.servers.iter().all(|server| server.was_looked_at()) && looked.changed().await.is_ok()
+            {
+            }
         };
-        drop(tokio::time::timeout(self.config.look_every, all).await);
+        drop(tokio::time::timeout(self.config.look_within + self.config.look_every, all).await);
         Ok(looks)
     }
 
@@ -123,29 +134,50 @@ impl Group {
             Ok(look) => {
                 let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
                 let before = server.replace_last(look);
-                let (lag, forked) = match look.is_replica {
+                let lag = match look.is_replica {
                     true => {
-                        (history.lag(look.position), before.is_some_and(|look| is_ahead(&look, &history)))
+                        if before.is_some_and(|look| is_ahead(&look, &history)) {
+                            server.bar();
+                        }
+                        history.lag(look.position)
                     }
                     false => {
                         history.saw(look.asked, look.position);
-                        (Lag::default(), false)
+                        self.timeline.fetch_max(look.timeline, Ordering::AcqRel);
+                        if let Some(before) = before.filter(|look| look.is_replica) {
+                            self.promoted(server, before.position);
+                        }
+                        Lag::default()
                     }
                 };
                 drop(history);
                 let ReplicaConfig { most_lag, most_lag_bytes, .. } = self.config;
-                server.answered(lag, !forked && lag.time <= most_lag && lag.bytes <= most_lag_bytes);
+                server.answered(lag, lag.time <= most_lag && lag.bytes <= most_lag_bytes);
             }
             Err(reason) => server.is_down(&reason),
         }
         self.looks.send_replace(());
     }
 
+    /// A replica was promoted that had replayed up to `position`. One that has replayed more has writes that are lost now.
+    fn promoted(&self, promoted: &Server, position: u64) {
+        let others = self.servers.iter().filter(|server| !std::ptr::eq(&raw const ***server, promoted));
+        others
+            .filter(|server| !server.is_primary() && server.position() > position)
+            .for_each(|server| server.bar());
+    }
+
     /// The primary: of several that say so, the one that was promoted last. A former primary that comes back unaware is
-    /// never written to while the other is in reach.
+    /// never written to or read from once the other has been seen, also while that is away.
     pub(crate) fn primary(&self) -> Option<(usize, &Arc<Server>)> {
-        let primaries = self.servers.iter().enumerate().filter(|(_, server)| server.is_primary());
-        primaries.rev().max_by_key(|(_, server)| server.timeline())
+        let newest = self.timeline.load(Ordering::Acquire);
+        let primaries = self.servers.iter().enumerate();
+        primaries.filter(|(_, server)| server.is_primary()).find(|(_, server)| server.timeline() >= newest)
+    }
+
+    /// Every read has seen all up to `position` from now on.
+    pub(crate) fn raise_floor(&self, position: u64) {
+        self.floor.fetch_max(position, Ordering::AcqRel);
     }
 
     /// The same, or why there is none.
@@ -162,6 +194,11 @@ impl Group {
 
     fn reasons(&self) -> String {
         let of = |server: &Arc<Server>| match (server.is_up(), server.unavailable()) {
+            (true, _) if server.is_primary() => format!(
+                "{} is a primary of timeline {}, which another was promoted over",
+                server.address,
+                server.timeline()
+            ),
             (true, _) => format!("{} is a {}", server.address, server.role()),
             (false, Error::Unavailable { reason, .. }) => format!("{}: {reason}", server.address),
             (false, other) => other.to_string(),
@@ -232,10 +269,10 @@ impl Group {
     /// A replica that has seen what is required, after a short wait where none has.
     async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>, u64)> {
         let position = match required {
-            Required::Nothing => 0,
+            Required::Nothing => self.floor.load(Ordering::Acquire),
             // The highest there is stands for a write after which nobody said where the log stood.
             Required::Primary | Required::Position(u64::MAX) => return None,
-            Required::Position(position) => position,
+            Required::Position(position) => position.max(self.floor.load(Ordering::Acquire)),
         };
         let mut looked = None;
         let until = Instant::now() + self.config.wait;

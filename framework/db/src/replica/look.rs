@@ -86,8 +86,8 @@ pub(crate) async fn keep_looking(group: Arc<Group>, server: Arc<Server>, every: 
             conn = None;
         }
         let answer = looked.as_ref().ok().copied();
-        group.looked(&server, looked);
         server.end_look(which, answer);
+        group.looked(&server, looked);
         tokio::select! {
             () = sleep(every) => {}
             () = server.poked() => sleep_until(ended + SHORTEST_GAP).await,

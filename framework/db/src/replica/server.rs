@@ -6,6 +6,7 @@ use crate::{
     config::Config,
     pool::postgres::{self, Use},
 };
+use arc_swap::ArcSwap;
 use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgConnectOptions};
 use std::{
     sync::{
@@ -28,11 +29,36 @@ const REPLICA: u8 = 2;
 pub(crate) struct Server {
     /// Host, port and database.
     pub(crate) address: String,
+    /// For looks.
     options: PgConnectOptions,
-    reads: PgPool,
-    writes: PgPool,
+    pools: ArcSwap<Pools>,
+    open: Open,
     facts: Arc<Facts>,
     wait: Duration,
+}
+
+/// Connections to one server.
+#[derive(Debug)]
+struct Pools {
+    reads: PgPool,
+    writes: PgPool,
+}
+
+/// What it takes to open pools.
+#[derive(Debug)]
+struct Open {
+    options: PgConnectOptions,
+    config: Config,
+}
+
+impl Open {
+    fn pools(&self, facts: &Arc<Facts>) -> Pools {
+        let Self { options, config } = self;
+        Pools {
+            reads: postgres::pool(options, Use::Read, config, facts),
+            writes: postgres::pool(options, Use::Write, config, facts),
+        }
+    }
 }
 
 /// What is known of a server, shared with the hooks of its pools.
@@ -45,6 +71,8 @@ pub(crate) struct Facts {
     position: AtomicU64,
     /// Counts the processes that have answered at this address.
     generation: AtomicU64,
+    /// The one of them whose log forked off.
+    barred: AtomicU64,
     /// Whether the last look was answered.
     up: AtomicBool,
     /// Whether reads may go to it as a replica.
@@ -77,11 +105,12 @@ impl Server {
     pub(crate) fn new(url: &str, config: &Config) -> Result<Arc<Self>, Error> {
         let options = postgres::options(url)?;
         let facts = Arc::new(Facts::new());
+        let open = Open { options: options.clone(), config: config.clone() };
         Ok(Arc::new(Self {
             address: place(&options),
-            reads: postgres::pool(&options, Use::Read, config, &facts),
-            writes: postgres::pool(&options, Use::Write, config, &facts),
             options: postgres::for_looks(&options, config.pooler),
+            pools: ArcSwap::from_pointee(open.pools(&facts)),
+            open,
             facts,
             wait: config.pool.wait,
         }))
@@ -91,10 +120,11 @@ impl Server {
         &self.options
     }
 
-    pub(crate) fn pool(&self, purpose: Use) -> &PgPool {
+    pub(crate) fn pool(&self, purpose: Use) -> PgPool {
+        let pools = self.pools.load();
         match purpose {
-            Use::Read => &self.reads,
-            Use::Write => &self.writes,
+            Use::Read => pools.reads.clone(),
+            Use::Write => pools.writes.clone(),
         }
     }
 
@@ -158,6 +188,7 @@ impl Server {
         self.is_up()
             && self.facts.role.load(Ordering::Acquire) == REPLICA
             && self.facts.usable.load(Ordering::Acquire)
+            && !self.is_barred()
     }
 
     /// How far it has replayed, at least.
@@ -195,6 +226,11 @@ impl Server {
     pub(crate) fn answered(&self, lag: Lag, well: bool) {
         let now = Instant::now();
         *self.facts.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
+        if !self.is_up() && self.generation() > 1 {
+            // A connection that was being given back when the server fell silent keeps its place in the pool for as long as
+            // TCP is patient, which may be a quarter of an hour.
+            self.pools.store(Arc::new(self.open.pools(&self.facts)));
+        }
         self.facts.up.store(true, Ordering::Release);
         let mut health = self.facts.health.lock().unwrap_or_else(PoisonError::into_inner);
         let was = health.is_usable();
@@ -235,6 +271,11 @@ impl Server {
         self.poke();
     }
 
+    /// Whether a look at it has ended, answered or not.
+    pub(crate) fn was_looked_at(&self) -> bool {
+        self.facts.ended.borrow().0 > 0
+    }
+
     /// A look begins; which it is.
     pub(crate) fn begin_look(&self) -> u64 {
         self.facts.begun.fetch_add(1, Ordering::SeqCst) + 1
@@ -253,6 +294,21 @@ impl Server {
         self.poke();
         let (_, look) = *ended.wait_for(|(which, _)| *which > before).await.ok()?;
         look
+    }
+
+    /// Its log forked off: it is no replica to read from until another process answers at its address.
+    pub(crate) fn bar(&self) {
+        let generation = self.generation();
+        if self.facts.barred.swap(generation, Ordering::AcqRel) != generation {
+            tracing::warn!(
+                server = self.address,
+                "a replica has replayed what the primary never had; it is left out until it is made anew"
+            );
+        }
+    }
+
+    fn is_barred(&self) -> bool {
+        self.facts.barred.load(Ordering::Acquire) == self.generation()
     }
 
     /// Takes the place of the last look that was answered, which it gives.
@@ -281,7 +337,8 @@ impl Server {
     }
 
     pub(crate) async fn close(&self) {
-        futures::join!(self.reads.close(), self.writes.close());
+        let pools = self.pools.load_full();
+        futures::join!(pools.reads.close(), pools.writes.close());
     }
 }
 
@@ -299,6 +356,7 @@ impl Facts {
             started: AtomicI64::new(0),
             position: AtomicU64::new(0),
             generation: AtomicU64::new(0),
+            barred: AtomicU64::new(u64::MAX),
             up: AtomicBool::new(false),
             usable: AtomicBool::new(false),
             busy: AtomicU32::new(0),
