@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `db` | the database through `db.read()`, beside plain sqlx |
 //! | `hit` | stored pages and files, beside nginx with the same bytes |
 //! | `steady` | how long answers take at a rate that the server can well sustain |
 //! | `nginx` | nginx at its best: its configuration, start and end |
@@ -9,6 +10,7 @@
 //! | `table` | medians, ratios and how they are shown |
 //! | `memory` | what a process holds in memory |
 
+mod db;
 mod hit;
 mod memory;
 mod nginx;
@@ -22,7 +24,7 @@ use tropos_cases::check::Problem;
 
 const FIXTURE: &str = "e2e/fixture/dist/tropos-fixture";
 
-/// Measures Tropos side by side with nginx.
+/// Measures Tropos side by side with nginx, and its database handles with plain sqlx.
 #[derive(Debug, Parser)]
 #[command(name = "bench", arg_required_else_help = true)]
 struct Cli {
@@ -32,13 +34,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// One row by its key through `db.read()` and through plain sqlx, in turns; starts its own PostgreSQL
+    Db(db::Options),
     /// Stored pages and files beside nginx with the same bytes, in turns; needs wrk, and nginx for its part
     Hit(hit::Options),
     /// How long the answer to a stored page takes at a fixed rate
     Steady(steady::Options),
 }
 
-/// What both measure.
+/// What `hit` and `steady` measure.
 #[derive(Debug, clap::Args)]
 struct Target {
     /// The fixture's server, built for release
@@ -65,6 +69,7 @@ impl Target {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Db(options) => db::run(&options).await,
         Command::Hit(options) => hit::run(&options).await,
         Command::Steady(options) => steady::run(&options).await,
     };

@@ -68,7 +68,8 @@ pub(crate) fn show(rows: &[Row]) -> String {
     aligned(&lines)
 }
 
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
+/// Lines of cells in columns: the first to the left, the others to the right.
+pub(crate) fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the fixture for release and measures it beside nginx.
+//! `cargo xtask bench`: builds the fixture for release and measures it beside nginx; or the data layer beside plain sqlx.
 
 use crate::{Error, machine, steps::Steps};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ pub(crate) struct Options {
     /// Measure the fixture as it was built last
     #[arg(long)]
     no_build: bool,
-    /// What to measure, and how: `hit`, `steady`, with their options; `hit` by default
+    /// What to measure, and how: `hit`, `steady`, `db`, with their options; `hit` by default
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -20,8 +20,13 @@ pub(crate) struct Options {
 /// # Errors
 /// Whatever a step met. A slow result is a result.
 pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
-    machine::for_measuring(steps)?;
-    if !options.no_build {
+    // The data layer is in the program that measures it: no fixture, and no load from outside.
+    let is_database = options.arguments.first().is_some_and(|first| first == "db");
+    match is_database {
+        true => machine::for_measuring_the_database(steps)?,
+        false => machine::for_measuring(steps)?,
+    }
+    if !options.no_build && !is_database {
         let mut fixture = steps.cargo();
         // The data source of the cases is the fixture's while it is built.
         fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);

@@ -32,6 +32,10 @@ const fn program(name: &'static str, package: &'static str) -> Need {
     Need { package, found_by: Found::Program(name) }
 }
 
+/// The package of the clients makes the folder too, hence a program of the server.
+const POSTGRES: Need =
+    Need { package: "postgresql", found_by: Found::Versioned("/usr/lib/postgresql", "initdb") };
+
 /// What tests need beyond Rust.
 const FOR_TESTS: &[Need] = &[
     program("chromium", "chromium"),
@@ -41,8 +45,7 @@ const FOR_TESTS: &[Need] = &[
     // Tests start their own servers on free ports; one that a package itself starts is never asked. In a container
     // without an init system none is started.
     program("redis-server", "redis-server"),
-    // The package of the clients makes the folder too, hence a program of the server.
-    Need { package: "postgresql", found_by: Found::Versioned("/usr/lib/postgresql", "initdb") },
+    POSTGRES,
     // Debian keeps it out of the path of ordinary users.
     Need { package: "pgbouncer", found_by: Found::File("/usr/sbin/pgbouncer") },
     // Screenshots would otherwise be measured in whatever font the machine has.
@@ -95,12 +98,20 @@ pub(crate) fn for_tests(steps: &Steps) -> Result<(), Error> {
     install(steps, FOR_TESTS, "what tests need")
 }
 
-/// The same, of what measuring needs.
+/// The same, of what measuring the server needs.
 ///
 /// # Errors
 /// As [`for_tests`].
 pub(crate) fn for_measuring(steps: &Steps) -> Result<(), Error> {
     install(steps, FOR_MEASURING, "what measuring needs")
+}
+
+/// The same, of what measuring the data layer needs.
+///
+/// # Errors
+/// As [`for_tests`].
+pub(crate) fn for_measuring_the_database(steps: &Steps) -> Result<(), Error> {
+    install(steps, &[POSTGRES], "what measuring the data layer needs")
 }
 
 fn install(steps: &Steps, needs: &[Need], what: &'static str) -> Result<(), Error> {

@@ -58,8 +58,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-parts", &[]),
     // Sees what any client sees.
     ("tropos-cases", &["tropos-parts"]),
-    // Starts what the cases start.
-    ("tropos-bench", &["tropos-cases"]),
+    // Starts what the cases start, and measures the data layer, in scopes of the cache, beside plain sqlx.
+    ("tropos-bench", &["tropos-cache", "tropos-cases", "tropos-db", "tropos-parts"]),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
     // Runs the engine alone, by a clock that it turns.
@@ -69,7 +69,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// The crate that all may use.
 const SHARED: &str = "tropos-core";
 /// Crates that may not even use that one: they share no mistake with Tropos, or know it through the facade alone.
-const APART: &[&str] = &["tropos-cases", "tropos-bench", "tropos-parts", "tropos-fixture", "storefront"];
+const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "storefront"];
 
 /// Dependencies that are the matter of some crates only, but for tests. A name that ends with `*` stands for all that
 /// begin so; the first entry that fits a dependency decides.
@@ -84,8 +84,8 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
     ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
-    // An application writes plain sqlx queries.
-    ("sqlx*", &["tropos-db", "tropos-fixture", "storefront"]),
+    // An application writes plain sqlx queries; the bench measures them.
+    ("sqlx*", &["tropos-db", "tropos-bench", "tropos-fixture", "storefront"]),
     ("redis", &["tropos-cache"]),
     ("fred", &["tropos-cache"]),
     ("opentelemetry*", &["tropos-telemetry"]),
