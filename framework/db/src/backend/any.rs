@@ -4,7 +4,7 @@ use super::{Given, Kind, Raw, Statement, sealed::View};
 use futures::{future::BoxFuture, stream::BoxStream};
 use sqlx::{
     Any, SqlStr,
-    any::{AnyArguments, AnyStatement, AnyTypeInfo},
+    any::{AnyArguments, AnyRow, AnyStatement, AnyTypeInfo},
 };
 use sqlx_core::any::{AnyArgumentBuffer, AnyConnectionBackend};
 
@@ -18,6 +18,14 @@ impl View for Any {
     fn run<'c>(conn: Raw<'c>, statement: Statement<Self>) -> BoxStream<'c, Result<Given<Self>, sqlx::Error>> {
         let (sql, persistent, arguments) = statement.into_parts();
         backend(conn).fetch_many(sql, persistent, arguments)
+    }
+
+    fn first<'c>(
+        conn: Raw<'c>,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'c, Result<Option<AnyRow>, sqlx::Error>> {
+        let (sql, persistent, arguments) = statement.into_parts();
+        backend(conn).fetch_optional(sql, persistent, arguments)
     }
 
     fn copy(arguments: &AnyArguments) -> AnyArguments {

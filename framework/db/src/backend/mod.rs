@@ -98,6 +98,13 @@ pub(crate) mod sealed {
             statement: Statement<Self>,
         ) -> BoxStream<'c, Result<Given<Self>, sqlx::Error>>;
 
+        /// Runs a read for its first row, as connections of sqlx do: without all that comes after it, where they do not
+        /// need it.
+        fn first<'c>(
+            conn: Raw<'c>,
+            statement: Statement<Self>,
+        ) -> BoxFuture<'c, Result<Option<Self::Row>, sqlx::Error>>;
+
         /// The same arguments once more.
         fn copy(arguments: &Self::Arguments) -> Self::Arguments;
 

@@ -8,7 +8,7 @@ use futures::{
 };
 use sqlx::{
     Executor, Postgres, SqlStr,
-    postgres::{PgArguments, PgStatement, PgTypeInfo},
+    postgres::{PgArguments, PgRow, PgStatement, PgTypeInfo},
 };
 
 impl View for Postgres {
@@ -22,6 +22,16 @@ impl View for Postgres {
         match conn {
             Raw::Postgres(conn) => conn.fetch_many(statement),
             other => stream::once(future::ready(Err(blind(Self::WANTED, &other)))).boxed(),
+        }
+    }
+
+    fn first<'c>(
+        conn: Raw<'c>,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'c, Result<Option<PgRow>, sqlx::Error>> {
+        match conn {
+            Raw::Postgres(conn) => conn.fetch_optional(statement),
+            other => future::ready(Err(blind(Self::WANTED, &other))).boxed(),
         }
     }
 

@@ -8,7 +8,7 @@ use futures::{
 };
 use sqlx::{
     Executor, SqlStr, Sqlite,
-    sqlite::{SqliteArguments, SqliteStatement, SqliteTypeInfo},
+    sqlite::{SqliteArguments, SqliteRow, SqliteStatement, SqliteTypeInfo},
 };
 
 impl View for Sqlite {
@@ -22,6 +22,16 @@ impl View for Sqlite {
         match conn {
             Raw::Sqlite(conn) => conn.fetch_many(statement),
             other => stream::once(future::ready(Err(blind(Self::WANTED, &other)))).boxed(),
+        }
+    }
+
+    fn first<'c>(
+        conn: Raw<'c>,
+        statement: Statement<Self>,
+    ) -> BoxFuture<'c, Result<Option<SqliteRow>, sqlx::Error>> {
+        match conn {
+            Raw::Sqlite(conn) => conn.fetch_optional(statement),
+            other => future::ready(Err(blind(Self::WANTED, &other))).boxed(),
         }
     }
 

@@ -74,15 +74,7 @@ macro_rules! executor {
                 E: 'q + Execute<'q, B>,
             {
                 let statement = Statement::of(query, self.route.prepares());
-                let add = |first: &mut Option<B::Row>, item: Given<B>| {
-                    let rows = run::rows(&item);
-                    // To the end, since an error may come after the first row, as of a deferred constraint.
-                    if let (None, Either::Right(row)) = (&first, item) {
-                        *first = Some(row);
-                    }
-                    rows
-                };
-                run::to_end(self.route, statement, || None, add).boxed()
+                run::first(self.route, statement).boxed()
             }
 
             fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Given<B>, sqlx::Error>>

@@ -25,6 +25,44 @@ pub(crate) async fn to_end<B: Backend, T>(
     begin: impl Fn() -> T,
     add: impl Fn(&mut T, Given<B>) -> u64,
 ) -> Result<T, sqlx::Error> {
+    run(route, statement, Wanted::All, begin, add).await
+}
+
+/// Runs a statement for its first row.
+///
+/// A read as sqlx's connections do it themselves: with SQLite that ends with the row, where each further message of the
+/// connection's thread would wake this task again. A write to its end, since an error may come after the first row, as of a
+/// deferred constraint.
+pub(crate) async fn first<B: Backend>(
+    route: Route<'_>,
+    statement: Result<Statement<B>, sqlx::Error>,
+) -> Result<Option<B::Row>, sqlx::Error> {
+    let wanted = if route.writes { Wanted::All } else { Wanted::First };
+    let add = |first: &mut Option<B::Row>, item: Given<B>| {
+        let rows = rows(&item);
+        if let (None, Either::Right(row)) = (&first, item) {
+            *first = Some(row);
+        }
+        rows
+    };
+    run(route, statement, wanted, || None, add).await
+}
+
+/// How much of what a statement gives is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    First,
+}
+
+/// Runs a statement, adding up what it gives.
+async fn run<B: Backend, T>(
+    route: Route<'_>,
+    statement: Result<Statement<B>, sqlx::Error>,
+    wanted: Wanted,
+    begin: impl Fn() -> T,
+    add: impl Fn(&mut T, Given<B>) -> u64,
+) -> Result<T, sqlx::Error> {
     let mut statement = statement?;
     let watched = Watched::begin(route.kind(), statement.sql.clone(), route.cluster.config.slow);
     let (mut tried, mut tries) = (Tried::default(), 0);
@@ -37,7 +75,13 @@ pub(crate) async fn to_end<B: Backend, T>(
         let (mut sum, mut rows) = (begin(), 0);
         let (server, limit) = (lease.server.clone(), lease.limit);
         let running = async {
-            let mut given = B::run(lease.begin_statement()?, statement);
+            let conn = lease.begin_statement()?;
+            if wanted == Wanted::First {
+                let first = B::first(conn, statement).await?;
+                rows += first.map_or(0, |row| add(&mut sum, Either::Right(row)));
+                return Ok(());
+            }
+            let mut given = B::run(conn, statement);
             while let Some(item) = given.next().await {
                 rows += add(&mut sum, item?);
             }
