@@ -6,6 +6,7 @@
 mod counts;
 mod span;
 mod summary;
+mod token;
 
 pub(crate) use counts::Counts;
 pub use counts::{PoolStats, ServerStats, Stats};

@@ -9,6 +9,7 @@ use tracing::{Span, field::Empty};
 
 /// A query under way.
 pub(crate) struct Watched {
+    kind: Kind,
     sql: SqlStr,
     began: Instant,
     slow: Duration,
@@ -31,12 +32,12 @@ impl Watched {
             error.type = Empty,
         );
         if !span.is_disabled() {
-            let summary = summary(sql.as_str());
+            let summary = summary(sql.as_str(), kind);
             span.record("otel.name", summary.as_str());
             span.record("db.query.summary", summary.as_str());
-            span.record("db.query.text", without_values(sql.as_str()).as_ref());
+            span.record("db.query.text", without_values(sql.as_str(), kind).as_ref());
         }
-        Self { sql, began: Instant::now(), slow, span }
+        Self { kind, sql, began: Instant::now(), slow, span }
     }
 
     /// Which server answers.
@@ -58,8 +59,8 @@ impl Watched {
             let _within = self.span.enter();
             tracing::warn!(
                 target: "tropos::db",
-                summary = summary(self.sql.as_str()),
-                text = %without_values(self.sql.as_str()),
+                summary = summary(self.sql.as_str(), self.kind),
+                text = %without_values(self.sql.as_str(), self.kind),
                 took_ms = took.as_millis(),
                 rows,
                 "a slow query"
