@@ -1,6 +1,7 @@
 //! How the database is reached, each default with its reason.
 
-use std::time::Duration;
+use crate::error::without_password;
+use std::{fmt, time::Duration};
 
 /// How the database is reached.
 #[derive(Debug, Clone)]
@@ -18,8 +19,8 @@ pub struct Config {
     pub slow: Duration,
 }
 
-/// One shard: a primary, and replicas of it.
-#[derive(Debug, Clone)]
+/// One shard: a primary, and replicas of it. `Debug` shows addresses without passwords.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ShardConfig {
     /// Its name in messages, metrics and the slot map.
@@ -146,7 +147,7 @@ impl ShardConfig {
 
     /// Its address without the password, for messages.
     pub fn shown(&self) -> String {
-        crate::error::without_password(&self.url)
+        without_password(&self.url)
     }
 
     /// With replicas.
@@ -161,5 +162,38 @@ impl ShardConfig {
     pub fn slots(mut self, slots: impl Into<String>) -> Self {
         self.slots = Some(slots.into());
         self
+    }
+}
+
+/// By hand, so that no log has a password from it.
+impl fmt::Debug for ShardConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, url, replicas, slots } = self;
+        let replicas: Vec<_> = replicas.iter().map(|url| without_password(url)).collect();
+        f.debug_struct("ShardConfig")
+            .field("name", name)
+            .field("url", &without_password(url))
+            .field("replicas", &replicas)
+            .field("slots", slots)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown_by_debug() {
+        let shard = ShardConfig::new("west", "postgres://a:secret@w/d")
+            .replicas(["postgres://a:secret@w2/d", "postgres://w3/d?password=secret"])
+            .slots("0-8191");
+        let shown = format!("{:?}", Config::new("").shards(vec![shard]));
+        assert!(!shown.contains("secret"), "{shown}");
+        for kept in
+            ["west", "postgres://…@w/d", "postgres://…@w2/d", "postgres://w3/d", "0-8191", "connections"]
+        {
+            assert!(shown.contains(kept), "{kept}: {shown}");
+        }
     }
 }

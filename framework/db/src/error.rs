@@ -180,12 +180,26 @@ impl From<Error> for sqlx::Error {
     }
 }
 
-/// An address that may be shown in a message.
-pub(crate) fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => url.to_owned(),
+/// An address as it may be shown in a message: without user and password, and without what follows the `?`, where
+/// passwords may stand as well.
+///
+/// ```
+/// # use tropos_db::without_password;
+/// assert_eq!(without_password("postgres://me:secret@db-1/shop?sslmode=require"), "postgres://…@db-1/shop");
+/// ```
+pub fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    match (rest.rfind('@'), rest.find('?')) {
+        // Either the password has a `?` in it or what follows the `?` an `@`: nobody can say, so neither is shown.
+        (Some(at), Some(query)) if query < at => format!("{scheme}…"),
+        (Some(at), _) => format!("{scheme}…{}", before_query(rest.get(at..).unwrap_or_default())),
+        (None, _) => format!("{scheme}{}", before_query(rest)),
     }
+}
+
+fn before_query(text: &str) -> &str {
+    text.split_once('?').map_or(text, |(before, _)| before)
 }
 
 #[cfg(test)]
@@ -197,9 +211,19 @@ mod tests {
         for (url, shown) in [
             ("postgres://a:secret@h:1/d", "postgres://…@h:1/d"),
             ("postgres://a:se@cret@h/d", "postgres://…@h/d"),
+            ("postgres://a:secret@h/d?sslmode=require", "postgres://…@h/d"),
+            ("postgres://h/d?user=a&password=secret", "postgres://h/d"),
+            ("postgres://h/d?password=secret", "postgres://h/d"),
+            ("postgres://a@h/d?sslpassword=secret", "postgres://…@h/d"),
+            ("postgres://h/d?password=se@cret", "postgres://…"),
+            ("postgres://a:se?cret@h/d", "postgres://…"),
+            ("postgres:h/d?password=secret", "postgres:h/d"),
+            ("a:secret@h/d", "…@h/d"),
             ("sqlite://a.db", "sqlite://a.db"),
+            ("sqlite://a.db?mode=ro", "sqlite://a.db"),
+            ("sqlite::memory:", "sqlite::memory:"),
         ] {
-            assert_eq!(without_password(url), shown);
+            assert_eq!(without_password(url), shown, "{url}");
         }
     }
 

@@ -46,7 +46,7 @@ pub use backend::{Any, Backend, Kind, Raw};
 pub use bridge::Bridge;
 pub use config::{Config, PoolConfig, Pooler, ReplicaConfig, ShardConfig, WithoutReplicas};
 pub use db::Db;
-pub use error::{Error, cause};
+pub use error::{Error, cause, without_password};
 pub use handle::{Read, Tx, Write};
 pub use loader::Loader;
 pub use migrate::{Migrated, Migrations, ShardStatus, Status, Step};

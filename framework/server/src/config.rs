@@ -3,6 +3,7 @@
 //! Read once, at start, here and nowhere else; every other part is handed its values.
 
 mod database;
+mod shown;
 
 pub use database::Migrate;
 
@@ -98,8 +99,8 @@ const KEYS: [Key; 23] = [
     Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
 ];
 
-/// The configuration of a server.
-#[derive(Debug, Clone)]
+/// The configuration of a server. `Debug` shows neither tokens nor passwords.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// The public listener.

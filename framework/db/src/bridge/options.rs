@@ -2,10 +2,10 @@
 
 use crate::Error;
 use sqlx::postgres::PgConnectOptions;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Where a [`Bridge`](super::Bridge) takes changes from, and how.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BridgeOptions {
     pub(super) servers: Vec<PgConnectOptions>,
     pub(super) look_every: Duration,
@@ -58,6 +58,21 @@ impl BridgeOptions {
     }
 }
 
+/// By hand: sqlx shows passwords.
+impl fmt::Debug for BridgeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, look_every, rows, limit } = self;
+        let servers: Vec<_> =
+            servers.iter().map(|server| format!("{}:{}", server.get_host(), server.get_port())).collect();
+        f.debug_struct("BridgeOptions")
+            .field("servers", &servers)
+            .field("look_every", look_every)
+            .field("rows", rows)
+            .field("limit", limit)
+            .finish()
+    }
+}
+
 /// What an address says.
 ///
 /// # Errors
@@ -69,5 +84,21 @@ pub fn address(url: &str) -> Result<PgConnectOptions, Error> {
 impl From<PgConnectOptions> for BridgeOptions {
     fn from(server: PgConnectOptions) -> Self {
         Self::new(server)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown_by_debug() {
+        let options = BridgeOptions::new(address("postgres://a:secret@h:1/d").unwrap());
+        let options = options.or(address("postgres://h2:2/d?password=secret").unwrap());
+        let shown = format!("{options:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("h:1") && shown.contains("h2:2"), "{shown}");
     }
 }

@@ -101,7 +101,7 @@ fn shard(path: &Path, name: &str, value: &toml::Value) -> Result<ShardConfig, Co
         None => Ok(None),
         // A shard that is new holds no slots yet.
         Some(toml::Value::String(text)) if !text.is_empty() || key == "slots" => Ok(Some(text.clone())),
-        Some(other) => Err(wrong(key, other.to_string(), expected)),
+        Some(other) => Err(wrong(key, shown(other), expected)),
     };
     let address = "the address of a database, such as `\"postgres://user@host/name\"`";
     let url = text("url", address)?.ok_or_else(|| wrong("url", String::new(), address))?;
@@ -112,7 +112,7 @@ fn shard(path: &Path, name: &str, value: &toml::Value) -> Result<ShardConfig, Co
                 .as_array()
                 .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
             addresses.ok_or_else(|| {
-                wrong("replicas", value.to_string(), "an array of addresses, such as `[\"postgres://…\"]`")
+                wrong("replicas", shown(value), "an array of addresses, such as `[\"postgres://…\"]`")
             })?
         }
     };
@@ -123,10 +123,16 @@ fn shard(path: &Path, name: &str, value: &toml::Value) -> Result<ShardConfig, Co
     })
 }
 
+/// A wrong value as a message may have it: one that may be an address is left out, since it may have a password.
+fn shown(value: &toml::Value) -> String {
+    let text = value.to_string();
+    if text.contains(['@', '?']) || text.contains("://") { "…".to_owned() } else { text }
+}
+
 fn as_table<'t>(path: &Path, place: &str, value: &'t toml::Value) -> Result<&'t toml::Table, ConfigError> {
     value.as_table().ok_or_else(|| ConfigError::Value {
         place: format!("{}: {place}", path.display()),
-        value: value.to_string(),
+        value: shown(value),
         expected: "a table, such as `[database.shards.a]`",
     })
 }
@@ -228,6 +234,21 @@ mod tests {
         for (file, environment, message) in cases {
             let error = read(file, environment).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_message_shows_an_address_that_is_in_the_wrong_place() {
+        for file in [
+            "database = \"postgres://a:secret@h/d\"",
+            "[database]\nshards = \"postgres://a:secret@h/d\"",
+            "[database.shards]\na = \"postgres://h/d?password=secret\"",
+            "[database.shards.a]\nurl = [\"postgres://a:secret@h/d\"]",
+            "[database.shards.a]\nurl = \"x\"\nreplicas = \"postgres://a:secret@h/d\"",
+            "[database.shards.a]\nurl = \"x\"\nreplicas = [1, \"a:secret@h/d\"]",
+        ] {
+            let error = read(file, &[]).unwrap_err().to_string();
+            assert!(error.contains("`…` is not a") && !error.contains("secret"), "{error}");
         }
     }
 }
