@@ -154,8 +154,7 @@ async fn with_the_primary_stopped_replicas_answer_writes_fail_quickly_and_all_is
     }
     let load = Load::start(&db);
     cluster.primary().kill().await.unwrap();
-    wait_for("the primary to be seen down", || !db.stats().servers.iter().any(|server| is_primary(server)))
-        .await;
+    wait_for("the primary to be seen down", || !db.stats().servers.iter().any(is_primary)).await;
     let began = Instant::now();
     let error = set(&db, "a", "2").await.unwrap_err();
     took("a write fails", Duration::from_secs(2), began.elapsed());
