@@ -230,3 +230,81 @@ async fn all_shards_are_migrated_and_the_one_that_fails_is_named() {
     let done = db.reset(&migrations(&[TABLE, ROW])).await.unwrap();
     assert_eq!(done.iter().map(|it| it.applied.len()).collect::<Vec<_>>(), [2, 2]);
 }
+
+/// The secret that two instances find after ten of them have migrated at once, and that it is one.
+async fn one_secret(config: &Config) -> String {
+    let started = (0..10).map(|_| {
+        let config = config.clone();
+        tokio::spawn(async move {
+            let db = open(&config).await;
+            db.migrate(&migrations(&[TABLE])).await.unwrap();
+            db.secret().await.unwrap().unwrap()
+        })
+    });
+    let mut all = std::collections::BTreeSet::new();
+    for instance in started.collect::<Vec<_>>() {
+        all.insert(instance.await.unwrap());
+    }
+    assert_eq!(all.len(), 1, "{all:?}");
+    let secret = all.pop_first().unwrap();
+    assert!(secret.len() == 64 && secret.bytes().all(|byte| byte.is_ascii_hexdigit()), "32 bytes: {secret}");
+    secret
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_instances_that_migrate_at_once_find_one_secret_with_a_pooler_and_without() {
+    let server = Postgres::start().await.unwrap();
+    server.create_database("pooled").await.unwrap();
+    let direct = one_secret(&Config::new(server.url("postgres"))).await;
+    let options = PgBouncerOptions::new().pool_size(2);
+    let pooler = PgBouncer::start(&[("pooled", &server)], options).await.unwrap();
+    let mut config = Config::new(pooler.url("pooled"));
+    config.pooler = Pooler::Transaction;
+    // Ten programs with their looks share the two connections.
+    config.replicas.look_within = std::time::Duration::from_secs(5);
+    assert_ne!(one_secret(&config).await, direct, "another database, another secret");
+}
+
+#[tokio::test]
+async fn a_database_that_an_earlier_version_has_migrated_gets_its_secret_with_the_next_migration() {
+    let server = Postgres::start().await.unwrap();
+    let db = open(&Config::new(server.url("postgres"))).await;
+    assert_eq!(db.secret().await.unwrap(), None);
+    db.migrate(&migrations(&[TABLE])).await.unwrap();
+    server.psql("postgres", "drop table _tropos_secret").await.unwrap();
+    assert_eq!(db.secret().await.unwrap(), None);
+    db.check(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(db.secret().await.unwrap(), None, "a check changes nothing");
+    let done = db.migrate(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(done[0].applied, []);
+    let secret = db.secret().await.unwrap().unwrap();
+    db.migrate(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(db.secret().await.unwrap().as_ref(), Some(&secret), "it stays");
+    db.reset(&migrations(&[TABLE])).await.unwrap();
+    assert_ne!(db.secret().await.unwrap().unwrap(), secret, "a reset makes another");
+}
+
+#[tokio::test]
+async fn who_may_neither_make_the_secret_nor_read_it_migrates_all_the_same_and_has_none() {
+    let server = Postgres::start().await.unwrap();
+    let owner = open(&Config::new(server.url("postgres"))).await;
+    owner.migrate(&migrations(&[TABLE])).await.unwrap();
+    let grants = "create role app login; grant select on _sqlx_migrations to app";
+    server.psql("postgres", grants).await.unwrap();
+    let app = open(&Config::new(server.url_as("app", "postgres"))).await;
+    app.migrate(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(app.secret().await.unwrap(), None);
+    server.psql("postgres", "drop table _tropos_secret").await.unwrap();
+    app.migrate(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(app.secret().await.unwrap(), None);
+    owner.migrate(&migrations(&[TABLE])).await.unwrap();
+    server.psql("postgres", "grant select on _tropos_secret to app").await.unwrap();
+    assert_eq!(app.secret().await.unwrap(), owner.secret().await.unwrap());
+}
+
+#[tokio::test]
+async fn sqlite_has_no_replicas_and_no_secret() {
+    let db = open(&Config::new("sqlite::memory:")).await;
+    db.migrate(&migrations(&[TABLE])).await.unwrap();
+    assert_eq!(db.secret().await.unwrap(), None);
+}

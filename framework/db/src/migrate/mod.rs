@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `status` | what is applied, pending, changed, unknown (pure) |
 //! | `lock` | one instance at a time |
+//! | `secret` | what only the instances know |
 //! | `postgres`, `sqlite` | one database while it is migrated |
 
 mod lock;
 mod postgres;
+mod secret;
 mod sqlite;
 mod status;
 
@@ -73,6 +75,8 @@ impl<B> Db<B> {
     /// Each is applied in a transaction together with its row in the table `_sqlx_migrations`, which is that of sqlx's
     /// command; one whose file begins with `-- no-transaction` is not. Those that a newer program has applied are a warning.
     ///
+    /// Where the first shard is PostgreSQL, it also makes the table of the application's [secret](Db::secret).
+    ///
     /// # Errors
     /// [`Error::Migration`] for the one that failed: those before it are applied. [`Error::MigrationChanged`],
     /// [`Error::MigrationLock`], [`Error::Migrate`]. All name the shard.
@@ -96,6 +100,9 @@ impl<B> Db<B> {
             let fenced = cluster.shards().len() > 1;
             let applied = run(shard, migrations.of(shard), &cluster.config, fenced, anew).await?;
             done.push(Migrated { shard: shard.name.clone(), applied });
+        }
+        if let Some(first) = cluster.shards().first() {
+            secret::make(first, &cluster.config).await?;
         }
         self.claim().await?;
         Ok(done)
