@@ -63,9 +63,9 @@ pub enum ConfigError {
     },
 }
 
-/// The shortest secret of drafts, in characters: what is signed with it can be tried out at leisure by whoever holds one
-/// cookie, and 16 random letters and digits are out of reach.
-pub const SHORTEST_DRAFT_SECRET: usize = 16;
+/// The shortest secret, in characters: what is signed with it can be tried out at leisure by whoever holds one cookie, and
+/// 16 random letters and digits are out of reach.
+pub const SHORTEST_SECRET: usize = 16;
 
 /// A key of `tropos.toml` and the variable that overrides it.
 struct Key {
@@ -73,13 +73,14 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 23] = [
+const KEYS: [Key; 24] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
     Key { name: "allowed_hosts", variable: "TROPOS_ALLOWED_HOSTS" },
     Key { name: "revalidate_token", variable: "TROPOS_REVALIDATE_TOKEN" },
     Key { name: "draft_secret", variable: "TROPOS_DRAFT_SECRET" },
+    Key { name: "secret", variable: "TROPOS_SECRET" },
     Key { name: "cache_dir", variable: "TROPOS_CACHE_DIR" },
     Key { name: "cache_bytes", variable: "TROPOS_CACHE_BYTES" },
     Key { name: "cache_disk_bytes", variable: "TROPOS_CACHE_DISK_BYTES" },
@@ -114,8 +115,11 @@ pub struct Config {
     /// What a caller of `POST /_tropos/revalidate` must know; without it there is no such endpoint.
     pub revalidate_token: Option<String>,
     /// What the cookies of drafts are signed with, and what a caller of `POST /_tropos/draft` must know; at least
-    /// [`SHORTEST_DRAFT_SECRET`] characters. Without it there are no drafts.
+    /// [`SHORTEST_SECRET`] characters. Without it there are no drafts.
     pub draft_secret: Option<String>,
+    /// What the cookies are signed with by which visitors read their own writes; at least [`SHORTEST_SECRET`] characters, and
+    /// the same on all instances. Without it, what the database keeps for that.
+    pub secret: Option<String>,
     /// Where entries and invalidations are kept.
     pub cache_dir: PathBuf,
     /// Bound of the memory store, in bytes. 256 MiB: some ten thousand pages, on the smallest machines in use.
@@ -155,6 +159,7 @@ impl Default for Config {
             allowed_hosts: None,
             revalidate_token: None,
             draft_secret: None,
+            secret: None,
             cache_dir: PathBuf::from(".tropos/cache"),
             cache_bytes: 256 << 20,
             cache_disk_bytes: 1 << 30,
@@ -275,13 +280,14 @@ impl Config {
                 self.allowed_hosts = Some(hosts.map(str::to_ascii_lowercase).collect());
             }
             "revalidate_token" => self.revalidate_token = Some(value).filter(|token| !token.is_empty()),
-            "draft_secret" => {
-                if value.chars().count() < SHORTEST_DRAFT_SECRET {
+            "draft_secret" | "secret" => {
+                if value.chars().count() < SHORTEST_SECRET {
                     // The value is left out: it is a secret, if a short one.
                     let (value, expected) = ("…".to_owned(), "a secret of at least 16 characters");
                     return Err(ConfigError::Value { place, value, expected });
                 }
-                self.draft_secret = Some(value);
+                let of = if key == "secret" { &mut self.secret } else { &mut self.draft_secret };
+                *of = Some(value);
             }
             "cache_dir" => self.cache_dir = PathBuf::from(value),
             "cache_bytes" => self.cache_bytes = size()?,
@@ -353,7 +359,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let cases: [(&str, Variables<'_>, &str); 9] = [
+        let cases: [(&str, Variables<'_>, &str); 10] = [
+            ("secret = \"0123456789abcde\"", &[], "tropos.toml: secret: `…` is not a secret of at least 16"),
             (
                 "",
                 &[("TROPOS_DRAFT_SECRET", "guess")],

@@ -45,10 +45,39 @@ pub(crate) async fn fill(app: &App, db: &Db) -> Result<bool, Error> {
 
 /// Where the database has replicas: has invalidations carry its positions, and gives what visitors read their own writes
 /// by.
-pub(crate) async fn follow(db: Option<&Db>, engine: &Engine, config: &Config) -> Option<Seen> {
-    let db = db.filter(|db| db.has_replicas())?;
+///
+/// # Errors
+/// Where the database does not say its secret.
+pub(crate) async fn follow(db: Option<&Db>, engine: &Engine, config: &Config) -> Result<Option<Seen>, Error> {
+    let Some(db) = db.filter(|db| db.has_replicas()) else { return Ok(None) };
     engine.follow_log(Arc::new(db.clone())).await;
-    Some(Seen::new(first_url(config), engine.clock().clone()))
+    // What is configured goes first, so that the database need not be asked.
+    let kept = match config.secret {
+        Some(_) => None,
+        None => db.secret().await?,
+    };
+    Ok(Some(Seen::new(&secret(config, kept), engine.clock().clone())))
+}
+
+/// What the cookies of visitors are signed with: what is configured, else what the database has kept, else what all
+/// instances know of its address.
+fn secret(config: &Config, kept: Option<String>) -> String {
+    config.secret.clone().or(kept).unwrap_or_else(|| {
+        tracing::warn!(
+            "visitors' cookies are signed with the database's user, password and name, since the table `_tropos_secret` \
+             is missing or may not be read: whoever has such a cookie can try out passwords. Run `cargo tropos db migrate`, \
+             or set TROPOS_SECRET on all instances to a long random text"
+        );
+        of_address(first_url(config))
+    })
+}
+
+/// User, password and database of an address, not its host, which instances may spell differently.
+fn of_address(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let name = place.split_once('/').map_or("", |(_, name)| name.split('?').next().unwrap_or_default());
+    format!("{user}/{name}")
 }
 
 /// Takes what other writers have changed, where the application wants that.
@@ -130,5 +159,16 @@ mod tests {
         config.database_migrate = Migrate::Check;
         assert!(open(&app(), &config).await.unwrap().is_some(), "up to date");
         assert!(open(&App::new(), &config).await.unwrap().is_none(), "no migrations, no database");
+    }
+    #[test]
+    fn cookies_are_signed_with_what_is_configured_else_kept_else_known_to_all_instances() {
+        let url = "postgres://app:word@10.0.0.1:5432/shop";
+        let mut config = Config { database: tropos_db::Config::new(url), ..Config::default() };
+        assert_eq!(secret(&config, None), "app:word/shop");
+        assert_eq!(secret(&config, Some("kept".to_owned())), "kept");
+        config.secret = Some("configured".to_owned());
+        assert_eq!(secret(&config, Some("kept".to_owned())), "configured");
+        let elsewhere = "postgres://app:word@db.internal/shop?sslmode=require";
+        assert_eq!(of_address(elsewhere), of_address(url));
     }
 }

@@ -1,12 +1,15 @@
-//! The cookie by which visitors read their own writes.
+//! The cookies by which visitors read their own writes: one for each shard that they wrote to.
 //!
-//! It says how far the database's log had come after what the visitor wrote: a replica answers their next reads once it
+//! Each says how far the shard's log had come after what the visitor wrote: a replica answers their next reads once it
 //! has come as far, on whatever instance. It is signed, since a forged one would send all reads to the primary.
+//!
+//! One for each shard, since a browser keeps the last of what answers to several requests set under one name, and two
+//! requests at once may write to two shards.
 
 use cookie::{Cookie, SameSite};
-use http::{HeaderMap, header};
-use std::{fmt, sync::Arc, time::Duration};
-use tropos_core::{Clock, Positions};
+use http::{HeaderMap, HeaderValue, header};
+use std::{fmt, str, sync::Arc, time::Duration};
+use tropos_core::{Clock, MOST_SHARDS, Positions};
 
 /// How long it is good for. A replica that is further behind than ten seconds is left out anyway; an hour covers every
 /// fail-over and every clock that is a little off.
@@ -18,8 +21,17 @@ const CONTEXT: &str = "tropos 2026-11-23 positions: what a visitor has written";
 /// Digits of the signature: 128 bits.
 const SIGNATURE: usize = 32;
 
-/// A longer cookie is none: all shards with their positions take less.
-const LONGEST: usize = 2048;
+/// A longer cookie is none: one shard with its position takes half of it.
+const LONGEST: usize = 128;
+
+/// So many are looked at: one of each shard, and as many that a neighbouring host may have planted.
+const MOST_COOKIES: usize = 2 * MOST_SHARDS;
+
+/// The name of the first shard's; that of another has its number after it.
+const NAME: &str = "tropos_seen";
+
+/// Browsers take a prefixed name from this very host alone (RFC 6265bis §4.1.3.2).
+const PREFIX: &str = "__Host-";
 
 /// Signs, and reads what was signed.
 pub(crate) struct Seen {
@@ -28,20 +40,27 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// `database_url` is what all instances know and nobody else does: its user, password and database, not its host,
-    /// which instances may spell differently.
-    pub(crate) fn new(database_url: &str, clock: Arc<dyn Clock>) -> Self {
-        let rest = database_url.split_once("://").map_or(database_url, |(_, rest)| rest);
-        let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
-        let name = place.split_once('/').map_or("", |(_, name)| name.split('?').next().unwrap_or_default());
-        Self { key: blake3::derive_key(CONTEXT, format!("{user}/{name}").as_bytes()), clock }
+    /// `secret` is what all instances know and nobody else does.
+    pub(crate) fn new(secret: &str, clock: Arc<dyn Clock>) -> Self {
+        Self { key: blake3::derive_key(CONTEXT, secret.as_bytes()), clock }
     }
 
-    /// The cookie that says so, as the value of a `Set-Cookie` header.
-    pub(crate) fn cookie(&self, positions: &Positions, secure: bool) -> String {
+    /// The cookies that say how far the logs had come after a request, as values of `Set-Cookie` headers: one for each
+    /// shard of `after`, and none lower than what the visitor `brought` of that shard.
+    pub(crate) fn cookies(&self, after: &Positions, brought: &Positions, secure: bool) -> Vec<String> {
+        let raised = |(shard, position): (u16, u64)| {
+            // The highest there is stands for a question that nobody answered: an answer ends it.
+            let brought = Some(brought.of(shard)).filter(|brought| *brought != u64::MAX);
+            (shard, position.max(brought.unwrap_or_default()))
+        };
+        after.iter().map(raised).map(|(shard, position)| self.cookie(shard, position, secure)).collect()
+    }
+
+    fn cookie(&self, shard: u16, position: u64, secure: bool) -> String {
         let until = self.clock.wall() / 1000 + LIFE.as_secs();
+        let positions: Positions = [(shard, position)].into_iter().collect();
         let signed = format!("{until}.{positions}");
-        let mut cookie = Cookie::new(name(secure), format!("{signed}.{}", self.signature(&signed)));
+        let mut cookie = Cookie::new(name(shard, secure), format!("{signed}.{}", self.signature(&signed)));
         cookie
             .set_max_age(cookie::time::Duration::seconds(i64::try_from(LIFE.as_secs()).unwrap_or(i64::MAX)));
         cookie.set_http_only(true);
@@ -51,12 +70,13 @@ impl Seen {
         cookie.to_string()
     }
 
-    /// What a visitor has written. Of several cookies, as a neighbouring host may plant, all that are signed count.
+    /// What a visitor has written: all that their cookies say together. Of several of one name, as a neighbouring host may
+    /// plant, all that are signed count.
     pub(crate) fn read(&self, headers: &HeaderMap, secure: bool) -> Positions {
         let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let mut seen = Positions::default();
-        for (_, value) in pairs.filter(|(known, _)| *known == name(secure)).take(4) {
+        for (_, value) in pairs.filter(|(name, _)| is_name(name, secure)).take(MOST_COOKIES) {
             if let Some(positions) = self.accept(value) {
                 seen.merge(&positions);
             }
@@ -79,9 +99,33 @@ impl Seen {
     }
 }
 
-/// Browsers take the prefixed name from this very host alone (RFC 6265bis §4.1.3.2).
-const fn name(secure: bool) -> &'static str {
-    if secure { "__Host-tropos_seen" } else { "tropos_seen" }
+/// The cookies of a `Cookie` header but for these, which change with each write and say nothing of who a visitor is.
+pub(crate) fn others(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let pairs = line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    pairs.filter(|pair| {
+        let name = pair.split(|byte| *byte == b'=').next().and_then(|name| str::from_utf8(name).ok());
+        !name.is_some_and(|name| is_name(name, false) || is_name(name, true))
+    })
+}
+
+fn name(shard: u16, secure: bool) -> String {
+    let prefix = if secure { PREFIX } else { "" };
+    match shard {
+        0 => format!("{prefix}{NAME}"),
+        shard => format!("{prefix}{NAME}_{shard}"),
+    }
+}
+
+fn is_name(name: &str, secure: bool) -> bool {
+    let plain = if secure { name.strip_prefix(PREFIX) } else { Some(name) };
+    match plain.and_then(|plain| plain.strip_prefix(NAME)) {
+        Some("") => true,
+        Some(rest) => rest
+            .strip_prefix('_')
+            .and_then(|shard| shard.parse::<usize>().ok())
+            .is_some_and(|shard| (1..MOST_SHARDS).contains(&shard)),
+        None => false,
+    }
 }
 
 impl fmt::Debug for Seen {
@@ -96,50 +140,100 @@ mod tests {
     use super::*;
     use tropos_core::ManualClock;
 
-    fn seen(url: &str) -> (Seen, ManualClock) {
+    fn seen(secret: &str) -> (Seen, ManualClock) {
         let clock = ManualClock::new();
-        (Seen::new(url, Arc::new(clock.clone())), clock)
+        (Seen::new(secret, Arc::new(clock.clone())), clock)
     }
 
-    fn sent(cookie: &str) -> HeaderMap {
-        let pair = cookie.split(';').next().unwrap_or_default();
-        HeaderMap::from_iter([(header::COOKIE, format!("a=b; {pair}").parse().unwrap())])
+    fn pair(cookie: &str) -> &str {
+        cookie.split(';').next().unwrap_or_default()
     }
 
-    fn positions() -> Positions {
-        [(0, 0x16B_3748), (3, 7)].into_iter().collect()
+    /// The request of a browser that was given these, one after the other.
+    fn sent(cookies: &[String]) -> HeaderMap {
+        let mut jar = std::collections::BTreeMap::from([("a", "b")]);
+        jar.extend(cookies.iter().filter_map(|cookie| pair(cookie).split_once('=')));
+        let line = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        HeaderMap::from_iter([(header::COOKIE, line.parse().unwrap())])
+    }
+
+    fn positions(of: &[(u16, u64)]) -> Positions {
+        of.iter().copied().collect()
     }
 
     #[test]
     fn every_instance_reads_what_another_has_signed() {
-        let (one, _) = seen("postgres://app:secret@10.0.0.1:5432/shop");
-        let (other, _) = seen("postgres://app:secret@db.internal/shop?sslmode=require");
-        for secure in [false, true] {
-            let cookie = one.cookie(&positions(), secure);
-            assert_eq!(other.read(&sent(&cookie), secure), positions(), "{cookie}");
-            assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-            assert_eq!(cookie.contains("Secure"), secure);
+        let [(one, _), (other, _)] = ["secret"; 2].map(seen);
+        let written = positions(&[(0, 0x16B_3748), (3, 7), (63, u64::MAX)]);
+        for (secure, names) in [
+            (false, ["tropos_seen=", "tropos_seen_3=", "tropos_seen_63="]),
+            (true, ["__Host-tropos_seen=", "__Host-tropos_seen_3=", "__Host-tropos_seen_63="]),
+        ] {
+            let cookies = one.cookies(&written, &Positions::default(), secure);
+            assert_eq!(other.read(&sent(&cookies), secure), written, "{cookies:?}");
+            assert_eq!(cookies.len(), names.len());
+            for (cookie, name) in cookies.iter().zip(names) {
+                assert!(cookie.starts_with(name), "{cookie}");
+                assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+                assert_eq!(cookie.contains("Secure"), secure);
+                assert!(pair(cookie).len() - name.len() <= LONGEST / 2, "{cookie}");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_to_requests_that_ran_at_once_take_nothing_from_each_other() {
+        let (seen, _) = seen("secret");
+        let brought = positions(&[(0, 5), (1, 5), (2, 5)]);
+        let before = seen.cookies(&brought, &Positions::default(), false);
+        let first = seen.cookies(&positions(&[(0, 9)]), &brought, false);
+        let second = seen.cookies(&positions(&[(1, 8)]), &brought, false);
+        for order in [[&before, &first, &second], [&before, &second, &first]] {
+            let jar: Vec<String> = order.into_iter().flatten().cloned().collect();
+            assert_eq!(seen.read(&sent(&jar), false), positions(&[(0, 9), (1, 8), (2, 5)]));
+        }
+    }
+
+    #[test]
+    fn an_answer_lowers_no_position_but_the_one_that_stood_for_no_answer() {
+        let (seen, _) = seen("secret");
+        for (after, brought, kept) in
+            [(7, 5, 7), (7, 9, 9), (7, u64::MAX, 7), (u64::MAX, 9, u64::MAX), (u64::MAX, u64::MAX, u64::MAX)]
+        {
+            let cookies = seen.cookies(&positions(&[(1, after)]), &positions(&[(1, brought)]), false);
+            assert_eq!(seen.read(&sent(&cookies), false).of(1), kept, "{after} after {brought}");
         }
     }
 
     #[test]
     fn what_was_not_signed_or_has_expired_says_nothing() {
-        let (own, clock) = seen("postgres://app:secret@h/shop");
-        let (stranger, _) = seen("postgres://app:guess@h/shop");
-        let cookie = own.cookie(&positions(), false);
-        let value = cookie.split(';').next().unwrap_or_default();
-        let nothing = Positions::default();
-        assert_eq!(own.read(&sent(&stranger.cookie(&positions(), false)), false), nothing);
+        let (own, clock) = seen("secret");
+        let (stranger, _) = seen("guess");
+        let [written, nothing] = [positions(&[(3, 7)]), Positions::default()];
+        let cookies = own.cookies(&written, &nothing, false);
+        let value = pair(&cookies[0]);
+        assert_eq!(own.read(&sent(&stranger.cookies(&written, &nothing, false)), false), nothing);
         for forged in [
             value.replace("3-7", "3-8"),
             value.replace('.', ""),
+            value.replace("seen_3", "seen_64"),
+            value.replace("seen_3", "seen_x"),
             "tropos_seen=".to_owned(),
             "tropos_seen=..".to_owned(),
             format!("tropos_seen={}", "1".repeat(3000)),
         ] {
-            assert_eq!(own.read(&sent(&forged), false), nothing, "{forged}");
+            assert_eq!(own.read(&sent(std::slice::from_ref(&forged)), false), nothing, "{forged}");
         }
+        assert_eq!(own.read(&sent(&cookies), true), nothing, "a name that any host may set");
         clock.advance(LIFE);
-        assert_eq!(own.read(&sent(value), false), nothing);
+        assert_eq!(own.read(&sent(&cookies), false), nothing);
+    }
+
+    #[test]
+    fn who_a_visitor_is_does_not_depend_on_what_they_have_written() {
+        let line = "a=1; tropos_seen=x;  __Host-tropos_seen_3=y; tropos_seen_99=z; b";
+        let line = HeaderValue::from_static(line);
+        let others: Vec<_> = others(&line).map(|pair| str::from_utf8(pair).unwrap()).collect();
+        assert_eq!(others, ["a=1", "tropos_seen_99=z", "b"]);
     }
 }

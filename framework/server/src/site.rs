@@ -153,7 +153,7 @@ impl Site {
         let db = database::open(app, &config).await?;
         let bridge = database::bridge(app, &engine, &config)?;
         let mut parts = std::mem::take(&mut app.parts);
-        let seen = database::follow(db.as_ref(), &engine, &config).await;
+        let seen = database::follow(db.as_ref(), &engine, &config).await?;
         parts.db = db.clone();
         let assets = Arc::new(Assets::new(manifest));
         parts.assets = assets.clone();

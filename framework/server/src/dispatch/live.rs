@@ -8,6 +8,7 @@ use crate::{
     render::{self, Order},
     request::RequestHead,
     routing::PageRoute,
+    seen,
     site::Site,
 };
 use axum::{
@@ -88,7 +89,7 @@ impl Site {
         let response = match begun {
             Ok(html) => {
                 let key = pending_key(&ticket, &source);
-                let (site, ticket) = (self.clone(), ticket.clone());
+                let (site, ticket, scope) = (self.clone(), ticket.clone(), scope.clone());
                 // What has gone out is also the text that the stream's first change is compared with.
                 let state = (Box::pin(html.into_stream()), String::new(), false);
                 let pieces = stream::unfold(state, move |(mut pieces, mut sent, cut)| {
@@ -116,7 +117,9 @@ impl Site {
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };
-        reply::without_body_for_head(&request.method, streamed::for_one_visitor(response, &additions, detail))
+        let mut response = streamed::for_one_visitor(response, &additions, detail);
+        self.remember_writes(&scope, &source.visitor, &mut response).await;
+        reply::without_body_for_head(&request.method, response)
     }
 
     /// The stream of changes: one event whenever the page has become another.
@@ -169,7 +172,8 @@ impl Site {
                 }
             },
         };
-        source.shared = !first.1.personal;
+        // What all share may be older than what this visitor has written.
+        source.shared = !first.1.personal && source.visitor.seen.is_empty();
         let key = if source.shared { source.target.clone() } else { pending_key(ticket, &source) };
         match self.hub.watch(key, Arc::new(source), Some(first), since) {
             Ok(subscription) => events(subscription, ticket.to_owned()),
@@ -308,14 +312,17 @@ fn target_of(uri: &Uri) -> String {
 }
 
 /// Names a reader's page. The ticket cannot be guessed, but addresses end up in logs: so it opens nothing without the
-/// cookies and credentials that it was given out for.
+/// cookies and credentials that it was given out for. What a visitor has written is none of them, and the answer that gave
+/// the ticket out may have changed it.
 fn pending_key(ticket: &str, source: &PageSource) -> String {
     let mut digest = blake3::Hasher::new();
-    for name in [header::COOKIE, header::AUTHORIZATION] {
-        for value in source.visitor.headers.get_all(&name) {
-            digest.update(value.as_bytes()).update(b"\n");
-        }
-        digest.update(b"\0");
+    let headers = &source.visitor.headers;
+    for pair in headers.get_all(header::COOKIE).iter().flat_map(seen::others) {
+        digest.update(pair).update(b"\n");
+    }
+    digest.update(b"\0");
+    for value in headers.get_all(header::AUTHORIZATION) {
+        digest.update(value.as_bytes()).update(b"\n");
     }
     format!("{ticket} {} {}", digest.finalize().to_hex(), source.target)
 }

@@ -25,7 +25,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, requ
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Purpose, Scope, http::respond};
-use tropos_core::{CanonicalPath, Mode, Params, Positions, manifest::ASSETS_PATH};
+use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
@@ -227,20 +227,19 @@ impl Site {
         scope
     }
 
-    /// Gives a visitor who has written the cookie by which their next reads see it.
+    /// Gives a visitor who has written the cookies by which their next reads see it: of the shards that were written to alone,
+    /// so that another answer, which is under way at the same time, keeps its own.
     async fn remember_writes(&self, scope: &Scope, visitor: &RequestHead, response: &mut Response<Body>) {
         let (Some(seen), Some(db)) = (&self.seen, self.db()) else { return };
         let written = scope.take_written();
         if written.is_empty() {
             return;
         }
-        let mut positions = db.positions_after(&written).await;
-        // The highest there is stands for a question that nobody answered: an answer ends it.
-        let kept = visitor.seen.iter().filter(|(shard, seen)| *seen != u64::MAX || positions.of(*shard) == 0);
-        let kept: Positions = kept.collect();
-        positions.merge(&kept);
-        if let Ok(cookie) = HeaderValue::from_str(&seen.cookie(&positions, visitor.secure)) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+        let after = db.positions_after(&written).await;
+        for cookie in seen.cookies(&after, &visitor.seen, visitor.secure) {
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
         }
     }
 
