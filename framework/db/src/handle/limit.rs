@@ -1,6 +1,7 @@
 //! No wait without an end.
 
 use crate::{Error, replica::Server};
+use futures::{FutureExt, Stream, StreamExt};
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -22,4 +23,13 @@ pub(crate) async fn bounded<T>(
         let server = server.map_or_else(|| "SQLite".to_owned(), |server| server.address.clone());
         Err(Error::Hung { server, after: limit }.into())
     })
+}
+
+/// The next item of what a server gives, waited for in the same way.
+pub(crate) async fn next<T>(
+    server: Option<&Arc<Server>>,
+    limit: Duration,
+    given: &mut (impl Stream<Item = Result<T, sqlx::Error>> + Unpin),
+) -> Option<Result<T, sqlx::Error>> {
+    bounded(server, limit, given.next().map(Ok)).await.unwrap_or_else(|error| Some(Err(error)))
 }

@@ -4,7 +4,7 @@ use super::{
     Route,
     fault::{Fault, advised, fault, is_read_only},
     lease::Lease,
-    limit::bounded,
+    limit::{bounded, next},
 };
 use crate::{
     backend::{Backend, Given, Statement},
@@ -12,7 +12,7 @@ use crate::{
     replica::Tried,
 };
 use either::Either;
-use futures::{FutureExt, StreamExt, stream::BoxStream};
+use futures::{StreamExt, stream::BoxStream};
 
 const USE_WRITE: &str = "it came through `db.read()`: use `db.write()` or `db.tx()`";
 const NOT_PRIMARY: &str =
@@ -122,7 +122,7 @@ pub(crate) fn stream<'e, B: Backend>(
             let (server, limit) = (lease.server.clone(), lease.limit);
             {
                 let mut given = B::run(lease.begin_statement()?, statement);
-                while let Some(item) = bounded(server.as_ref(), limit, given.next().map(Ok)).await.unwrap_or_else(|error| Some(Err(error))) {
+                while let Some(item) = next(server.as_ref(), limit, &mut given).await {
                     match item {
                         Ok(item) => {
                             rows += u64::from(item.is_right());

@@ -1,6 +1,10 @@
 //! Transactions.
 
-use super::{Lease, Route, fault, limit::bounded, run};
+use super::{
+    Lease, Route, fault,
+    limit::{bounded, next},
+    run,
+};
 use crate::consistency;
 use crate::{
     Error,
@@ -132,7 +136,7 @@ impl<B: Backend> Tx<B> {
             let (server, limit) = (self.lease.server.clone(), self.lease.limit);
             {
                 let mut given = B::run(self.lease.begin_statement()?, statement);
-                while let Some(item) = bounded(server.as_ref(), limit, given.next().map(Ok)).await.unwrap_or_else(|error| Some(Err(error))) {
+                while let Some(item) = next(server.as_ref(), limit, &mut given).await {
                     match item {
                         Ok(item) => {
                             rows += run::rows(&item);

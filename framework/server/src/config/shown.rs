@@ -18,6 +18,7 @@ impl fmt::Debug for Config {
             allowed_hosts,
             revalidate_token,
             draft_secret,
+            secret,
             cache_dir,
             cache_bytes,
             cache_disk_bytes,
@@ -39,6 +40,7 @@ impl fmt::Debug for Config {
             .field("allowed_hosts", allowed_hosts)
             .field("revalidate_token", &revalidate_token.as_ref().map(|_| HIDDEN))
             .field("draft_secret", &draft_secret.as_ref().map(|_| HIDDEN))
+            .field("secret", &secret.as_ref().map(|_| HIDDEN))
             .field("cache_dir", cache_dir)
             .field("cache_bytes", cache_bytes)
             .field("cache_disk_bytes", cache_disk_bytes)
@@ -64,13 +66,15 @@ mod tests {
         let config = Config {
             revalidate_token: Some("a-secret".to_owned()),
             draft_secret: Some("a-secret-of-drafts".to_owned()),
+            secret: Some("a-secret-of-cookies".to_owned()),
             redis_url: Some("redis://:secret@r:6379/0".to_owned()),
             database: tropos_db::Config::new("postgres://a:secret@p/d").replicas(["postgres://a:secret@q/d"]),
             database_direct: vec!["postgres://s/d?password=secret".to_owned()],
             ..Config::default()
         };
         let shown = format!("{config:?}");
-        assert!(!shown.replace("draft_secret", "").contains("secret"), "{shown}");
+        let values = shown.replace("draft_secret: ", "").replace(", secret: ", "");
+        assert!(!values.contains("secret"), "{shown}");
         for kept in
             ["redis://…@r:6379/0", "postgres://…@p/d", "postgres://…@q/d", "postgres://s/d", "front_threads"]
         {
