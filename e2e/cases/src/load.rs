@@ -94,6 +94,7 @@ impl Tally {
     /// # Errors
     /// When one was not.
     pub fn all_answered(&self, what: &str, within: Duration) -> Outcome {
+        eprintln!("{what}: {} answered, the slowest after {:?}", self.answered, self.slowest);
         equal(&format!("{what}: failed of {}: {:#?}", self.answered, self.failures), self.failed, 0)?;
         that(self.answered > 20, format!("{what}: {} reads show nothing", self.answered))?;
         that(self.slowest <= within, format!("{what}: one took {:?}, of {within:?} at most", self.slowest))

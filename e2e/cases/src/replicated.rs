@@ -35,7 +35,13 @@ impl Replicated {
         let (cluster, redis) = (PostgresCluster::start(replicas).await?, Redis::start().await?);
         let urls: Vec<_> = (0..replicas).map(|replica| cluster.replica(replica).url("postgres")).collect();
         let (primary, urls) = (cluster.primary().url("postgres"), urls.join(","));
-        let extra = [("DATABASE_URL", primary.as_str()), ("DATABASE_REPLICA_URLS", urls.as_str())];
+        let extra = [
+            ("DATABASE_URL", primary.as_str()),
+            ("DATABASE_REPLICA_URLS", urls.as_str()),
+            // Much longer than anything here may take: what is over sooner did not wait for the end of these.
+            ("DATABASE_WAIT_SECONDS", "60"),
+            ("DATABASE_STATEMENT_SECONDS", "60"),
+        ];
         let instances = Instances::start(&c, &redis, instances, &extra).await?;
         let all = Self { instances, cluster, c, replicas, _redis: redis };
         all.level().await?;
