@@ -75,6 +75,16 @@ mod tests {
         let shown = format!("{config:?}");
         let values = shown.replace("draft_secret: ", "").replace(", secret: ", "");
         assert!(!values.contains("secret"), "{shown}");
+            revalidate_token: Some("hidden-token".to_owned()),
+            draft_secret: Some("hidden-secret-of-drafts".to_owned()),
+            secret: Some("hidden-secret-of-instances".to_owned()),
+            redis_url: Some("redis://:hidden@r:6379/0".to_owned()),
+            database: tropos_db::Config::new("postgres://a:hidden@p/d").replicas(["postgres://a:hidden@q/d"]),
+            database_direct: vec!["postgres://s/d?password=hidden".to_owned()],
+            ..Config::default()
+        };
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hidden"), "{shown}");
         for kept in
             ["redis://…@r:6379/0", "postgres://…@p/d", "postgres://…@q/d", "postgres://s/d", "front_threads"]
         {
