@@ -26,7 +26,8 @@
 //! All that is asked for in one [`Scope`] until what the executor has ready has had two turns, and at most
 //! [500 keys](Loader::most); there is no timer. A key that is asked for twice is read once, and what was read is
 //! remembered as long as the scope lives, also that there is no such thing. An [action](tropos_cache::Purpose::Action)
-//! forgets after each batch, since it may have written in between. Outside of a scope each call is a query of its own.
+//! forgets after each batch, and joins none whose query has gone out, since it may have written in between. Outside of a
+//! scope each call is a query of its own.
 //!
 //! Two scopes never share a batch: what their reads must have seen differs. The query runs in the scope that asked, so that
 //! its tags and positions are those of the render.
@@ -171,12 +172,14 @@ impl<K: LoaderKey, V: Clone + Send + Sync + 'static> Loader<K, V> {
     {
         use tracing::Instrument as _;
         let Gathered { batch, keys, told } = gathered;
+        // Held by those who wait alone, so that it goes when they do.
+        let from = Arc::downgrade(&batch);
         let asked = keys.clone();
         let read = scope.wrap(async move { fetch(asked).await });
         let task = tokio::spawn(
             async move {
                 let end = read.await.map(Arc::new);
-                state.land(&keys, end.as_ref().ok());
+                state.land(&from, &keys, end.as_ref().ok());
                 told.send_replace(Some(end));
             }
             .in_current_span(),

@@ -78,15 +78,16 @@ impl<K: LoaderKey, V> State<K, V> {
     /// What is known of a key; or the batch that will tell, with the key among its own.
     pub(super) fn board(self: &Arc<Self>, key: &K, most: usize) -> Boarding<K, V> {
         let mut inner = lock(&self.inner);
-        match inner.slots.get(key) {
+        let asked = match inner.slots.get(key) {
             Some(Slot::Known(found)) => return Boarding::Known(found.clone()),
-            Some(Slot::Asked(batch)) => {
-                if let Some(batch) = batch.upgrade() {
-                    return Boarding::Asked(batch);
-                }
-            }
-            None => {}
-        }
+            Some(Slot::Asked(batch)) => batch.upgrade(),
+            None => None,
+        };
+        let gone_out = match asked {
+            // Where nothing is remembered, its query may be older than a write that this read must see.
+            Some(batch) if self.remembers || batch.is_open() => return Boarding::Asked(batch),
+            gone_out => gone_out,
+        };
         let open = inner.open.upgrade();
         let (batch, full) = match open {
             Some(open) if open.add(key) => (open, None),
@@ -96,14 +97,18 @@ impl<K: LoaderKey, V> State<K, V> {
         inner.slots.insert(key.clone(), Slot::Asked(Arc::downgrade(&batch)));
         drop(inner);
         // After the lock, which the end of a batch takes too.
-        drop(full);
+        drop((full, gone_out));
         Boarding::Asked(batch)
     }
 
-    /// Remembers what was found for `keys`, and that nothing was; forgets them where the query failed.
-    pub(super) fn land(&self, keys: &[K], found: Option<&Found<K, V>>) {
+    /// Remembers what a batch found for its `keys`, and that nothing was; forgets them where the query failed. A key that
+    /// a later batch asks for again is that one's.
+    pub(super) fn land(&self, batch: &Weak<Batch<K, V>>, keys: &[K], found: Option<&Found<K, V>>) {
         let mut inner = lock(&self.inner);
         for key in keys {
+            if !matches!(inner.slots.get(key), Some(Slot::Asked(asked)) if asked.ptr_eq(batch)) {
+                continue;
+            }
             match found {
                 Some(found) if self.remembers && inner.remembered < MOST_REMEMBERED => {
                     inner.remembered += 1;
@@ -130,6 +135,11 @@ impl<K: LoaderKey, V> Batch<K, V> {
             gathering.keys.push(key.clone());
         }
         takes
+    }
+
+    /// Whether its query has not gone out: what is written now, it will see.
+    fn is_open(&self) -> bool {
+        lock(&self.gathering).told.is_some()
     }
 
     /// Lets it take no more keys, and gives what is to be read to whoever comes first.
