@@ -136,7 +136,7 @@ impl App {
     }
 
     /// Has what others write to the database invalidate tags, too: `psql`, another service, a nightly job. A migration
-    /// names the tables, see [`tropos_db::bridge`]; PostgreSQL only, and without effect on SQLite.
+    /// names the tables, see [`tropos_db::bridge`]; on every shard of PostgreSQL, and without effect on SQLite.
     pub fn other_writers(mut self) -> Self {
         self.other_writers = true;
         self

@@ -80,34 +80,58 @@ fn of_address(url: &str) -> String {
     format!("{user}/{name}")
 }
 
-/// Takes what other writers have changed, where the application wants that.
+/// Takes what other writers have changed on each shard, where the application wants that: a shard has changes of its own.
 ///
 /// # Errors
 /// Where an address cannot be read, or leads through a pooler.
-pub(crate) fn bridge(app: &App, engine: &Engine, config: &Config) -> Result<Option<Bridge>, Error> {
-    let first = config.database.shards.first().filter(|shard| shard.url.starts_with("postgres"));
-    let Some(shard) = first.filter(|_| app.other_writers && app.migrations.is_some()) else {
-        return Ok(None);
-    };
-    let urls: Vec<&String> = match config.database_direct.as_slice() {
-        [] if config.database.pooler != Pooler::None => {
-            return Err(tropos_db::Error::Config(
-                "`App::other_writers` needs a way around the pooler, since notifications do not pass it: set \
-                 DATABASE_DIRECT_URLS to the servers' own addresses"
-                    .to_owned(),
-            )
-            .into());
-        }
-        [] => std::iter::once(&shard.url).chain(&shard.replicas).collect(),
-        direct => direct.iter().collect(),
-    };
-    let mut servers = urls.into_iter().map(|url| bridge::address(url));
-    let Some(first) = servers.next() else { return Ok(None) };
-    let mut options = BridgeOptions::new(first?);
-    for server in servers {
-        options = options.or(server?);
+pub(crate) fn bridges(app: &App, engine: &Engine, config: &Config) -> Result<Vec<Bridge>, Error> {
+    if !app.other_writers || app.migrations.is_none() {
+        return Ok(Vec::new());
     }
-    Ok(Some(Bridge::start(options, engine.clone())))
+    // All addresses are read before the first bridge starts.
+    let options: Result<Vec<_>, Error> = changed_at(config)?.into_iter().map(options).collect();
+    Ok(options?.into_iter().map(|options| Bridge::start(options, engine.clone())).collect())
+}
+
+/// The servers of each shard of PostgreSQL, by addresses that lead around a pooler.
+fn changed_at(config: &Config) -> Result<Vec<Vec<&str>>, tropos_db::Error> {
+    let shards: Vec<_> =
+        config.database.shards.iter().filter(|shard| shard.url.starts_with("postgres")).collect();
+    let pooled = config.database.pooler != Pooler::None;
+    let direct: Vec<&str> = config.database_direct.iter().map(String::as_str).collect();
+    let refused = match shards.len() {
+        2.. if pooled => {
+            "`App::other_writers` needs a way around the pooler to every shard, since notifications do not pass it, and \
+             DATABASE_DIRECT_URLS names the servers of one database alone: give [database.shards] the servers' own \
+             addresses and leave DATABASE_POOLER out, or build without `other_writers` and start a \
+             `tropos::db::bridge::Bridge` for each shard"
+        }
+        1 if pooled && direct.is_empty() => {
+            "`App::other_writers` needs a way around the pooler, since notifications do not pass it: set \
+             DATABASE_DIRECT_URLS to the servers' own addresses"
+        }
+        _ => {
+            let mut servers: Vec<Vec<&str>> = shards
+                .iter()
+                .map(|shard| std::iter::once(&shard.url).chain(&shard.replicas).map(String::as_str).collect())
+                .collect();
+            if let Some(first) = servers.first_mut().filter(|_| !direct.is_empty()) {
+                *first = direct;
+            }
+            return Ok(servers);
+        }
+    };
+    Err(tropos_db::Error::Config(refused.to_owned()))
+}
+
+/// A bridge from whichever of these servers is the primary.
+fn options(servers: Vec<&str>) -> Result<BridgeOptions, Error> {
+    let mut servers = servers.into_iter().map(bridge::address);
+    // A shard has an address, by its type.
+    let first = servers.next().unwrap_or_else(|| bridge::address(""))?;
+    Ok(servers.try_fold(BridgeOptions::new(first), |options, server| {
+        Ok::<_, tropos_db::Error>(options.or(server?))
+    })?)
 }
 
 fn tell(done: &[Migrated]) {
@@ -126,9 +150,12 @@ pub(crate) fn first_url(config: &Config) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tropos_db::sqlx::{
-        self, SqlSafeStr as _,
-        migrate::{Migration, MigrationType, Migrator},
+    use tropos_db::{
+        ShardConfig,
+        sqlx::{
+            self, SqlSafeStr as _,
+            migrate::{Migration, MigrationType, Migrator},
+        },
     };
 
     pub(super) fn app() -> App {
@@ -160,6 +187,7 @@ mod tests {
         assert!(open(&app(), &config).await.unwrap().is_some(), "up to date");
         assert!(open(&App::new(), &config).await.unwrap().is_none(), "no migrations, no database");
     }
+
     #[test]
     fn cookies_are_signed_with_what_is_configured_else_kept_else_known_to_all_instances() {
         let url = "postgres://app:word@10.0.0.1:5432/shop";
@@ -170,5 +198,43 @@ mod tests {
         assert_eq!(secret(&config, Some("kept".to_owned())), "configured");
         let elsewhere = "postgres://app:word@db.internal/shop?sslmode=require";
         assert_eq!(of_address(elsewhere), of_address(url));
+    }
+
+    #[test]
+    fn changes_are_taken_from_each_shard_around_the_pooler() {
+        let one = || vec![ShardConfig::new("main", "postgres://a/x").replicas(["postgres://a2/x"])];
+        let two = || {
+            let second = ShardConfig::new("b", "postgresql://b/x").replicas(["postgres://b2/x"]);
+            one().into_iter().chain([second]).collect::<Vec<_>>()
+        };
+        let files = || vec![ShardConfig::new("a", "sqlite://a.db"), ShardConfig::new("b", "sqlite://b.db")];
+        let (a, b) =
+            (&["postgres://a/x", "postgres://a2/x"][..], &["postgresql://b/x", "postgres://b2/x"][..]);
+        let direct = &["postgres://d/x", "postgres://d2/x"][..];
+        // Shards, pooler, direct addresses; what is taken from, or what is said.
+        type Case<'a> =
+            (&'a str, Vec<ShardConfig>, Pooler, &'a [&'a str], Result<Vec<&'a [&'a str]>, &'a str>);
+        let cases: [Case<'_>; 9] = [
+            ("one database", one(), Pooler::None, &[], Ok(vec![a])),
+            ("around what keeps no notifications", one(), Pooler::None, direct, Ok(vec![direct])),
+            ("a pooler", one(), Pooler::Transaction, &[], Err("set DATABASE_DIRECT_URLS")),
+            ("around a pooler", one(), Pooler::Transaction, direct, Ok(vec![direct])),
+            ("two shards", two(), Pooler::None, &[], Ok(vec![a, b])),
+            ("direct addresses are the first's", two(), Pooler::None, direct, Ok(vec![direct, b])),
+            ("two behind a pooler", two(), Pooler::Transaction, &[], Err("to every shard")),
+            ("two, and one way around", two(), Pooler::Transaction, direct, Err("of one database alone")),
+            ("files have no other writers", files(), Pooler::Transaction, &[], Ok(vec![])),
+        ];
+        for (name, shards, pooler, direct, expected) in cases {
+            let mut config =
+                Config { database: tropos_db::Config::new("").shards(shards), ..Config::default() };
+            config.database.pooler = pooler;
+            config.database_direct = direct.iter().map(|url| (*url).to_owned()).collect();
+            match (changed_at(&config), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{name}"),
+                (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{name}: {error}"),
+                (found, _) => panic!("{name}: {found:?}"),
+            }
+        }
     }
 }

@@ -55,8 +55,8 @@ pub struct Site {
     db: Option<Db>,
     /// Where the database has replicas: by what visitors read their own writes.
     pub(crate) seen: Option<Seen>,
-    /// By which other writers of the database invalidate.
-    _bridge: Option<Bridge>,
+    /// By which other writers of the database invalidate: one for each shard.
+    _bridges: Vec<Bridge>,
 }
 
 /// The paths of routes whose pages are all known.
@@ -151,7 +151,7 @@ impl Site {
         );
         let routes = app.routes()?;
         let db = database::open(app, &config).await?;
-        let bridge = database::bridge(app, &engine, &config)?;
+        let bridges = database::bridges(app, &engine, &config)?;
         let mut parts = std::mem::take(&mut app.parts);
         let seen = database::follow(db.as_ref(), &engine, &config).await?;
         parts.db = db.clone();
@@ -183,7 +183,7 @@ impl Site {
             engine,
             dist,
             config,
-            _bridge: bridge,
+            _bridges: bridges,
             db,
             seen,
         };
