@@ -6,11 +6,20 @@ use sqlx::{
     SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},
 };
+use std::time::Duration;
 use tropos_db::{Config, Db, Error, Migrations, Pooler, ShardConfig};
 use tropos_parts::{PgBouncer, PgBouncerOptions, Postgres};
 
 const TABLE: &str = "create table entry (id bigint primary key, text text not null)";
 const ROW: &str = "insert into entry select count(*), 'row' from entry";
+
+/// With time enough for any machine: what these tests look at is no limit of time.
+fn config(url: impl Into<String>) -> Config {
+    let mut config = Config::new(url);
+    let long = Duration::from_secs(60);
+    (config.pool.wait, config.pool.statement, config.replicas.look_within) = (long, long, long);
+    config
+}
 
 fn step(version: i64, sql: &'static str) -> Migration {
     let description = format!("step {version}").into();
@@ -63,7 +72,7 @@ fn file(folder: &tempfile::TempDir, name: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_ten_instances_on_one_sqlite_file_one_migrates() {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config::new(file(&folder, "app.db"));
+    let config = config(file(&folder, "app.db"));
     assert_eq!(ten_at_once(&config, &[TABLE, ROW, ROW]).await, ONE_DID_ALL);
     assert_eq!(rows(&open(&config).await).await, 2);
 }
@@ -73,12 +82,14 @@ async fn of_ten_instances_on_one_postgres_one_migrates_also_outside_of_transacti
     let server = Postgres::start().await.unwrap();
     // As an operator may limit everybody.
     server.psql("postgres", "alter role postgres set statement_timeout = '100ms'").await.unwrap();
-    let config = Config::new(server.url("postgres"));
+    let config = config(server.url("postgres"));
     const SLOW_ROW: &str = "insert into entry select count(*), 'row' from entry, pg_sleep(0.3)";
     const INDEX: &str = "-- no-transaction\ncreate index concurrently entry_text on entry (text)";
     assert_eq!(ten_at_once(&config, &[TABLE, SLOW_ROW, INDEX]).await, ONE_DID_ALL);
     let db = open(&config).await;
     assert_eq!(rows(&db).await, 1);
+    // It sets no limit of its own.
+    server.psql("postgres", "alter role postgres reset statement_timeout").await.unwrap();
     // In the form of sqlx's own runner: it finds nothing to do, and neither does this one after it.
     let pool = sqlx::PgPool::connect(&server.url("postgres")).await.unwrap();
     migrator(&[TABLE, SLOW_ROW, INDEX]).run(&pool).await.unwrap();
@@ -93,10 +104,8 @@ async fn of_ten_instances_behind_a_pooler_of_two_connections_one_migrates() {
     let server = Postgres::start().await.unwrap();
     let options = PgBouncerOptions::new().pool_size(2);
     let pooler = PgBouncer::start(&[("postgres", &server)], options).await.unwrap();
-    let mut config = Config::new(pooler.url("postgres"));
+    let mut config = config(pooler.url("postgres"));
     config.pooler = Pooler::Transaction;
-    // Ten programs with their looks share the two connections.
-    config.replicas.look_within = std::time::Duration::from_secs(5);
     assert_eq!(ten_at_once(&config, &[TABLE, ROW, ROW]).await, ONE_DID_ALL);
     let db = open(&config).await;
     let steps =
@@ -166,7 +175,7 @@ async fn whoever_fills_is_alone(config: &Config) {
     let fill = |db: Db| async move {
         db.alone(async {
             if rows(&db).await == 0 {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 sqlx::query(ROW).execute(db.write()).await.unwrap();
             }
         })
@@ -181,11 +190,11 @@ async fn whoever_fills_is_alone(config: &Config) {
 #[tokio::test]
 async fn sqlite_alone() {
     let folder = tempfile::tempdir().unwrap();
-    a_failing_one_names_itself(&Config::new(file(&folder, "a.db"))).await;
-    changed_is_an_error_and_unknown_is_none(&Config::new(file(&folder, "b.db"))).await;
-    a_reset_leaves_what_migrations_make(&Config::new(file(&folder, "c.db"))).await;
-    whoever_fills_is_alone(&Config::new(file(&folder, "d.db"))).await;
-    changed_is_an_error_and_unknown_is_none(&Config::new("sqlite::memory:")).await;
+    a_failing_one_names_itself(&config(file(&folder, "a.db"))).await;
+    changed_is_an_error_and_unknown_is_none(&config(file(&folder, "b.db"))).await;
+    a_reset_leaves_what_migrations_make(&config(file(&folder, "c.db"))).await;
+    whoever_fills_is_alone(&config(file(&folder, "d.db"))).await;
+    changed_is_an_error_and_unknown_is_none(&config("sqlite::memory:")).await;
 }
 
 #[tokio::test]
@@ -194,18 +203,18 @@ async fn postgres_alone() {
     for name in ["a", "b", "c", "d"] {
         server.create_database(name).await.unwrap();
     }
-    a_failing_one_names_itself(&Config::new(server.url("a"))).await;
-    changed_is_an_error_and_unknown_is_none(&Config::new(server.url("b"))).await;
+    a_failing_one_names_itself(&config(server.url("a"))).await;
+    changed_is_an_error_and_unknown_is_none(&config(server.url("b"))).await;
     server.psql("postgres", "create role reader login").await.unwrap();
     server.psql("c", "create schema extra; create table extra.t (a int)").await.unwrap();
-    a_reset_leaves_what_migrations_make(&Config::new(server.url("c"))).await;
-    whoever_fills_is_alone(&Config::new(server.url("d"))).await;
+    a_reset_leaves_what_migrations_make(&config(server.url("c"))).await;
+    whoever_fills_is_alone(&config(server.url("d"))).await;
     let schemas = "select count(*) from pg_namespace where nspname = 'extra'";
     assert_eq!(server.psql("c", schemas).await.unwrap(), "0");
     let usage = "select has_schema_privilege('reader', 'public', 'usage')";
     assert_eq!(server.psql("c", usage).await.unwrap(), "t", "others may use the schema as before");
 
-    let error = open(&Config::new(server.url("a")))
+    let error = open(&config(server.url("a")))
         .await
         .migrate(&migrations(&[TABLE, ROW, ROW, "create index concurrently x on entry (text)"]))
         .await
@@ -217,11 +226,11 @@ async fn postgres_alone() {
 async fn all_shards_are_migrated_and_the_one_that_fails_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let shard = |name: &str| ShardConfig::new(name, file(&folder, name));
-    let own: Db = open(&Config::new(file(&folder, "west"))).await;
+    let own: Db = open(&config(file(&folder, "west"))).await;
     sqlx::query("create table entry (id bigint)").execute(own.write()).await.unwrap();
     own.close().await;
     let halves = [shard("east").slots("0-8191"), shard("west").slots("8192-16383")];
-    let db = open(&Config::new("").shards(halves.to_vec())).await;
+    let db = open(&config("").shards(halves.to_vec())).await;
     let error = db.migrate(&migrations(&[TABLE, ROW])).await.unwrap_err();
     assert!(matches!(&error, Error::Migration { shard, step, .. } if shard == "west" && step.version == 1));
     let status = db.status(&migrations(&[TABLE, ROW])).await.unwrap();

@@ -11,6 +11,9 @@ use tropos_parts::{FaultProxy, PgBouncer, PgBouncerOptions, Postgres, PostgresCl
 const KILL: &str =
     "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tropos bridge'";
 
+/// What a test waits out. It holds for each question to the database too, so it is one that a busy machine keeps.
+const LIMIT: Duration = Duration::from_secs(1);
+
 #[tokio::test]
 async fn fifty_changes_while_its_connection_is_killed_again_and_again_are_all_told() {
     let (postgres, told) = (shop().await, Told::default());
@@ -44,7 +47,7 @@ async fn what_is_not_invalidated_is_told_again_until_it_is() {
 async fn an_invalidation_that_hangs_is_given_up_and_told_again() {
     let (postgres, told) = (shop().await, Told::default());
     told.hang(true);
-    let bridge = bridge(options(&postgres).limit(Duration::from_millis(200)), &told).await;
+    let bridge = bridge(options(&postgres).limit(LIMIT), &told).await;
     sql(&postgres, "update product set name = 'new' where id = 1").await;
     until("some failures", async || bridge.stats().failures >= 2).await;
     told.hang(false);
@@ -69,10 +72,9 @@ async fn what_a_bridge_held_when_its_machine_went_silent_is_told_by_another() {
     let (postgres, silent, other) = (shop().await, Told::default(), Told::default());
     let proxy = FaultProxy::start(postgres.address()).await.unwrap();
     silent.hang(true);
-    let limit = Duration::from_millis(300);
-    let _first = bridge(at(&postgres.url_through(&proxy, "postgres")).limit(limit), &silent).await;
+    let _first = bridge(at(&postgres.url_through(&proxy, "postgres")).limit(LIMIT), &silent).await;
     sql(&postgres, "update product set name = 'new' where id = 1").await;
-    until("a call", async || silent.calls() == 1).await;
+    until("a call", async || silent.calls() >= 1).await;
     proxy.blackhole();
     let _second = bridge(options(&postgres).look_every(Duration::from_millis(50)), &other).await;
     other.until(products([1])).await;
@@ -84,7 +86,7 @@ async fn a_connection_that_is_half_open_is_found_out_and_replaced() {
     let (postgres, told) = (shop().await, Told::default());
     let proxy = FaultProxy::start(postgres.address()).await.unwrap();
     let options = at(&postgres.url_through(&proxy, "postgres"));
-    let options = options.look_every(Duration::from_millis(50)).limit(Duration::from_millis(300));
+    let options = options.look_every(Duration::from_millis(50)).limit(LIMIT);
     let bridge = bridge(options, &told).await;
     for fault in [FaultProxy::blackhole, FaultProxy::mute, FaultProxy::cut] {
         fault(&proxy);

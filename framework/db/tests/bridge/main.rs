@@ -127,9 +127,9 @@ async fn waiting(postgres: &Postgres) -> usize {
     sql(postgres, "select count(*) from tropos.changes").await.trim().parse().unwrap()
 }
 
-/// Waits for what another process or task does, at most 20 s.
+/// Waits for what another process or task does: a minute, which is enough on any machine.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..2_000 {
+    for _ in 0..6_000 {
         if holds().await {
             return;
         }
