@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+use std::time::Duration;
 use tropos_db::{
     Config, Pooler,
     doctor::{Finding, Level, examine},
 };
 use tropos_parts::{PgBouncer, PgBouncerOptions, PostgresClusterOptions};
+
+/// With time enough for any machine to answer.
+fn config(url: impl Into<String>) -> Config {
+    let mut config = Config::new(url);
+    config.pool.wait = Duration::from_secs(60);
+    config
+}
 
 fn levels(findings: &[Finding]) -> Vec<(&str, Level)> {
     findings.iter().map(|finding| (finding.subject.split(' ').next().unwrap(), finding.level)).collect()
@@ -20,7 +28,7 @@ async fn a_primary_with_a_replica_is_examined_whoever_is_configured_as_which() {
     cluster.wait_until_caught_up(0).await.unwrap();
 
     // The other way round: what they are, they say themselves.
-    let config = Config::new(&replica).replicas([&primary]);
+    let config = config(&replica).replicas([&primary]);
     let findings = examine(&config, 2).await;
     assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:#?}");
     assert!(findings[0].says.starts_with("replica, PostgreSQL"), "{findings:#?}");
@@ -30,8 +38,11 @@ async fn a_primary_with_a_replica_is_examined_whoever_is_configured_as_which() {
     let problems: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Problem).collect();
     assert!(problems[0].says.starts_with("5 × (10 × 2 + 1) = 105, and 97 are allowed"), "{findings:#?}");
     assert_eq!(problems.len(), 1, "the replica has one pool, and so fits");
+    let warnings: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Warning).collect();
+    let promoted = "after a promotion 5 × (10 × 2 + 1) = 105, and 97 are allowed";
+    assert!(warnings.len() == 1 && warnings[0].says.starts_with(promoted), "{findings:#?}");
 
-    let limited = Config::new(cluster.primary().url_as("app", "postgres"));
+    let limited = self::config(cluster.primary().url_as("app", "postgres"));
     let findings = examine(&limited, 2).await;
     assert!(findings.iter().any(|it| it.says.contains("the connection limit of the user")), "{findings:#?}");
     assert!(
@@ -53,7 +64,7 @@ async fn a_primary_with_a_replica_is_examined_whoever_is_configured_as_which() {
 async fn through_a_pooler_the_question_is_answered_too() {
     let cluster = PostgresClusterOptions::new(0).start().await.unwrap();
     let pooler = PgBouncer::start(&[("postgres", cluster.primary())], PgBouncerOptions::new()).await.unwrap();
-    let mut config = Config::new(pooler.url("postgres"));
+    let mut config = config(pooler.url("postgres"));
     config.pooler = Pooler::Transaction;
     let findings = examine(&config, 1).await;
     assert_eq!(levels(&findings), [("main", Level::Ok), ("connections", Level::Ok)], "{findings:#?}");

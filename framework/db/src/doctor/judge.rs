@@ -3,7 +3,7 @@
 use super::{
     Finding,
     ask::{Postgres, Said, Server},
-    plan::{Demand, plan},
+    plan::{Demand, Plan, plan},
 };
 use crate::{Config, Pooler};
 use std::collections::BTreeMap;
@@ -103,7 +103,8 @@ fn roles(shard: &str, all: &[Server]) -> Vec<Finding> {
     findings
 }
 
-/// The plan of connections, for each server once, however many shards it holds.
+/// The plan of connections, for each server once, however many shards it holds: as it is, and, where it is a replica, as
+/// the primary that it may become.
 fn connections(config: &Config, all: &[Server], instances: u32) -> Vec<Finding> {
     let mut demands: BTreeMap<&str, (Demand, &Postgres)> = BTreeMap::new();
     for server in all {
@@ -113,40 +114,62 @@ fn connections(config: &Config, all: &[Server], instances: u32) -> Vec<Finding> 
             demand.looks += 1;
         }
     }
-    let connections = config.pool.connections;
-    let planned = demands.into_iter().map(|(address, (demand, said))| {
-        let plan = plan(instances, connections, demand, said.allowed);
+    let mut findings = Vec::new();
+    for (address, (demand, said)) in demands {
         let subject = format!("connections {address}");
-        let (pools, looks, needed, allowed) = (demand.pools, demand.looks, plan.needed, said.allowed);
-        let says = format!("{instances} × ({connections} × {pools} + {looks}) = {needed}");
+        let (sum, plan) = sum(config, instances, demand, said);
         if config.pooler == Pooler::Transaction {
-            return Finding::ok(
+            // A promotion changes nothing in the sum: all servers may be behind this one address.
+            findings.push(Finding::ok(
                 subject,
                 format!(
-                    "{says} to the pooler; its max_client_conn must let them in, and its default_pool_size may take \
-                     {allowed} of the server. SQL shows neither of the two"
+                    "{sum} to the pooler; its max_client_conn must let them in, and its default_pool_size may take \
+                     {} of the server. SQL shows neither of the two",
+                    said.allowed
                 ),
-            );
+            ));
+            continue;
         }
-        let by = &said.allowed_by;
-        match (plan.fits, plan.fitting) {
-            (true, _) => Finding::ok(subject, format!("{says} of {allowed}")),
-            (false, 0) => Finding::problem(
-                subject,
-                format!("{says}, and {allowed} are allowed ({by})"),
-                format!(
-                    "raise max_connections to {} or more, or put a pooler between (DATABASE_POOLER=transaction)",
-                    needed + u64::from(RESERVED)
-                ),
-            ),
-            (false, fitting) => Finding::problem(
-                subject,
-                format!("{says}, and {allowed} are allowed ({by})"),
-                format!("set DATABASE_CONNECTIONS={fitting}, or raise the limit: {by}"),
-            ),
+        let (allowed, by) = (said.allowed, &said.allowed_by);
+        findings.push(match plan.fits {
+            true => Finding::ok(subject.clone(), format!("{sum} of {allowed}")),
+            false => {
+                let says = format!("{sum}, and {allowed} are allowed ({by})");
+                Finding::problem(subject.clone(), says, room(plan, by))
+            }
+        });
+        let promoted = demand.promoted();
+        if promoted != demand {
+            let (sum, plan) = self::sum(config, instances, promoted, said);
+            findings.push(match plan.fits {
+                true => Finding::ok(subject, format!("after a promotion {sum} of {allowed}")),
+                false => {
+                    let says = format!("after a promotion {sum}, and {allowed} are allowed ({by})");
+                    Finding::warning(subject, says, room(plan, by))
+                }
+            });
         }
-    });
-    planned.collect()
+    }
+    findings
+}
+
+/// The plan of one server, and how it is reckoned.
+fn sum(config: &Config, instances: u32, demand: Demand, said: &Postgres) -> (String, Plan) {
+    let connections = config.pool.connections;
+    let plan = plan(instances, connections, demand, said.allowed);
+    let Demand { pools, looks } = demand;
+    (format!("{instances} × ({connections} × {pools} + {looks}) = {}", plan.needed), plan)
+}
+
+/// What makes room where connections do not fit.
+fn room(plan: Plan, by: &str) -> String {
+    match plan.fitting {
+        0 => format!(
+            "raise max_connections to {} or more, or put a pooler between (DATABASE_POOLER=transaction)",
+            plan.needed + u64::from(RESERVED)
+        ),
+        fitting => format!("set DATABASE_CONNECTIONS={fitting}, or raise the limit: {by}"),
+    }
 }
 
 /// What PostgreSQL reserves for superusers by default.
@@ -259,5 +282,53 @@ mod tests {
         }
         let findings = judge(&config, &servers, 2);
         assert!(findings.iter().any(|it| it.says == "2 × (10 × 4 + 2) = 84 of 97"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_replica_is_planned_as_the_primary_that_it_may_become() {
+        let config = Config::new("postgres://db1/x");
+        let cases = [
+            ("room as either", 97, 4, Level::Ok, "4 × (10 × 1 + 1) = 44 of 97", "= 84 of 97", None),
+            (
+                "room as a replica alone",
+                97,
+                8,
+                Level::Warning,
+                "8 × (10 × 1 + 1) = 88 of 97",
+                "after a promotion 8 × (10 × 2 + 1) = 168, and 97 are allowed (max_connections)",
+                Some("set DATABASE_CONNECTIONS=5, or raise the limit: max_connections"),
+            ),
+            (
+                "room as neither",
+                97,
+                9,
+                Level::Warning,
+                "9 × (10 × 1 + 1) = 99, and 97 are allowed",
+                "after a promotion 9 × (10 × 2 + 1) = 189",
+                Some("set DATABASE_CONNECTIONS=4"),
+            ),
+            (
+                "not even for one each",
+                20,
+                10,
+                Level::Warning,
+                "10 × (10 × 1 + 1) = 110",
+                "= 210, and 20 are allowed",
+                Some("raise max_connections to 213"),
+            ),
+        ];
+        for (name, allowed, instances, level, now, promoted, mend) in cases {
+            let servers = postgres(vec![Postgres { allowed, ..replica() }]);
+            let findings = connections(&config, &servers, instances);
+            let [as_it_is, as_primary] = findings.as_slice() else { panic!("{name}: {findings:?}") };
+            assert!(as_it_is.says.starts_with(now), "{name}: {findings:?}");
+            assert!(as_primary.says.starts_with("after a promotion"), "{name}: {findings:?}");
+            assert!(as_primary.says.contains(promoted), "{name}: {findings:?}");
+            assert_eq!(as_primary.level, level, "{name}");
+            assert_eq!(as_primary.mend.is_some(), mend.is_some(), "{name}");
+            let told = as_primary.mend.as_deref().unwrap_or_default();
+            assert!(told.contains(mend.unwrap_or_default()), "{name}: {told}");
+        }
+        assert_eq!(connections(&config, &postgres(vec![primary()]), 1).len(), 1, "a primary is one already");
     }
 }

@@ -9,6 +9,13 @@ pub(super) struct Demand {
     pub(super) looks: u32,
 }
 
+impl Demand {
+    /// That of the same server when all that it replicates has been promoted: each has a pool that writes, too.
+    pub(super) fn promoted(self) -> Self {
+        Self { pools: self.looks * 2, ..self }
+    }
+}
+
 /// How demand and limit stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
