@@ -64,17 +64,6 @@ mod tests {
     #[test]
     fn no_secret_is_shown_by_debug() {
         let config = Config {
-            revalidate_token: Some("a-secret".to_owned()),
-            draft_secret: Some("a-secret-of-drafts".to_owned()),
-            secret: Some("a-secret-of-cookies".to_owned()),
-            redis_url: Some("redis://:secret@r:6379/0".to_owned()),
-            database: tropos_db::Config::new("postgres://a:secret@p/d").replicas(["postgres://a:secret@q/d"]),
-            database_direct: vec!["postgres://s/d?password=secret".to_owned()],
-            ..Config::default()
-        };
-        let shown = format!("{config:?}");
-        let values = shown.replace("draft_secret: ", "").replace(", secret: ", "");
-        assert!(!values.contains("secret"), "{shown}");
             revalidate_token: Some("hidden-token".to_owned()),
             draft_secret: Some("hidden-secret-of-drafts".to_owned()),
             secret: Some("hidden-secret-of-instances".to_owned()),
