@@ -19,6 +19,9 @@ use tokio::{
 /// Between two reads of one reader: the load is to be steady, not to starve the machine.
 const PAUSE: Duration = Duration::from_millis(15);
 
+/// A reader who is told to stop goes on up to so many reads: fewer show nothing, also where all was over quickly.
+const LEAST: usize = 25;
+
 /// So many failures are kept word for word.
 const KEPT: usize = 5;
 
@@ -60,7 +63,7 @@ impl Load {
 async fn read(http: Client, paths: Vec<String>, enough: Arc<AtomicBool>) -> Tally {
     let (mut tally, started) = (Tally::default(), Instant::now());
     for path in paths.iter().cycle() {
-        if enough.load(Ordering::Relaxed) {
+        if enough.load(Ordering::Relaxed) && tally.answered + tally.failed >= LEAST {
             break;
         }
         let asked = Instant::now();
