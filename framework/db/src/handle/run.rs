@@ -90,7 +90,7 @@ async fn run<B: Backend, T>(
         match bounded(server.as_ref(), limit, running).await {
             Ok(()) => {
                 lease.settled();
-                break (lease.commit().await.map(|()| sum), rows);
+                break (done(&route, lease).await.map(|()| sum), rows);
             }
             Err(error) => match (judge(&route, lease, &error, &mut tried), again) {
                 (true, Some(again)) => {
@@ -137,7 +137,7 @@ pub(crate) fn stream<'e, B: Backend>(
             }
             let Some(error) = failed else {
                 lease.settled();
-                lease.commit().await?;
+                done(&route, lease).await?;
                 watched.end(rows, None, &route.cluster.counts);
                 return;
             };
@@ -196,6 +196,14 @@ async fn lease(
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Ends the transaction that a pooler made necessary. A read that was answered is done, whatever becomes of it.
+async fn done(route: &Route<'_>, lease: Lease) -> Result<(), sqlx::Error> {
+    match lease.commit().await {
+        Err(error) if route.writes => Err(error),
+        Err(_) | Ok(()) => Ok(()),
     }
 }
 
