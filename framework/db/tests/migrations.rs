@@ -264,20 +264,18 @@ async fn one_secret(config: &Config) -> String {
 async fn ten_instances_that_migrate_at_once_find_one_secret_with_a_pooler_and_without() {
     let server = Postgres::start().await.unwrap();
     server.create_database("pooled").await.unwrap();
-    let direct = one_secret(&Config::new(server.url("postgres"))).await;
+    let direct = one_secret(&config(server.url("postgres"))).await;
     let options = PgBouncerOptions::new().pool_size(2);
     let pooler = PgBouncer::start(&[("pooled", &server)], options).await.unwrap();
-    let mut config = Config::new(pooler.url("pooled"));
+    let mut config = config(pooler.url("pooled"));
     config.pooler = Pooler::Transaction;
-    // Ten programs with their looks share the two connections.
-    config.replicas.look_within = std::time::Duration::from_secs(5);
     assert_ne!(one_secret(&config).await, direct, "another database, another secret");
 }
 
 #[tokio::test]
 async fn a_database_that_an_earlier_version_has_migrated_gets_its_secret_with_the_next_migration() {
     let server = Postgres::start().await.unwrap();
-    let db = open(&Config::new(server.url("postgres"))).await;
+    let db = open(&config(server.url("postgres"))).await;
     assert_eq!(db.secret().await.unwrap(), None);
     db.migrate(&migrations(&[TABLE])).await.unwrap();
     server.psql("postgres", "drop table _tropos_secret").await.unwrap();
@@ -296,11 +294,11 @@ async fn a_database_that_an_earlier_version_has_migrated_gets_its_secret_with_th
 #[tokio::test]
 async fn who_may_neither_make_the_secret_nor_read_it_migrates_all_the_same_and_has_none() {
     let server = Postgres::start().await.unwrap();
-    let owner = open(&Config::new(server.url("postgres"))).await;
+    let owner = open(&config(server.url("postgres"))).await;
     owner.migrate(&migrations(&[TABLE])).await.unwrap();
     let grants = "create role app login; grant select on _sqlx_migrations to app";
     server.psql("postgres", grants).await.unwrap();
-    let app = open(&Config::new(server.url_as("app", "postgres"))).await;
+    let app = open(&config(server.url_as("app", "postgres"))).await;
     app.migrate(&migrations(&[TABLE])).await.unwrap();
     assert_eq!(app.secret().await.unwrap(), None);
     server.psql("postgres", "drop table _tropos_secret").await.unwrap();
@@ -313,7 +311,7 @@ async fn who_may_neither_make_the_secret_nor_read_it_migrates_all_the_same_and_h
 
 #[tokio::test]
 async fn sqlite_has_no_replicas_and_no_secret() {
-    let db = open(&Config::new("sqlite::memory:")).await;
+    let db = open(&config("sqlite::memory:")).await;
     db.migrate(&migrations(&[TABLE])).await.unwrap();
     assert_eq!(db.secret().await.unwrap(), None);
 }
