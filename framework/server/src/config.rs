@@ -201,10 +201,12 @@ impl Config {
         file: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let table: toml::Table = file
-            .unwrap_or_default()
-            .parse()
-            .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+        let text = file.unwrap_or_default();
+        let table: toml::Table = text.parse().map_err(|mut source: toml::de::Error| {
+            // It shows the line, which may be that of a token or of an address with its password.
+            source.set_input(Some(&shown::without_values(text)));
+            ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) }
+        })?;
         let known = || KEYS.iter().map(|known| known.name).chain([database::TABLE]);
         if let Some(key) = table.keys().find(|key| known().all(|known| known != key.as_str())) {
             let nearest = nearest(known(), key);

@@ -57,9 +57,57 @@ impl fmt::Debug for Config {
     }
 }
 
+/// The text of `tropos.toml` with an asterisk for each byte of what may be a value, so that places in it stay what they
+/// are: from the first `=`, colon or quotation mark of a line on, and whole lines that are neither a key's nor a table's.
+pub(super) fn without_values(text: &str) -> String {
+    let line = |line: &str| {
+        let from = line.find(['=', ':', '"', '\'']).map(|at| at + 1);
+        let kept = from.unwrap_or(if line.trim_start().starts_with('[') { line.len() } else { 0 });
+        let hidden = |char: char| if char.is_whitespace() { ' ' } else { '*' };
+        let rest = line.get(kept..).unwrap_or_default();
+        let rest = rest.chars().flat_map(|char| std::iter::repeat_n(hidden(char), char.len_utf8()));
+        line.get(..kept).unwrap_or_default().chars().chain(rest).collect::<String>()
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_line_that_is_no_toml_is_shown_without_what_it_sets() {
+        for (file, place) in [
+            ("log = \"info\"\ndatabase_url = \"postgres://a:secret@h/d", "line 2, column"),
+            ("database_url = postgres://a:secret@h/d", "line 1, column 16"),
+            ("revalidate_token = 'secret", "line 1, column"),
+            ("[database.shards.a]\nreplicas = [\n  \"postgres://a:secret@h/d\n]", "line 3, column"),
+            ("[database.shards.a]\nreplicas = [\n  postgres://a:secret@h/d\n]", "line 3, column 3"),
+            ("database_url: postgres://a:secret@h/d?sslmode=require", "line 1, column"),
+            ("redis_url = '''\nredis://:secret@h", "line 2, column"),
+            ("log = \"e\" secret", "line 1, column 11"),
+        ] {
+            let error = Config::read(Path::new("tropos.toml"), Some(file), |_| None).unwrap_err();
+            assert!(error.to_string().contains(place), "{file}: {error}");
+            assert!(!format!("{error} {error:?}").contains("secret"), "{file}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_file_is_as_long_as_the_file() {
+        for (file, shown) in [
+            ("addr = \"x\"\r\n[a]\n", "addr = *** \n[a]\n"),
+            ("", ""),
+            ("\n\n", "\n\n"),
+            ("  [a.\"ö b\"]", "  [a.\"** ***"),
+            ("ö", "**"),
+        ] {
+            let masked = without_values(file);
+            assert_eq!(masked.len(), file.len(), "{file:?}");
+            assert_eq!(masked, shown, "{file:?}");
+        }
+    }
 
     #[test]
     fn no_secret_is_shown_by_debug() {
