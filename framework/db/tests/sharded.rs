@@ -5,7 +5,7 @@
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tropos_db::{
-    Config, Db, Migrations, ShardConfig,
+    Config, Db, Error, Migrations, ShardConfig,
     shard::{Slot, SlotRanges, refused},
     sqlx::{
         self, SqlSafeStr as _,
@@ -14,18 +14,38 @@ use tropos_db::{
 };
 use tropos_parts::Postgres;
 
-fn migrations() -> Migrations {
-    let sql = "create table customer (id text primary key, name text not null); \
-               select tropos_sharded('customer', 'id');";
+const SHARDED: &str = "create table customer (id text primary key, name text not null); \
+                       select tropos_sharded('customer', 'id');";
+/// Of an application that has never heard of shards.
+const PLAIN: &str = "create table customer (id text primary key, name text not null)";
+
+fn steps(sql: &'static str) -> Migrator {
     let step = Migration::new(1, "customer".into(), MigrationType::Simple, sql.into_sql_str(), false);
-    Migrator::with_migrations(vec![step]).into()
+    Migrator::with_migrations(vec![step])
+}
+
+fn migrations() -> Migrations {
+    steps(SHARDED).into()
+}
+
+fn shard(name: &str, server: &Postgres, database: &str, slots: &str) -> ShardConfig {
+    ShardConfig::new(name, server.url(database)).slots(slots)
+}
+
+/// What a database says of itself: its name, and what it owns.
+async fn says(server: &Postgres, database: &str) -> String {
+    let sql = "select (select name from tropos_shard), string_agg(format('%s-%s %s', first, last, state), ', ' \
+               order by first) from tropos_slots";
+    server.psql(database, sql).await.unwrap()
 }
 
 async fn open() -> ([Postgres; 2], Config, Db) {
     let servers = [Postgres::start().await.unwrap(), Postgres::start().await.unwrap()];
-    let slots = ["0-8191", "8192-16383"];
-    let shard = |at: usize, name: &str| ShardConfig::new(name, servers[at].url("postgres")).slots(slots[at]);
-    let config = Config::new("").shards(vec![shard(0, "a"), shard(1, "b")]);
+    let shards = vec![
+        shard("a", &servers[0], "postgres", "0-8191"),
+        shard("b", &servers[1], "postgres", "8192-16383"),
+    ];
+    let config = Config::new("").shards(shards);
     let db = Db::connect(&config).await.unwrap();
     db.migrate(&migrations()).await.unwrap();
     (servers, config, db)
@@ -93,6 +113,99 @@ async fn an_instance_follows_a_move_by_itself_and_its_transactions_hold_their_sl
         sqlx::query("update customer set name = 'x' where id = $1").bind(&id).execute(&mut tx).await.unwrap();
     assert_eq!(updated.rows_affected(), 1);
     tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_goes_from_one_shard_to_two_with_all_its_rows() {
+    let server = Postgres::start().await.unwrap();
+    server.create_database("b").await.unwrap();
+    let one = Config::new(server.url("postgres"));
+    let alone = Db::connect(&one).await.unwrap();
+    alone.migrate(&migrations()).await.unwrap();
+    assert_eq!(says(&server, "postgres").await, "main|0-16383 owned");
+    for number in 0..100 {
+        add(&alone, &format!("customer {number}")).await.unwrap();
+    }
+    // Half of the rows would be looked for where they are not.
+    let halves = vec![shard("a", &server, "postgres", "0-8191"), shard("b", &server, "b", "8192-16383")];
+    let db = Db::connect(&Config::new("").shards(halves)).await.unwrap();
+    let error = db.migrate(&migrations()).await.unwrap_err().to_string();
+    assert!(error.contains("slots 8192-16383") && error.contains("`slots = \"\"`"), "{error}");
+    let error = db.check(&migrations()).await.unwrap_err().to_string();
+    assert!(error.contains("slots 8192-16383"), "{error}");
+    assert_eq!(says(&server, "postgres").await, "main|0-16383 owned");
+
+    let two = vec![shard("a", &server, "postgres", "0-16383"), shard("b", &server, "b", "")];
+    let two = Config::new("").shards(two);
+    let db = Db::connect(&two).await.unwrap();
+    let error = db.check(&migrations()).await.unwrap_err();
+    assert!(matches!(&error, Error::Pending(lacks) if lacks.contains("`b`")), "{error}");
+    db.migrate(&migrations()).await.unwrap();
+    db.check(&migrations()).await.unwrap();
+    assert_eq!(says(&server, "postgres").await, "a|0-16383 owned");
+    assert_eq!(says(&server, "b").await, "b|");
+    // An instance that still has the old configuration starts and writes.
+    let late = Db::connect(&one).await.unwrap();
+    late.migrate(&migrations()).await.unwrap();
+    add(&late, "customer 0").await.unwrap();
+    assert_eq!(says(&server, "postgres").await, "a|0-16383 owned");
+
+    db.moving("8192-16383".parse().unwrap(), "a", "b").unwrap().run(|_| {}).await.unwrap();
+    db.moving("8192-16383".parse().unwrap(), "a", "b").unwrap().clean(|_| {}).await.unwrap();
+    let db = Db::connect(&two).await.unwrap();
+    for number in 0..100 {
+        assert_eq!(count(&db, &format!("customer {number}")).await, 1, "{number}");
+    }
+    for database in ["postgres", "b"] {
+        let rows: u32 =
+            server.psql(database, "select count(*) from customer").await.unwrap().parse().unwrap();
+        assert!((30..70).contains(&rows), "{rows} of 100 in {database}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_migrated_without_a_fence_has_it_at_the_next_start() {
+    let server = Postgres::start().await.unwrap();
+    for database in ["b", "c"] {
+        server.create_database(database).await.unwrap();
+    }
+    // As a program that knew no fence has left them.
+    for database in ["postgres", "c"] {
+        let pool = sqlx::PgPool::connect(&server.url(database)).await.unwrap();
+        steps(PLAIN).run(&pool).await.unwrap();
+    }
+    let plain: Migrations = steps(PLAIN).into();
+    let halves = vec![shard("a", &server, "postgres", "0-8191"), shard("b", &server, "b", "8192-16383")];
+    let db = Db::connect(&Config::new("").shards(halves)).await.unwrap();
+    let error = db.migrate(&plain).await.unwrap_err().to_string();
+    assert!(error.contains("shard `main` owns them"), "{error}");
+
+    let alone: Db = Db::connect(&Config::new(server.url("c"))).await.unwrap();
+    assert_eq!(alone.migrate(&plain).await.unwrap()[0].applied, []);
+    assert_eq!(says(&server, "c").await, "main|0-16383 owned");
+    // An older one is replaced, and what it said is kept.
+    server
+        .psql("c", "comment on function tropos_hold(int) is 'Tropos fence 0'; drop function tropos_truncate")
+        .await
+        .unwrap();
+    alone.migrate(&plain).await.unwrap();
+    assert_eq!(
+        server.psql("c", "select to_regprocedure('tropos_truncate()') is not null").await.unwrap(),
+        "t"
+    );
+    assert_eq!(says(&server, "c").await, "main|0-16383 owned");
+}
+
+#[tokio::test]
+async fn the_only_shard_starts_where_its_user_may_make_no_functions() {
+    let server = Postgres::start().await.unwrap();
+    let pool = sqlx::PgPool::connect(&server.url("postgres")).await.unwrap();
+    steps(PLAIN).run(&pool).await.unwrap();
+    server.psql("postgres", "create role app login; grant select on _sqlx_migrations to app").await.unwrap();
+    let db: Db = Db::connect(&Config::new(server.url_as("app", "postgres"))).await.unwrap();
+    assert_eq!(db.migrate(&steps(PLAIN).into()).await.unwrap()[0].applied, []);
+    let fence = server.psql("postgres", "select to_regclass('tropos_slots') is null").await.unwrap();
+    assert_eq!(fence, "t", "it was not allowed to");
 }
 
 #[tokio::test]

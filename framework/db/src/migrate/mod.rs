@@ -20,9 +20,10 @@ use crate::{
     config::Config,
     db::{Shard, Store, slot_map},
     pool::postgres::Use,
-    shard::{claim, install_sql},
+    shard::{ONLY, claim, unclaimed},
 };
 use lock::Lock;
+use postgres::Fenced;
 use sqlx::{
     Connection as _,
     migrate::{Migration, Migrator},
@@ -97,8 +98,8 @@ impl<B> Db<B> {
         let cluster = self.cluster();
         let mut done = Vec::with_capacity(cluster.shards().len());
         for shard in cluster.shards() {
-            let fenced = cluster.shards().len() > 1;
-            let applied = run(shard, migrations.of(shard), &cluster.config, fenced, anew).await?;
+            let only = cluster.shards().len() == 1;
+            let applied = run(shard, migrations.of(shard), &cluster.config, only, anew).await?;
             done.push(Migrated { shard: shard.name.clone(), applied });
         }
         if let Some(first) = cluster.shards().first() {
@@ -110,17 +111,21 @@ impl<B> Db<B> {
 
     /// Where there are several shards of PostgreSQL, lets each that is new own the slots that are configured.
     async fn claim(&self) -> Result<(), Error> {
-        let cluster = self.cluster();
-        let groups = cluster.shards().iter().filter_map(Shard::group);
-        let primaries: Vec<_> =
-            groups.filter_map(|group| group.primary()).map(|(_, server)| server).collect();
-        if primaries.len() < 2 || primaries.len() != cluster.shards().len() {
+        let pools = self.fenced();
+        if pools.is_empty() {
             return Ok(());
         }
-        let pools: Vec<_> = primaries.iter().map(|server| server.pool(Use::Write)).collect();
         let pools: Vec<_> = pools.iter().collect();
-        let claimed = claim(&pools, &slot_map(&cluster.config)?).await;
+        let claimed = claim(&pools, &slot_map(&self.cluster().config)?).await;
         claimed.map(drop).map_err(|error| Error::Config(error.to_string()))
+    }
+
+    /// The primaries of the shards, where there are several and each knows its slots.
+    fn fenced(&self) -> Vec<sqlx::PgPool> {
+        let shards = self.cluster().shards();
+        let primaries = shards.iter().filter_map(|shard| Some(shard.group()?.primary()?.1.pool(Use::Write)));
+        let pools: Vec<_> = primaries.collect();
+        if shards.len() > 1 && pools.len() == shards.len() { pools } else { Vec::new() }
     }
 
     /// How the migrations of this program and each shard stand to each other.
@@ -150,6 +155,13 @@ impl<B> Db<B> {
                 lacking.push(format!("`{shard}` lacks {}", listed(&status.pending)));
             }
         }
+        let pools = self.fenced();
+        if lacking.is_empty() && !pools.is_empty() {
+            let pools: Vec<_> = pools.iter().collect();
+            let new = unclaimed(&pools, &slot_map(&self.cluster().config)?).await;
+            let new = new.map_err(|error| Error::Config(error.to_string()))?;
+            lacking.extend(new.iter().map(|shard| format!("`{shard}` lacks its name and its slots")));
+        }
         if lacking.is_empty() { Ok(()) } else { Err(Error::Pending(lacking.join("; "))) }
     }
 
@@ -177,11 +189,13 @@ async fn run(
     shard: &Shard,
     steps: &Migrator,
     config: &Config,
-    fenced: bool,
+    only: bool,
     anew: bool,
 ) -> Result<Vec<Step>, Error> {
+    let (had, fenced) = found(shard, config).await?;
+    let pending = anew || !wanted(shard, steps, &had)?.is_empty();
     // Most starts find nothing to do, and need no lock to know.
-    if !anew && wanted(shard, steps, &applied(shard, config).await?)?.is_empty() {
+    if !pending && fenced == Fenced::Now {
         return Ok(Vec::new());
     }
     let mut lock = Lock::take(shard, config).await?;
@@ -189,8 +203,11 @@ async fn run(
     if anew {
         session.clear().await.map_err(|error| in_use(shard, &error))?;
     }
-    if fenced {
-        session.fence().await.map_err(|error| failed(&shard.name, &error))?;
+    fence(shard, &mut session, only, pending).await?;
+    if !pending {
+        session.close().await;
+        lock.release().await;
+        return Ok(Vec::new());
     }
     session.prepare().await.map_err(|error| failed(&shard.name, &error))?;
     let wanted = wanted(shard, steps, &session.applied(shard).await?)?;
@@ -207,6 +224,41 @@ async fn run(
     session.close().await;
     lock.release().await;
     Ok(done)
+}
+
+/// Puts the fence of a shard there, where there is none or an older one: on the only shard too, so that the same
+/// migrations run there, and another one can be added.
+async fn fence(shard: &Shard, session: &mut Session, only: bool, pending: bool) -> Result<(), Error> {
+    let had = session.applied(shard).await?;
+    let name = match session.fenced().await.map_err(|error| failed(&shard.name, &error))? {
+        Fenced::Now => return Ok(()),
+        Fenced::Never if only => Some(shard.name.as_str()),
+        // Migrated, and never told what it owns: it has been the only one until now, and has the rows of all slots.
+        Fenced::Never if !had.is_empty() => Some(ONLY),
+        Fenced::Never | Fenced::Old => None,
+    };
+    match session.install(name).await {
+        Err(error) if !only => Err(failed(&shard.name, &error)),
+        // An application that never shards does not need it; migrations that do will say so.
+        Err(error) if pending => {
+            tracing::warn!(shard = shard.name, %error, "the tables and functions for shards cannot be made");
+            Ok(())
+        }
+        Err(error) => {
+            tracing::debug!(shard = shard.name, %error, "the tables and functions for shards cannot be made");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// What a shard has had, and its fence.
+async fn found(shard: &Shard, config: &Config) -> Result<(Vec<Applied>, Fenced), Error> {
+    let mut session = Session::open(shard, config).await?;
+    let applied = session.applied(shard).await;
+    let fenced = session.fenced().await.map_err(|error| failed(&shard.name, &error));
+    session.close().await;
+    Ok((applied?, fenced?))
 }
 
 /// What a shard has had.
@@ -281,10 +333,17 @@ impl Session {
         applied.map_err(|error| failed(&shard.name, &error))
     }
 
-    /// Puts the fence of a shard there; SQLite has none.
-    async fn fence(&mut self) -> Result<(), sqlx::Error> {
+    /// What there is of a fence; SQLite needs none.
+    async fn fenced(&mut self) -> Result<Fenced, sqlx::Error> {
         match self {
-            Self::Postgres(session) => session.run(install_sql()).await,
+            Self::Postgres(session) => session.fence().await,
+            Self::Sqlite(_) => Ok(Fenced::Now),
+        }
+    }
+
+    async fn install(&mut self, only: Option<&str>) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Postgres(session) => session.install(only).await,
             Self::Sqlite(_) => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     Error,
     config::{Config, Pooler},
     replica::Group,
+    shard::{INSTALLED, install_sql, is_old, own_all},
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, Row, migrate::Migration, raw_sql};
 use tokio::time::{Instant, timeout};
@@ -60,6 +61,17 @@ pub(super) async fn connect(group: &Group, shard: &str, config: &Config) -> Resu
     }
 }
 
+/// What there is of the fence of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fenced {
+    /// Nothing: nobody has told the database which slots are its own.
+    Never,
+    /// That of an older program.
+    Old,
+    /// All of it.
+    Now,
+}
+
 /// One server while it is migrated.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -81,9 +93,25 @@ impl Session {
         rows.iter().map(read).collect()
     }
 
-    /// Runs Tropos's own SQL.
-    pub(super) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        raw_sql(sql).execute(&mut self.conn).await.map(drop)
+    /// What there is of a fence.
+    pub(super) async fn fence(&mut self) -> Result<Fenced, sqlx::Error> {
+        let row = raw_sql(INSTALLED).fetch_one(&mut self.conn).await?;
+        let says: Option<String> = row.try_get(1)?;
+        Ok(match (row.try_get(0)?, is_old(says.as_deref())) {
+            (false, _) => Fenced::Never,
+            (true, true) => Fenced::Old,
+            (true, false) => Fenced::Now,
+        })
+    }
+
+    /// Puts the fence there, and lets the database own all slots where it is `only` one, of that name.
+    pub(super) async fn install(&mut self, only: Option<&str>) -> Result<(), sqlx::Error> {
+        let mut tx = self.conn.begin().await?;
+        raw_sql(install_sql()).execute(&mut *tx).await?;
+        if let Some(name) = only {
+            own_all(&mut tx, name).await?;
+        }
+        tx.commit().await
     }
 
     /// Makes the table where it is missing.

@@ -1,20 +1,26 @@
 //! What a PostgreSQL database says of its own slots, and what it answers to those who write other ones.
 
 use super::{SLOTS, Slot, SlotMap, SlotRanges};
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 /// The SQLSTATE of a write to slots that are being moved. Class `TS` is not one of PostgreSQL's, nor of the standard's.
 const MOVING: &str = "TS001";
 /// The SQLSTATE of a write to slots that are not on this shard.
 const GONE: &str = "TS002";
 
-/// Only one at a time claims slots, by this advisory lock on the first shard. The first number is `trop` in ASCII, as
-/// in `install.sql`.
-const CLAIM: &str = "select pg_advisory_xact_lock(1953656688, 3)";
+/// Which `install.sql` this is: a database with an older one is given this one at the next start. To be raised with each
+/// change of the file.
+const VERSION: u32 = 1;
+
+/// What a database says of the version that it has; no rights are needed for either. Before anything was installed, the
+/// first is false.
+pub(crate) const INSTALLED: &str = "select to_regclass('tropos_slots') is not null, \
+    obj_description(to_regprocedure('tropos_hold(int)'), 'pg_proc')";
 
 /// The SQL that puts tables and functions of the fence into a PostgreSQL database, to be run on every shard before
 /// `tropos_sharded` is called in a migration. It may be run again at any time, by several at once, and as one simple
 /// query (`sqlx::raw_sql`), which makes it one transaction.
+/// [`Db::migrate`](crate::Db::migrate) runs it.
 ///
 /// It creates in the first schema of the `search_path`:
 /// - `tropos_slot(text)`: the slot of a key;
@@ -24,6 +30,12 @@ const CLAIM: &str = "select pg_advisory_xact_lock(1953656688, 3)";
 /// - what moving needs besides.
 pub fn install_sql() -> &'static str {
     include_str!("install.sql")
+}
+
+/// Whether what a database says of its fence is that of another program, and older.
+pub(crate) fn is_old(says: Option<&str>) -> bool {
+    let version = says.and_then(|says| says.strip_prefix("Tropos fence ")?.parse::<u32>().ok());
+    version.is_none_or(|version| version < VERSION)
 }
 
 /// Why the fence refused a write. Nothing was written; to try again is right in both cases.
@@ -139,122 +151,6 @@ impl Fence {
     }
 }
 
-/// A shard may not take the slots that configuration gives it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClaimError {
-    /// Addresses of databases have been exchanged, or a shard was renamed.
-    #[error(
-        "the database at the address of shard `{configured}` says that it is shard `{found}`: mend the addresses, or \
-         if the shard was renamed, `update tropos_shard set name = '{configured}'` there"
-    )]
-    Name {
-        /// The name in the configuration.
-        configured: String,
-        /// The name in the database.
-        found: String,
-    },
-    /// A new shard was given slots whose rows are on another one.
-    #[error(
-        "slots {slots} are configured to be on the new shard `{shard}`, but shard `{owner}` owns them: give the new \
-         shard no slots (`slots = \"\"`), then move them: cargo tropos db move-slots"
-    )]
-    Owned {
-        /// The slots.
-        slots: SlotRanges,
-        /// The shard that they were configured for.
-        shard: String,
-        /// The shard that they are on.
-        owner: String,
-    },
-    /// A database could not be asked.
-    #[error("cannot claim the slots of shard `{shard}`: {source}")]
-    Database {
-        /// The shard.
-        shard: String,
-        /// What sqlx said.
-        source: sqlx::Error,
-    },
-}
-
-/// Lets every database that is new, and has the fence, own the slots that the map gives it. From then on the database
-/// decides, and a changed map changes nothing here: slots are [moved](super::moving).
-///
-/// The pools are those of the primaries, in the order of the map. Several instances may do this at once.
-///
-/// # Errors
-/// When a database is another shard than configured, when a new one is to own what another owns, or when one cannot be
-/// asked. Then the fences of databases before it may have been claimed, which does no harm: do it again.
-pub async fn claim(shards: &[&PgPool], map: &SlotMap) -> Result<Vec<Fence>, ClaimError> {
-    let failed = |shard: u16| {
-        let shard = map.name(shard).unwrap_or_default().to_owned();
-        move |source| ClaimError::Database { shard, source }
-    };
-    let Some(first) = shards.first() else { return Ok(Vec::new()) };
-    let mut lock = first.begin().await.map_err(failed(0))?;
-    sqlx::query(CLAIM).execute(&mut *lock).await.map_err(failed(0))?;
-    let mut fences = Vec::new();
-    for (shard, pool) in (0u16..).zip(shards) {
-        // The lock's own connection asks the first shard: its pool may have no second one.
-        let fence = match shard {
-            0 => Fence::read(&mut lock).await,
-            _ => async { Fence::read(&mut *pool.acquire().await?).await }.await,
-        };
-        fences.push(fence.map_err(failed(shard))?);
-    }
-    for shard in claims(map, &fences)? {
-        let Some(pool) = shards.get(usize::from(shard)) else { continue };
-        let fence = match shard {
-            0 => take(&mut lock, map, 0).await,
-            _ => async { take(&mut *pool.acquire().await?, map, shard).await }.await,
-        };
-        let fence = fence.map_err(failed(shard))?;
-        if let Some(known) = fences.get_mut(usize::from(shard)) {
-            *known = fence;
-        }
-    }
-    lock.commit().await.map_err(failed(0))?;
-    Ok(fences)
-}
-
-/// The shards that have yet to be claimed.
-fn claims(map: &SlotMap, fences: &[Fence]) -> Result<Vec<u16>, ClaimError> {
-    let mut new = Vec::new();
-    for ((shard, name), fence) in (0u16..).zip(map.names()).zip(fences) {
-        match &fence.shard {
-            Some(found) if found == name => continue,
-            Some(found) => {
-                return Err(ClaimError::Name { configured: name.to_owned(), found: found.clone() });
-            }
-            None => {}
-        }
-        let slots = map.slots_on(shard);
-        for other in fences {
-            let held = slots.slots().filter(|slot| other.of(*slot).is_some()).collect::<SlotRanges>();
-            if let (false, Some(owner)) = (held.is_empty(), &other.shard) {
-                return Err(ClaimError::Owned { slots: held, shard: name.to_owned(), owner: owner.clone() });
-            }
-        }
-        new.push(shard);
-    }
-    Ok(new)
-}
-
-async fn take(connection: &mut PgConnection, map: &SlotMap, shard: u16) -> sqlx::Result<Fence> {
-    let mut transaction = connection.begin().await?;
-    let name = sqlx::query("insert into tropos_shard (name) values ($1) on conflict do nothing");
-    let inserted = name.bind(map.name(shard).unwrap_or_default()).execute(&mut *transaction).await?;
-    if inserted.rows_affected() == 1 {
-        for (first, last) in map.slots_on(shard).iter() {
-            let mark = sqlx::query("select tropos_mark($1, $2, null, 'owned', null)");
-            mark.bind(i32::from(first)).bind(i32::from(last)).execute(&mut *transaction).await?;
-        }
-    }
-    let fence = Fence::read(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(fence)
-}
-
 impl SlotMap {
     /// The map as the databases have it: where they say that slots are on another shard than configured, they are right.
     /// `fences` are in the order of the shards; one that could not be read is an empty one.
@@ -294,6 +190,30 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_text_has_another_version() {
+        assert!(install_sql().contains(&format!("is 'Tropos fence {VERSION}'")));
+        let text = Slot::of(install_sql()).number();
+        assert_eq!(
+            (VERSION, text),
+            (1, 11254),
+            "raise `VERSION` and the comment in install.sql, and note both here"
+        );
+    }
+
+    #[test]
+    fn an_older_fence_is_replaced_and_a_newer_one_is_left() {
+        for (says, old) in [
+            (None, true),
+            (Some("put there by hand"), true),
+            (Some("Tropos fence 0"), true),
+            (Some("Tropos fence 1"), false),
+            (Some("Tropos fence 2"), false),
+        ] {
+            assert_eq!(is_old(says), old, "{says:?}");
+        }
+    }
+
+    #[test]
     fn the_databases_are_right_about_where_slots_are() {
         use State::{Coming, Gone, Moving, Owned};
         let map = SlotMap::new([("a", "0-8191"), ("b", "8192-16383")]).unwrap();
@@ -323,27 +243,6 @@ mod tests {
         ] {
             let followed = map.followed(&[fence("a", &a), fence("b", &b)]);
             assert_eq!(followed.slots_on(0).to_string(), now_on_a, "{name}");
-        }
-    }
-
-    #[test]
-    fn only_new_shards_claim_and_only_what_no_other_has() {
-        let map = SlotMap::new([("a", "0-8191"), ("b", "8192-16383")]).unwrap();
-        let new = Fence::default();
-        assert_eq!(claims(&map, &[new.clone(), new.clone()]).unwrap(), [0, 1]);
-        let a = fence("a", &[("0-8191", State::Owned)]);
-        assert_eq!(claims(&map, &[a.clone(), new.clone()]).unwrap(), [1]);
-        assert_eq!(claims(&map, &[a.clone(), fence("b", &[])]).unwrap(), [] as [u16; 0]);
-        for (name, fences, says) in [
-            ("exchanged", [fence("b", &[]), fence("a", &[])], "of shard `a` says that it is shard `b`"),
-            (
-                "owned by another",
-                [fence("a", &[("0-16383", State::Owned)]), new],
-                "slots 8192-16383 are configured to be on the new shard `b`, but shard `a` owns them",
-            ),
-        ] {
-            let error = claims(&map, &fences).unwrap_err().to_string();
-            assert!(error.contains(says), "{name}: {error}");
         }
     }
 }

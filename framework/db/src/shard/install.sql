@@ -199,4 +199,7 @@ $$;
 revoke all on function tropos_mark(int, int, text, text, text) from public;
 revoke all on function tropos_sharded(regclass, name) from public;
 
+-- A program knows by this, without any right to what is here, whether it is its own.
+comment on function tropos_hold(int) is 'Tropos fence 1';
+
 select set_config('search_path', current_setting('tropos.path'), true);

@@ -9,7 +9,7 @@ pub use tropos_core::MOST_SHARDS;
 const LONGEST_NAME: usize = 32;
 
 /// The name of the shard where configuration names none.
-const ONLY: &str = "main";
+pub(crate) const ONLY: &str = "main";
 
 /// Which shard each slot is on, according to configuration.
 ///

@@ -5,6 +5,7 @@
 //! sharded table holds writers to it ([`install_sql`]): whoever has an old map is refused ([`refused`]) rather than
 //! heard at the wrong place. That makes it safe to [move](moving) slots while the application runs.
 
+mod claim;
 mod fan_out;
 mod fence;
 mod follow;
@@ -13,10 +14,14 @@ pub mod moving;
 mod ranges;
 mod slot;
 
+pub use claim::{ClaimError, claim};
+pub(crate) use claim::{own_all, unclaimed};
 pub use fan_out::{Answers, Available, FanOut, ShardError, ShardsFailed};
-pub use fence::{ClaimError, Fence, Held, Refused, State, claim, hold, install_sql, refused};
+pub use fence::{Fence, Held, Refused, State, hold, install_sql, refused};
+pub(crate) use fence::{INSTALLED, is_old};
 pub use follow::SETTLE;
 pub(crate) use follow::Slots;
+pub(crate) use map::ONLY;
 pub use map::{MOST_SHARDS, NotAMap, SlotMap};
 pub use ranges::{NotSlots, SlotRanges};
 pub use slot::{SLOTS, ShardKey, Slot, slot_of};
