@@ -141,12 +141,21 @@ impl Fence {
         Ok(Self { shard, held })
     }
 
+    /// The same without what it says of slots that have gone elsewhere.
+    pub(super) fn without(&self, gone: impl Fn(Slot) -> bool) -> Self {
+        let left = self.held.iter().map(|held| {
+            let slots = held.slots.slots().filter(|slot| !gone(*slot)).collect();
+            Held { slots, ..held.clone() }
+        });
+        Self { shard: self.shard.clone(), held: left.collect() }
+    }
+
     /// What it says of one slot.
     pub fn of(&self, slot: Slot) -> Option<&Held> {
         self.held.iter().find(|held| held.slots.contains(slot))
     }
 
-    fn has(&self, slot: Slot, states: &[State]) -> bool {
+    pub(super) fn has(&self, slot: Slot, states: &[State]) -> bool {
         self.of(slot).is_some_and(|held| states.contains(&held.state))
     }
 }
@@ -211,6 +220,17 @@ mod tests {
         ] {
             assert_eq!(is_old(says), old, "{says:?}");
         }
+    }
+
+    #[test]
+    fn an_old_answer_gives_way_to_a_new_one() {
+        let map = SlotMap::new([("a", "0-8191"), ("b", "8192-16383")]).unwrap();
+        let old = fence("a", &[("0-8191", State::Owned)]);
+        let new = fence("b", &[("0-99,8192-16383", State::Owned)]);
+        let old = old.without(|slot| new.has(slot, &[State::Owned]));
+        let followed = map.followed(&[old, new]);
+        assert_eq!(followed.slots_on(0).to_string(), "100-8191");
+        assert_eq!(followed.slots_on(1).to_string(), "0-99,8192-16383");
     }
 
     #[test]

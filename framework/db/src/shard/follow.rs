@@ -1,11 +1,9 @@
 //! Following moves: which slots are where, as the databases have it.
 
-use super::{Fence, SlotMap};
-use crate::{
-    pool::postgres::Use,
-    replica::{Group, Server},
-};
+use super::{Fence, SlotMap, State};
+use crate::replica::Group;
 use arc_swap::ArcSwap;
+use sqlx::{ConnectOptions, PgConnection};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     task::AbortHandle,
@@ -40,12 +38,12 @@ impl Slots {
     pub(crate) async fn follow(configured: SlotMap, groups: Vec<Arc<Group>>) -> Self {
         let mut slots = Self::fixed(configured.clone());
         let now = slots.now.clone();
-        let mut fences = vec![Fence::default(); groups.len()];
-        look(&configured, &groups, &mut fences, &now).await;
+        let mut known: Vec<_> = groups.into_iter().map(Known::new).collect();
+        look(&configured, &mut known, &now).await;
         let following = tokio::spawn(async move {
             loop {
                 sleep(EVERY).await;
-                look(&configured, &groups, &mut fences, &now).await;
+                look(&configured, &mut known, &now).await;
             }
         });
         slots.following = Some(following.abort_handle());
@@ -66,29 +64,56 @@ impl Drop for Slots {
     }
 }
 
-/// Asks each shard. One that does not answer is taken as it was.
-async fn look(configured: &SlotMap, groups: &[Arc<Group>], fences: &mut [Fence], now: &ArcSwap<SlotMap>) {
-    let asked = groups.iter().map(|group| async move {
-        let (_, server) = group.primary()?;
-        timeout(WITHIN, ask(server)).await.ok()?
-    });
-    let answers = futures::future::join_all(asked).await;
-    for (known, answer) in fences.iter_mut().zip(answers) {
-        if let Some(fence) = answer {
-            *known = fence;
+/// What is known of a shard.
+struct Known {
+    group: Arc<Group>,
+    /// To the primary that was asked last, at this address: pools may be busy.
+    conn: Option<(String, PgConnection)>,
+    fence: Fence,
+    /// Whether it is from the last question.
+    is_fresh: bool,
+}
+
+impl Known {
+    fn new(group: Arc<Group>) -> Self {
+        Self { group, conn: None, fence: Fence::default(), is_fresh: false }
+    }
+
+    async fn look(&mut self) {
+        let fence = timeout(WITHIN, self.ask()).await.ok().flatten();
+        self.is_fresh = fence.is_some();
+        match fence {
+            Some(fence) => self.fence = fence,
+            None => self.conn = None,
         }
     }
-    let followed = configured.followed(fences);
+
+    /// `None` where it cannot be asked, or has no fence yet.
+    async fn ask(&mut self) -> Option<Fence> {
+        let (_, server) = self.group.primary()?;
+        let (_, mut conn) = match self.conn.take().filter(|(address, _)| *address == server.address) {
+            Some(known) => known,
+            None => (server.address.clone(), server.options().connect().await.ok()?),
+        };
+        let fence = Fence::read(&mut conn).await.ok()?;
+        self.conn = Some((server.address.clone(), conn));
+        Some(fence)
+    }
+}
+
+/// Asks each shard. One that does not answer is taken as it was, but for slots that another now says are its own.
+async fn look(configured: &SlotMap, known: &mut [Known], now: &ArcSwap<SlotMap>) {
+    futures::future::join_all(known.iter_mut().map(Known::look)).await;
+    let fresh = |slot| known.iter().any(|known| known.is_fresh && known.fence.has(slot, &[State::Owned]));
+    let fences: Vec<_> = known
+        .iter()
+        .map(|known| if known.is_fresh { known.fence.clone() } else { known.fence.without(fresh) })
+        .collect();
+    let followed = configured.followed(&fences);
     if followed != **now.load() {
         tracing::info!(
             "slots have moved between shards; this instance follows, and its configuration is to be brought along"
         );
         now.store(Arc::new(followed));
     }
-}
-
-/// `None` where it cannot be asked, or has no fence yet.
-async fn ask(server: &Server) -> Option<Fence> {
-    let mut conn = server.acquire(Use::Write).await.ok()?;
-    Fence::read(&mut conn).await.ok()
 }

@@ -159,7 +159,7 @@ async fn move_slots(db: &Db, slots: &str, from: &str, to: &str, stage: Stage) ->
     let ranges: SlotRanges = slots.parse().map_err(|error: NotSlots| wrong(error.to_string()))?;
     let way = db.moving(ranges.clone(), from, to)?;
     // Beside the report, which is what this prints.
-    let tell = |progress| tracing::info!(?progress, "slots are being moved");
+    let tell = |progress| tracing::info!(target: "tropos_db::moving", ?progress, "slots are being moved");
     let done = match stage {
         Stage::Move => way.run(tell).await,
         Stage::Abort => way.abort(tell).await,

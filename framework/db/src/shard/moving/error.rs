@@ -70,7 +70,8 @@ pub enum MoveError {
     /// Replicas have not replayed what was written. One that became the primary now would have lost it, and readers of
     /// others would not see the rows.
     #[error(
-        "replicas of shard `{shard}` are behind for more than {waited:?}: wait until they have caught up, or stop them, and do the same again"
+        "replicas of shard `{shard}` are behind for more than {waited:?}: wait until they have caught up, or stop them, \
+         and do the same again; to see them at all, the role needs `grant pg_monitor to …`"
     )]
     Behind {
         /// The shard.

@@ -103,6 +103,8 @@ impl Session {
         let failed = self.failed();
         let marked = async {
             let mut transaction = self.connection.begin().await?;
+            // A transaction of a stricter level keeps the row of the slots that it wrote.
+            sqlx::raw_sql(sql::MARK_WAIT).execute(&mut *transaction).await?;
             for (first, last) in slots.iter() {
                 let mark = sqlx::query("select tropos_mark($1, $2, $3, $4, $5)");
                 let mark = mark.bind(i32::from(first)).bind(i32::from(last));
@@ -114,7 +116,17 @@ impl Session {
             }
             transaction.commit().await
         };
-        marked.await.map_err(failed)
+        marked.await.map_err(|error: sqlx::Error| {
+            // `lock_not_available`
+            match error.as_database_error().and_then(|error| error.code()).as_deref() {
+                Some("55P03") => MoveError::Busy {
+                    shard: self.name.clone(),
+                    waited: sql::MARK_WAITS,
+                    pids: "that pg_locks shows".to_owned(),
+                },
+                _ => failed(error),
+            }
+        })
     }
 
     /// The sharded tables.

@@ -64,11 +64,15 @@ where locktype = 'advisory' and classid = 1953656688 and objid = 1 and objsubid 
   and database = (select oid from pg_database where datname = current_database())
   and pid is distinct from pg_backend_pid()";
 
+/// How long a mark waits for transactions that hold the row of its slots, as long as a move waits for any other.
+pub(super) const MARK_WAITS: std::time::Duration = std::time::Duration::from_secs(30);
+pub(super) const MARK_WAIT: &str = "set local lock_timeout = '30s'";
+
 /// How many replicas have yet to store and to replay what is in the log up to a position. Those of whom the role may
-/// not know are not counted.
+/// not know count, since nobody knows that they have; who is only copying the database does not.
 pub(super) const BEHIND: &str = "
 select count(*) from pg_stat_replication
-where state = 'streaming' and least(flush_lsn, replay_lsn) < $1::pg_lsn";
+where state is distinct from 'backup' and coalesce(least(flush_lsn, replay_lsn) < $1::pg_lsn, true)";
 
 impl Table {
     /// Of which rows a statement is: those of the slots, after one key and up to another.
