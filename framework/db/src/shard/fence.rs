@@ -230,7 +230,7 @@ mod tests {
         let old = old.without(|slot| new.has(slot, &[State::Owned]));
         let followed = map.followed(&[old, new]);
         assert_eq!(followed.slots_on(0).to_string(), "100-8191");
-        assert_eq!(followed.slots_on(1).to_string(), "0-99,8192-16383");
+        assert_eq!(followed.slots_on(1).to_string(), "0-99, 8192-16383");
     }
 
     #[test]
