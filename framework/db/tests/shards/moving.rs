@@ -245,6 +245,22 @@ async fn who_takes_too_long_makes_the_move_give_way() {
 }
 
 #[tokio::test]
+async fn who_keeps_the_row_of_its_slots_is_not_waited_for_without_an_end() {
+    let two = two().await;
+    let begin = "begin isolation level repeatable read; select tropos_hold(1)";
+    let mut holder = two.pools[0].acquire().await.unwrap();
+    sqlx::raw_sql(begin).execute(&mut *holder).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *holder).await.unwrap();
+    let moving = two.moving(SLOTS, 0, 1).wait(Duration::from_millis(100));
+    let error = timeout(PATIENCE, moving.run(|_| {})).await.unwrap().unwrap_err();
+    let MoveError::Busy { shard, waited, pids } = &error else { panic!("{error}") };
+    assert_eq!((shard.as_str(), waited.as_millis(), pids.clone()), ("a", 100, pid.to_string()));
+    assert_eq!(two.slots(0).await, "0-8191 owned");
+    sqlx::raw_sql("rollback").execute(&mut *holder).await.unwrap();
+    moving.run(|_| {}).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_old_snapshot_does_not_get_past_the_fence() {
     for isolation in ["repeatable read", "serializable"] {
         let two = two().await;
@@ -362,6 +378,31 @@ async fn the_source_does_not_let_go_before_the_targets_replicas_have_the_rows() 
     let behind = moving.run(|_| {}).await.unwrap_err();
     assert!(matches!(behind, MoveError::Behind { .. }), "{behind}");
     assert_eq!(two.slots(0).await, "0-2000 moving, 2001-8191 owned");
+    target.resume_replay(0).await.unwrap();
+    let rows = two.rows(0, SLOTS).await;
+    two.moving(SLOTS, 0, 1).run(|_| {}).await.unwrap();
+    is_moved(&two, &rows).await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_told_of_replicas_moves_nothing_and_one_that_is_waits_for_them() {
+    let (source, target) = tokio::join!(Postgres::start(), PostgresCluster::start(1));
+    let (source, target) = (source.unwrap(), target.unwrap());
+    target.primary().psql("postgres", "create role app login").await.unwrap();
+    target.primary().psql("postgres", "create database shop owner app").await.unwrap();
+    let urls = [source.url("postgres"), target.primary().url_as("app", "shop")];
+    let two = prepare(vec![source], urls).await;
+    two.fill(60).await;
+    let moving = two.moving(SLOTS, 0, 1).wait(Duration::from_millis(100));
+    let unseen = moving.run(|step| panic!("{step:?}")).await.unwrap_err();
+    assert!(matches!(unseen, MoveError::Unseen { .. }), "{unseen}");
+    assert!(unseen.to_string().contains("`grant pg_monitor to app`"), "{unseen}");
+
+    target.primary().psql("postgres", "grant pg_monitor to app").await.unwrap();
+    target.wait_until_caught_up(0).await.unwrap();
+    target.pause_replay(0).await.unwrap();
+    let behind = moving.run(|_| {}).await.unwrap_err();
+    assert!(matches!(behind, MoveError::Behind { .. }), "{behind}");
     target.resume_replay(0).await.unwrap();
     let rows = two.rows(0, SLOTS).await;
     two.moving(SLOTS, 0, 1).run(|_| {}).await.unwrap();

@@ -54,10 +54,10 @@ pub enum MoveError {
         /// The table.
         table: String,
     },
-    /// Transactions that may have written these slots did not end in time. The source writes them again.
+    /// Transactions that hold these slots did not end in time. What the shard wrote before, it still writes.
     #[error(
-        "transactions on shard `{shard}` have not ended within {waited:?} (processes {pids}): the slots are written \
-         there as before; end these, or move at a quieter time"
+        "transactions on shard `{shard}` have not ended within {waited:?} (processes {pids}): slots that were written \
+         there still are; end these, or move at a quieter time"
     )]
     Busy {
         /// The shard.
@@ -71,13 +71,24 @@ pub enum MoveError {
     /// others would not see the rows.
     #[error(
         "replicas of shard `{shard}` are behind for more than {waited:?}: wait until they have caught up, or stop them, \
-         and do the same again; to see them at all, the role needs `grant pg_monitor to …`"
+         and do the same again"
     )]
     Behind {
         /// The shard.
         shard: String,
         /// How long they were waited for.
         waited: Duration,
+    },
+    /// The role is not told how far replicas are, so nobody knows whether they have what was written.
+    #[error(
+        "the role {role} may not see how far the replicas of shard `{shard}` are: `grant pg_monitor to {role}` there, \
+         and do the same again"
+    )]
+    Unseen {
+        /// The shard.
+        shard: String,
+        /// The role, as SQL has it.
+        role: String,
     },
     /// The rows of both sides are not the same.
     #[error(

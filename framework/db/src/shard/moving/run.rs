@@ -125,8 +125,8 @@ impl Move {
         if self.from.name == self.to.name {
             return Err(MoveError::SameShard(self.from.name.clone()));
         }
-        let mut source = Session::open(&self.from).await?;
-        let mut target = Session::open(&self.to).await?;
+        let mut source = Session::open(&self.from, self.wait).await?;
+        let mut target = Session::open(&self.to, self.wait).await?;
         // The fence knows by this who copies and who cleans up.
         source.run("set tropos.mover = 'clean'").await?;
         target.run("set tropos.mover = 'copy'").await?;
@@ -136,6 +136,11 @@ impl Move {
     async fn pursue(&self, goal: Goal, report: &mut (dyn FnMut(Progress) + Send)) -> Result<(), MoveError> {
         let mut sides = self.open().await?;
         let tables = common_tables(&mut sides.source, &mut sides.target).await?;
+        if goal == Goal::Move {
+            // Before the rows are copied rather than after.
+            sides.source.sees_replicas().await?;
+            sides.target.sees_replicas().await?;
+        }
         let mut verified = false;
         loop {
             let standing = self.look(&mut sides, &tables, verified).await?;
@@ -224,12 +229,12 @@ impl Move {
                     }
                 }
                 // The source's rows are not needed once it has let go: the target's must not be lost with its primary.
-                target.wait_for_replicas(self.wait).await
+                target.wait_for_replicas().await
             }
             Step::Release => source.mark(slots, Some(Moving), Some(Gone), Some(to), &[]).await,
             Step::Take => {
                 // A replica of the source that takes over must know that it owns them no more.
-                source.wait_for_replicas(self.wait).await?;
+                source.wait_for_replicas().await?;
                 tokio::time::sleep(self.settle).await;
                 let mut also = vec![self.forget_copied()];
                 for table in tables {
@@ -252,7 +257,7 @@ impl Move {
     /// Waits for those who may have written before the mark, and takes the mark back where they take too long: as long as
     /// nothing has been copied, that is no loss.
     async fn wait_or_thaw(&self, source: &mut Session) -> Result<(), MoveError> {
-        match source.wait_for_writers(self.wait).await {
+        match source.wait_for_writers().await {
             Err(busy @ MoveError::Busy { .. }) => {
                 source.mark(&self.slots, Some(State::Moving), Some(State::Owned), None, &[]).await?;
                 Err(busy)

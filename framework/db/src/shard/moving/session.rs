@@ -33,17 +33,19 @@ impl Shard {
 pub(super) struct Session {
     pub(super) name: String,
     pub(super) step: Option<Step>,
+    /// How long others are waited for.
+    wait: Duration,
     pub(super) connection: PgConnection,
 }
 
 impl Session {
     /// Connects, makes sure of who is there, and that nobody else moves slots.
-    pub(super) async fn open(shard: &Shard) -> Result<Self, MoveError> {
+    pub(super) async fn open(shard: &Shard, wait: Duration) -> Result<Self, MoveError> {
         let name = shard.name.clone();
         let failed = |error| MoveError::Database { shard: name.clone(), during: None, error };
         let mut connection = PgConnection::connect_with(&shard.options).await.map_err(failed)?;
         sqlx::raw_sql(sql::SESSION).execute(&mut connection).await.map_err(failed)?;
-        let mut session = Self { name: name.clone(), step: None, connection };
+        let mut session = Self { name: name.clone(), step: None, wait, connection };
         let other =
             |found: &str| Err(MoveError::OtherShard { expected: name.clone(), found: found.to_owned() });
         if session.one::<bool>("select pg_is_in_recovery()").await? {
@@ -101,10 +103,12 @@ impl Session {
         also: &[String],
     ) -> Result<(), MoveError> {
         let failed = self.failed();
+        // A transaction of a stricter level keeps the row of the slots that it holds. 0 would be no limit.
+        let limit = i32::try_from(self.wait.as_millis()).unwrap_or(i32::MAX).max(1);
         let marked = async {
             let mut transaction = self.connection.begin().await?;
-            // A transaction of a stricter level keeps the row of the slots that it wrote.
-            sqlx::raw_sql(sql::MARK_WAIT).execute(&mut *transaction).await?;
+            let limit = format!("set local lock_timeout = {limit}");
+            sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *transaction).await?;
             for (first, last) in slots.iter() {
                 let mark = sqlx::query("select tropos_mark($1, $2, $3, $4, $5)");
                 let mark = mark.bind(i32::from(first)).bind(i32::from(last));
@@ -116,17 +120,18 @@ impl Session {
             }
             transaction.commit().await
         };
-        marked.await.map_err(|error: sqlx::Error| {
-            // `lock_not_available`
-            match error.as_database_error().and_then(|error| error.code()).as_deref() {
-                Some("55P03") => MoveError::Busy {
-                    shard: self.name.clone(),
-                    waited: sql::MARK_WAITS,
-                    pids: "that pg_locks shows".to_owned(),
-                },
-                _ => failed(error),
+        match marked.await {
+            Err(error) if is_late(&error) => {
+                let pids = sqlx::query_scalar(sql::HOLDERS).fetch_all(&mut self.connection).await;
+                Err(self.busy(pids.map_err(failed)?))
             }
-        })
+            marked => marked.map_err(failed),
+        }
+    }
+
+    fn busy(&self, pids: Vec<i32>) -> MoveError {
+        let pids = pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        MoveError::Busy { shard: self.name.clone(), waited: self.wait, pids }
     }
 
     /// The sharded tables.
@@ -150,10 +155,10 @@ impl Session {
     ///
     /// They hold the shared lock of `tropos_hold`, which they took before they looked. Whoever takes it from now on sees
     /// the mark. Nobody waits for the lock itself, so that writers of other slots go on.
-    pub(super) async fn wait_for_writers(&mut self, waited: Duration) -> Result<(), MoveError> {
+    pub(super) async fn wait_for_writers(&mut self) -> Result<(), MoveError> {
         let mut before = self.writers().await?;
         let mut left = before.clone();
-        let ended = tokio::time::timeout(waited, async {
+        let ended = tokio::time::timeout(self.wait, async {
             while !left.is_empty() {
                 tokio::time::sleep(POLL).await;
                 let now = self.writers().await?;
@@ -163,10 +168,7 @@ impl Session {
             Ok(())
         });
         let ended = ended.await;
-        ended.unwrap_or_else(|_| {
-            let pids: Vec<_> = left.iter().map(|(_, pid)| pid.to_string()).collect();
-            Err(MoveError::Busy { shard: self.name.clone(), waited, pids: pids.join(", ") })
-        })
+        ended.unwrap_or_else(|_| Err(self.busy(left.iter().map(|(_, pid)| *pid).collect())))
     }
 
     async fn writers(&mut self) -> Result<Vec<(String, i32)>, MoveError> {
@@ -174,20 +176,37 @@ impl Session {
         sqlx::query_as(sql::WRITERS).fetch_all(&mut self.connection).await.map_err(failed)
     }
 
+    /// Makes sure that this role is told how far replicas are, while nothing has been changed yet.
+    pub(super) async fn sees_replicas(&mut self) -> Result<(), MoveError> {
+        self.behind("0/0").await.map(drop)
+    }
+
+    /// How many replicas are behind a position.
+    async fn behind(&mut self, position: &str) -> Result<i64, MoveError> {
+        let failed = self.failed();
+        let behind = sqlx::query_as::<_, (i64, i64, String)>(sql::BEHIND).bind(position);
+        match behind.fetch_one(&mut self.connection).await.map_err(failed)? {
+            (0, behind, _) => Ok(behind),
+            (_, _, role) => Err(MoveError::Unseen { shard: self.name.clone(), role }),
+        }
+    }
+
     /// Waits until the replicas have stored what has been written so far, since one that takes over must not have lost it,
     /// and have replayed it, since readers come to them with the new map who have seen it on the other side.
-    pub(super) async fn wait_for_replicas(&mut self, waited: Duration) -> Result<(), MoveError> {
+    pub(super) async fn wait_for_replicas(&mut self) -> Result<(), MoveError> {
+        let (shard, waited) = (self.name.clone(), self.wait);
         let position: String = self.one("select pg_current_wal_lsn()::text").await?;
-        let failed = self.failed();
         let stored = tokio::time::timeout(waited, async {
-            loop {
-                let behind = sqlx::query_scalar::<_, i64>(sql::BEHIND).bind(&position);
-                if behind.fetch_one(&mut self.connection).await.map_err(&failed)? == 0 {
-                    return Ok(());
-                }
+            while self.behind(&position).await? > 0 {
                 tokio::time::sleep(POLL).await;
             }
+            Ok(())
         });
-        stored.await.unwrap_or_else(|_| Err(MoveError::Behind { shard: self.name.clone(), waited }))
+        stored.await.unwrap_or(Err(MoveError::Behind { shard, waited }))
     }
+}
+
+/// `lock_not_available`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn is_late(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("55P03"))
 }

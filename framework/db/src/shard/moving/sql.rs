@@ -64,15 +64,23 @@ where locktype = 'advisory' and classid = 1953656688 and objid = 1 and objsubid 
   and database = (select oid from pg_database where datname = current_database())
   and pid is distinct from pg_backend_pid()";
 
-/// How long a mark waits for transactions that hold the row of its slots, as long as a move waits for any other.
-pub(super) const MARK_WAITS: std::time::Duration = std::time::Duration::from_secs(30);
-pub(super) const MARK_WAIT: &str = "set local lock_timeout = '30s'";
+/// Who keeps a mark waiting: transactions of a stricter level have locked the row of their slots.
+pub(super) const HOLDERS: &str = "
+select distinct coalesce(pid, 0) from pg_locks
+where relation = 'tropos_slots'::regclass and granted and mode <> 'AccessShareLock'
+  and database = (select oid from pg_database where datname = current_database())
+  and pid is distinct from pg_backend_pid()";
 
-/// How many replicas have yet to store and to replay what is in the log up to a position. Those of whom the role may
-/// not know count, since nobody knows that they have; who is only copying the database does not.
+/// Of how many replicas this role is told nothing; how many of the others have yet to store and to replay what is in the
+/// log up to a position; and the role. One that has just come, and has said nothing yet, counts as behind, in whatever
+/// state it is. Who answers without a position, as `pg_receivewal` does, replays nothing, and is not waited for; neither
+/// is a copy of the whole database that is under way.
 pub(super) const BEHIND: &str = "
-select count(*) from pg_stat_replication
-where state is distinct from 'backup' and coalesce(least(flush_lsn, replay_lsn) < $1::pg_lsn, true)";
+select count(*) filter (where state is null),
+       count(*) filter (where state <> 'backup'
+         and (reply_time is null or least(flush_lsn, replay_lsn) < $1::pg_lsn)),
+       quote_ident(current_user)
+from pg_stat_replication";
 
 impl Table {
     /// Of which rows a statement is: those of the slots, after one key and up to another.
