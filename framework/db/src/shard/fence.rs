@@ -141,21 +141,12 @@ impl Fence {
         Ok(Self { shard, held })
     }
 
-    /// The same without what it says of slots that have gone elsewhere.
-    pub(super) fn without(&self, gone: impl Fn(Slot) -> bool) -> Self {
-        let left = self.held.iter().map(|held| {
-            let slots = held.slots.slots().filter(|slot| !gone(*slot)).collect();
-            Held { slots, ..held.clone() }
-        });
-        Self { shard: self.shard.clone(), held: left.collect() }
-    }
-
     /// What it says of one slot.
     pub fn of(&self, slot: Slot) -> Option<&Held> {
         self.held.iter().find(|held| held.slots.contains(slot))
     }
 
-    pub(super) fn has(&self, slot: Slot, states: &[State]) -> bool {
+    fn has(&self, slot: Slot, states: &[State]) -> bool {
         self.of(slot).is_some_and(|held| states.contains(&held.state))
     }
 }
@@ -168,10 +159,20 @@ impl SlotMap {
     /// tell that its configuration is old: `map.followed(&fences) != map`.
     #[must_use]
     pub fn followed(&self, fences: &[Fence]) -> Self {
+        self.followed_by(&fences.iter().map(|fence| ((), fence.clone())).collect::<Vec<_>>())
+    }
+
+    /// The same where each fence comes with the time of its answer: where one that was out of reach since says that it
+    /// owns what another one owns, the newer answer is right.
+    pub(super) fn followed_by<T: Ord>(&self, fences: &[(T, Fence)]) -> Self {
         let names: Vec<String> = self.names().map(str::to_owned).collect();
         let mut all: Vec<(String, Vec<Slot>)> = names.into_iter().map(|name| (name, Vec::new())).collect();
         for slot in (0..SLOTS).filter_map(Slot::new) {
-            let saying = |states: &[State]| fences.iter().position(|fence| fence.has(slot, states));
+            let saying = |states: &[State]| {
+                let those = fences.iter().enumerate().filter(|(_, (_, fence))| fence.has(slot, states));
+                // Of equals, the last is the greatest: that is the first shard.
+                those.rev().max_by_key(|(_, (answered, _))| answered).map(|(shard, _)| shard)
+            };
             // While neither side owns them, they are where they are read: at the source, until it has given them up.
             let owner = saying(&[State::Owned, State::Moving]).or_else(|| saying(&[State::Coming]));
             let owner = owner.unwrap_or_else(|| usize::from(self.shard_of(slot)));
@@ -223,14 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn an_old_answer_gives_way_to_a_new_one() {
+    fn of_two_that_own_a_slot_the_one_that_was_asked_last_is_right() {
         let map = SlotMap::new([("a", "0-8191"), ("b", "8192-16383")]).unwrap();
-        let old = fence("a", &[("0-8191", State::Owned)]);
-        let new = fence("b", &[("0-99,8192-16383", State::Owned)]);
-        let old = old.without(|slot| new.has(slot, &[State::Owned]));
-        let followed = map.followed(&[old, new]);
-        assert_eq!(followed.slots_on(0).to_string(), "100-8191");
-        assert_eq!(followed.slots_on(1).to_string(), "0-99, 8192-16383");
+        let before = fence("a", &[("0-8191", State::Owned)]);
+        let after = fence("b", &[("0-99,8192-16383", State::Owned)]);
+        for (name, a, b, now_on_a) in [
+            ("both in one question", Some(2), Some(2), "0-8191"),
+            ("a has not answered since", Some(1), Some(2), "100-8191"),
+            ("nor has b, since then", Some(1), Some(1000), "100-8191"),
+            ("b has not answered since", Some(2), Some(1), "0-8191"),
+        ] {
+            let followed = map.followed_by(&[(a, before.clone()), (b, after.clone())]);
+            assert_eq!(followed.slots_on(0).to_string(), now_on_a, "{name}");
+        }
     }
 
     #[test]
