@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tropos_db::{
     Config, Db, Error, Migrations, ShardConfig,
-    shard::{Slot, SlotRanges, refused},
+    shard::{Refused, Slot, SlotRanges, moving::MoveError, refused},
     sqlx::{
         self, SqlSafeStr as _,
         migrate::{Migration, MigrationType, Migrator},
@@ -91,7 +91,15 @@ async fn an_instance_follows_a_move_by_itself_and_its_transactions_hold_their_sl
         .unwrap();
     add(&db, &id).await.unwrap();
     let slots: SlotRanges = [Slot::of(id.as_str())].into_iter().collect();
-    db.moving(slots, "a", "b").unwrap().run(|_| {}).await.unwrap();
+    // Of a handle that somebody has kept, and that knows no better.
+    let kept = db.shard(id.as_str());
+    // A transaction of the key holds its slot before it has written anything.
+    let tx = kept.tx().await.unwrap();
+    let way = db.moving(slots, "a", "b").unwrap();
+    let busy = way.clone().wait(Duration::from_millis(100)).run(|_| {}).await.unwrap_err();
+    assert!(matches!(busy, MoveError::Busy { .. }), "{busy}");
+    tx.rollback().await.unwrap();
+    way.run(|_| {}).await.unwrap();
     // The old map is refused by the database until both have asked it; then the write goes to the other shard.
     let began = Instant::now();
     for instance in [&db, &other] {
@@ -106,13 +114,26 @@ async fn an_instance_follows_a_move_by_itself_and_its_transactions_hold_their_sl
     // One that starts with the old configuration knows at once.
     let late: Db = Db::connect(&config).await.unwrap();
     assert_eq!(late.slots().shard_for(id.as_str()), 1);
-    // A transaction for a key that is not here any more does not even begin.
-    let alone: Db = Db::connect(&config).await.unwrap();
-    let mut tx = alone.shard(id.as_str()).tx().await.unwrap();
-    let updated =
-        sqlx::query("update customer set name = 'x' where id = $1").bind(&id).execute(&mut tx).await.unwrap();
-    assert_eq!(updated.rows_affected(), 1);
-    tx.commit().await.unwrap();
+    // A transaction for a key that is not there any more does not even begin: its update would find no row once they
+    // are cleaned up.
+    let error = kept.tx().await.map(drop).unwrap_err();
+    assert_eq!(refused(&error), Some(Refused::Gone), "{error}");
+    late.shard(id.as_str()).tx().await.unwrap().rollback().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_follows_a_move_while_all_its_connections_for_writes_are_busy() {
+    let (_servers, mut config, mover) = open().await;
+    config.pool.connections = 1;
+    let db = Db::connect(&config).await.unwrap();
+    let busy = db.tx().await.unwrap();
+    mover.moving("0-99".parse().unwrap(), "a", "b").unwrap().run(|_| {}).await.unwrap();
+    let began = Instant::now();
+    while db.slots().slots_on(0).to_string() != "100-8191" {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", db.slots());
+        sleep(Duration::from_millis(50)).await;
+    }
+    busy.rollback().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
