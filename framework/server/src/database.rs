@@ -2,7 +2,7 @@
 
 mod task;
 
-pub(crate) use task::Task;
+pub(crate) use task::{LOG, Task};
 
 use crate::{
     App,

@@ -5,8 +5,11 @@ use crate::{App, Config, error::Error};
 use serde_json::{Value, json};
 use tropos_db::{
     Db, Migrated, Migrations, ShardStatus, Status, Step, doctor,
-    shard::{NotSlots, SlotRanges},
+    shard::{NotSlots, SlotRanges, moving::Progress},
 };
+
+/// What a task says beside its report, unless something is wrong.
+pub(crate) const LOG: &str = "warn,tropos_db=info";
 
 /// Something to do with the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,8 +161,6 @@ async fn move_slots(db: &Db, slots: &str, from: &str, to: &str, stage: Stage) ->
     let wrong = |error: String| Error::Database(tropos_db::Error::Config(error));
     let ranges: SlotRanges = slots.parse().map_err(|error: NotSlots| wrong(error.to_string()))?;
     let way = db.moving(ranges.clone(), from, to)?;
-    // Beside the report, which is what this prints.
-    let tell = |progress| tracing::info!(target: "tropos_db::moving", ?progress, "slots are being moved");
     let done = match stage {
         Stage::Move => way.run(tell).await,
         Stage::Abort => way.abort(tell).await,
@@ -176,6 +177,11 @@ async fn move_slots(db: &Db, slots: &str, from: &str, to: &str, stage: Stage) ->
         .zip(0..)
         .map(|(name, number)| json!({ "shard": name, "slots": map.slots_on(number).to_string() }));
     Ok(json!({ "map": shards.collect::<Value>() }))
+}
+
+/// Beside the report, under a target that [`LOG`] shows.
+fn tell(progress: Progress) {
+    tracing::info!(target: "tropos_db::moving", ?progress, "slots are being moved");
 }
 
 const YES: &str = "--yes";
@@ -222,6 +228,19 @@ mod tests {
     fn config(folder: &tempfile::TempDir) -> Config {
         let url = format!("sqlite://{}", folder.path().join("app.db").display());
         Config { database: tropos_db::Config::new(url), ..Config::default() }
+    }
+
+    #[test]
+    fn how_far_a_move_is_can_be_seen_while_it_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let file = std::sync::Mutex::new(std::fs::File::create(&path).unwrap());
+        let log = tracing_subscriber::fmt().with_env_filter(LOG).with_writer(file).finish();
+        tracing::subscriber::with_default(log, || {
+            tell(Progress::Begun(tropos_db::shard::moving::Step::Copy))
+        });
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains("slots are being moved") && text.contains("Copy"), "{text}");
     }
 
     #[test]

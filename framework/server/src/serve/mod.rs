@@ -112,7 +112,7 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
         }
         Command::Routes => println!("{}", admin::routes_json(&app)?),
         Command::Database(task) => {
-            config.log = "warn,tropos_db=info".to_owned();
+            config.log = crate::database::LOG.to_owned();
             logs::start(&config);
             let done = task.run(&app, &config).await?;
             println!("{:#}", done.report);
