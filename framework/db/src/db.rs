@@ -337,6 +337,11 @@ impl Cluster {
         &self.shards[0]
     }
 
+    /// Asks the databases which slots are where.
+    pub(crate) async fn refresh_slots(&self) {
+        self.slots.refresh().await;
+    }
+
     pub(crate) fn shards(&self) -> &[Shard] {
         &self.shards
     }

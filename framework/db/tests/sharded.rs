@@ -122,6 +122,19 @@ async fn an_instance_follows_a_move_by_itself_and_its_transactions_hold_their_sl
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_reset_slots_that_had_moved_are_at_once_where_they_are_configured() {
+    let (_servers, config, mover) = open().await;
+    mover.moving("0-4000".parse().unwrap(), "a", "b").unwrap().run(|_| {}).await.unwrap();
+    let db = Db::connect(&config).await.unwrap();
+    assert_eq!(db.slots().slots_on(0).to_string(), "4001-8191");
+    db.reset(&migrations()).await.unwrap();
+    assert_eq!(db.slots().slots_on(0).to_string(), "0-8191");
+    for number in 0..50 {
+        add(&db, &format!("customer {number}")).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_follows_a_move_while_all_its_connections_for_writes_are_busy() {
     let (_servers, mut config, mover) = open().await;
     config.pool.connections = 1;

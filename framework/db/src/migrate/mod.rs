@@ -117,7 +117,10 @@ impl<B> Db<B> {
         }
         let pools: Vec<_> = pools.iter().collect();
         let claimed = claim(&pools, &slot_map(&self.cluster().config)?).await;
-        claimed.map(drop).map_err(|error| Error::Config(error.to_string()))
+        claimed.map_err(|error| Error::Config(error.to_string()))?;
+        // Seeding comes next, and databases that were made anew have all that was moved back where it is configured.
+        self.cluster().refresh_slots().await;
+        Ok(())
     }
 
     /// The primaries of the shards, where there are several and each knows its slots.

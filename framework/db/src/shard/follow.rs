@@ -54,6 +54,13 @@ impl Slots {
         Self { now, following: Some((follower, task.abort_handle())) }
     }
 
+    /// Asks now, rather than with the next question: for whoever has just changed what the databases say.
+    pub(crate) async fn refresh(&self) {
+        if let Some((follower, _)) = &self.following {
+            follower.lock().await.look().await;
+        }
+    }
+
     /// The map as it is now.
     pub(crate) fn now(&self) -> Arc<SlotMap> {
         self.now.load_full()
