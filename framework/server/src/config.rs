@@ -340,9 +340,9 @@ fn bytes(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    type Variables<'a> = &'a [(&'a str, &'a str)];
+    pub(super) type Variables<'a> = &'a [(&'a str, &'a str)];
 
-    fn read(file: &str, environment: Variables<'_>) -> Result<Config, ConfigError> {
+    pub(super) fn read(file: &str, environment: Variables<'_>) -> Result<Config, ConfigError> {
         Config::read(Path::new("tropos.toml"), Some(file), |name| {
             environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })

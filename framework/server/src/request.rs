@@ -70,6 +70,12 @@ impl ResponseHead {
     }
 }
 
+/// Names and values of the cookies that a request carries, as they were sent. There may be several of one name.
+pub(crate) fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}
+
 /// The cookies of a request, and those that its answer sets.
 #[derive(Clone)]
 pub struct Cookies {
@@ -84,17 +90,11 @@ impl Cookies {
 
     /// The value of a cookie that the request carries, percent-decoded.
     pub fn get(&self, name: &str) -> Option<String> {
-        let lines =
-            self.request.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        lines
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(known, _)| known.trim() == name)
-            .map(|(_, value)| {
-                let value = value.trim().trim_matches('"');
-                let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
-                decoded.map_or_else(|_| value.to_owned(), |decoded| decoded.into_owned())
-            })
+        cookie_pairs(&self.request.headers).find(|(known, _)| known.trim() == name).map(|(_, value)| {
+            let value = value.trim().trim_matches('"');
+            let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
+            decoded.map_or_else(|_| value.to_owned(), |decoded| decoded.into_owned())
+        })
     }
 
     /// Whether the public origin is `https`.

@@ -6,8 +6,9 @@
 //! One for each shard, since a browser keeps the last of what answers to several requests set under one name, and two
 //! requests at once may write to two shards.
 
+use crate::request::cookie_pairs;
 use cookie::{Cookie, SameSite};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 use std::{fmt, str, sync::Arc, time::Duration};
 use tropos_core::{Clock, MOST_SHARDS, Positions};
 
@@ -73,10 +74,8 @@ impl Seen {
     /// What a visitor has written: all that their cookies say together. Of several of one name, as a neighbouring host may
     /// plant, all that are signed count.
     pub(crate) fn read(&self, headers: &HeaderMap, secure: bool) -> Positions {
-        let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let mut seen = Positions::default();
-        for (_, value) in pairs.filter(|(name, _)| is_name(name, secure)).take(MOST_COOKIES) {
+        for (_, value) in cookie_pairs(headers).filter(|(name, _)| is_name(name, secure)).take(MOST_COOKIES) {
             if let Some(positions) = self.accept(value) {
                 seen.merge(&positions);
             }
@@ -138,6 +137,7 @@ impl fmt::Debug for Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header;
     use tropos_core::ManualClock;
 
     fn seen(secret: &str) -> (Seen, ManualClock) {

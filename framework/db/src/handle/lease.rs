@@ -2,10 +2,10 @@
 
 use super::{Route, limit::bounded};
 use crate::{
-    backend::{Conn, Raw},
+    backend::{Backend, Conn, Raw},
     replica::{Busy, Server, ask},
 };
-use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, Transaction, pool::PoolConnection};
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr, Transaction, pool::PoolConnection};
 use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, time::timeout};
 use tropos_cache::Required;
@@ -89,6 +89,21 @@ impl Lease {
             (false, false) if is_one_message && anywhere => Ok(self),
             (false, false) => self.begin("BEGIN READ ONLY").await,
         }
+    }
+
+    /// Prepares a statement, to learn its types.
+    pub(super) async fn prepare<B: Backend>(
+        &mut self,
+        sql: SqlStr,
+        parameters: &[B::TypeInfo],
+    ) -> Result<B::Statement, sqlx::Error> {
+        let (server, limit) = (self.server.clone(), self.limit);
+        let prepared =
+            bounded(server.as_ref(), limit, B::prepare(self.begin_statement()?, sql, parameters)).await;
+        if matches!(prepared, Ok(_) | Err(sqlx::Error::Database(_))) {
+            self.settled();
+        }
+        prepared
     }
 
     /// Whether the server that a pooler leads to in this transaction has not seen what it must have: another one than was

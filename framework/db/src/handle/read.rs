@@ -93,15 +93,8 @@ macro_rules! executor {
             where
                 'c: 'e,
             {
-                async move {
-                    let mut lease = self.route.lease(Default::default()).await?;
-                    let (server, limit) = (lease.server.clone(), lease.limit);
-                    let prepared = B::prepare(lease.begin_statement()?, sql, parameters);
-                    let prepared = crate::handle::limit::bounded(server.as_ref(), limit, prepared).await?;
-                    lease.settled();
-                    Ok(prepared)
-                }
-                .boxed()
+                async move { self.route.lease(Default::default()).await?.prepare::<B>(sql, parameters).await }
+                    .boxed()
             }
 
             fn describe<'e>(

@@ -1,6 +1,9 @@
 //! From which shard and server a handle takes its connection.
 
-use super::Lease;
+use super::{
+    Lease,
+    fault::{Fault, fault},
+};
 use crate::{
     Error,
     backend::Kind,
@@ -68,6 +71,36 @@ impl Route<'_> {
             self.cluster.counts.exhausted();
         }
         Ok(lease?)
+    }
+
+    /// A lease on which `begin` has begun what a statement needs around it. A connection that was lost while it was idle is
+    /// found out by that, before anything is done: then another is taken, once.
+    pub(crate) async fn ready<F: Future<Output = Result<Lease, sqlx::Error>>>(
+        &self,
+        tried: Tried,
+        begin: impl Fn(Lease) -> F,
+    ) -> Result<Lease, sqlx::Error> {
+        let (mut tried, mut lost) = (tried, false);
+        loop {
+            let first = self.lease(tried).await?;
+            let (server, place) = (first.server.clone(), first.place);
+            let begun = async {
+                let mut lease = begin(first).await?;
+                Ok(if lease.is_behind(self).await? { None } else { Some(lease) })
+            };
+            match begun.await {
+                Ok(Some(lease)) => return Ok(lease),
+                Ok(None) => tried.add(place),
+                Err(error) if fault(&error) == Fault::Server && !lost => {
+                    if let Some(server) = server {
+                        server.failed(&error.to_string());
+                    }
+                    self.cluster.counts.retries();
+                    lost = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// How many servers a read may be tried on: where one fails, one other is asked.

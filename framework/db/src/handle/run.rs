@@ -163,40 +163,13 @@ async fn lease(
     watched: &Watched,
     is_one_message: bool,
 ) -> Result<Lease, sqlx::Error> {
-    let mut tried = tried;
-    let mut lost = false;
-    loop {
-        let first = route.lease(tried).await?;
+    let lease = match route.prepares() {
         // Nothing is sent before the statement: nothing can fail here.
-        if route.prepares() {
-            watched.at(first.server.as_ref().map(|server| server.address.as_str()));
-            return Ok(first);
-        }
-        let (server, place) = (first.server.clone(), first.place);
-        let ready = async {
-            let mut lease = first.for_one(route, is_one_message).await?;
-            Ok(match lease.is_behind(route).await? {
-                true => None,
-                false => Some(lease),
-            })
-        };
-        match ready.await {
-            Ok(Some(lease)) => {
-                watched.at(lease.server.as_ref().map(|server| server.address.as_str()));
-                return Ok(lease);
-            }
-            Ok(None) => tried.add(place),
-            // A connection that was lost while it was idle: nothing has been done yet.
-            Err(error) if fault(&error) == Fault::Server && !lost => {
-                if let Some(server) = server {
-                    server.failed(&error.to_string());
-                }
-                route.cluster.counts.retries();
-                lost = true;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+        true => route.lease(tried).await?,
+        false => route.ready(tried, |lease| lease.for_one(route, is_one_message)).await?,
+    };
+    watched.at(lease.server.as_ref().map(|server| server.address.as_str()));
+    Ok(lease)
 }
 
 /// Ends the transaction that a pooler made necessary. A read that was answered is done, whatever becomes of it.

@@ -57,25 +57,13 @@ impl<B: Backend> Tx<B> {
             // One snapshot for all that is read in it.
             (Kind::Postgres, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        let first = route.lease(Tried::default()).await?;
-        let server = first.server.clone();
-        let lease = match first.begin(sql).await {
-            // A connection that was lost while it was idle: nothing has been done yet.
-            Err(error) if fault::fault(&error) == fault::Fault::Server => {
-                if let Some(server) = server {
-                    server.failed(&error.to_string());
-                }
-                route.cluster.counts.retries();
-                route.lease(Tried::default()).await?.begin(sql).await?
-            }
-            lease => lease?,
-        };
-        let mut lease = lease;
+        let mut lease = route.ready(Tried::default(), |lease| lease.begin(sql)).await?;
         if let Some(slot) = route.fenced() {
             let (server, limit) = (lease.server.clone(), lease.limit);
-            if let Raw::Postgres(conn) = lease.raw()? {
+            if let Raw::Postgres(conn) = lease.begin_statement()? {
                 bounded(server.as_ref(), limit, crate::shard::hold(conn, slot)).await?;
             }
+            lease.settled();
         }
         Ok(Self {
             lease,
@@ -238,17 +226,8 @@ impl<'t, B: Backend> Executor<'t> for &'t mut Tx<B> {
     where
         't: 'e,
     {
-        async move {
-            self.failed = true;
-            let (server, limit) = (self.lease.server.clone(), self.lease.limit);
-            let prepared = B::prepare(self.lease.begin_statement()?, sql, parameters);
-            let prepared = bounded(server.as_ref(), limit, prepared).await;
-            if matches!(prepared, Ok(_) | Err(sqlx::Error::Database(_))) {
-                self.lease.settled();
-            }
-            prepared
-        }
-        .boxed()
+        self.failed = true;
+        self.lease.prepare::<B>(sql, parameters).boxed()
     }
 
     fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<sqlx_core::describe::Describe<B>, sqlx::Error>>

@@ -24,7 +24,7 @@ use std::{
 use tokio::{
     sync::watch,
     task::AbortHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tropos_cache::Required;
 
@@ -240,8 +240,8 @@ impl Group {
                 Ok(mut conn) => {
                     if server.generation() != generation {
                         // Another process answers there now. What this connection has seen, it says itself.
-                        match look::ask(&mut conn).await {
-                            Ok(look) if suits(&look, required, replica) => {}
+                        match timeout(self.config.look_within, look::ask(&mut conn)).await {
+                            Ok(Ok(look)) if self.suits(&look, required, replica) => {}
                             _ => {
                                 drop(conn.detach());
                                 tried.add(place);
@@ -268,12 +268,7 @@ impl Group {
 
     /// A replica that has seen what is required, after a short wait where none has.
     async fn replica(&self, required: Required, tried: Tried) -> Option<(usize, &Arc<Server>, u64)> {
-        let position = match required {
-            Required::Nothing => self.floor.load(Ordering::Acquire),
-            // The highest there is stands for a write after which nobody said where the log stood.
-            Required::Primary | Required::Position(u64::MAX) => return None,
-            Required::Position(position) => position.max(self.floor.load(Ordering::Acquire)),
-        };
+        let position = self.needed(required)?;
         let mut looked = None;
         let until = Instant::now() + self.config.wait;
         loop {
@@ -306,6 +301,23 @@ impl Group {
         }
     }
 
+    /// What a replica must have replayed; `None` where none will do.
+    fn needed(&self, required: Required) -> Option<u64> {
+        let floor = self.floor.load(Ordering::Acquire);
+        match required {
+            Required::Nothing => Some(floor),
+            // The highest there is stands for a write after which nobody said where the log stood.
+            Required::Primary | Required::Position(u64::MAX) => None,
+            Required::Position(position) => Some(position.max(floor)),
+        }
+    }
+
+    /// Whether what a connection says of its server is what a read needs that was sent to a replica, or to the primary.
+    fn suits(&self, look: &Look, required: Required, replica: bool) -> bool {
+        look.is_replica == replica
+            && (!replica || self.needed(required).is_some_and(|position| look.position >= position))
+    }
+
     fn primary_for_reads(&self, required: Required) -> Result<(usize, &Arc<Server>), Error> {
         let wanted = self.has_replicas() && required == Required::Nothing;
         if wanted && self.config.without == WithoutReplicas::Fail {
@@ -317,7 +329,7 @@ impl Group {
         if self.has_replicas() {
             self.counts.primary_reads();
         }
-        self.primary().ok_or_else(|| self.no_primary())
+        self.writable()
     }
 
     /// Where the primary's log stands, by a look that begins after this was called.
@@ -339,15 +351,6 @@ impl Group {
 /// writes that are lost.
 fn is_ahead(replica: &Look, history: &History) -> bool {
     history.last().is_some_and(|(asked, position)| replica.asked < asked && replica.position > position)
-}
-
-/// Whether what a connection says of its server is what the read needs.
-fn suits(look: &Look, required: Required, replica: bool) -> bool {
-    match required {
-        Required::Primary => !look.is_replica,
-        Required::Nothing => look.is_replica == replica,
-        Required::Position(position) => !look.is_replica || look.position >= position,
-    }
 }
 
 impl Drop for Looks {

@@ -75,6 +75,8 @@ pub(crate) struct Facts {
     barred: AtomicU64,
     /// Whether the last look was answered.
     up: AtomicBool,
+    /// Whether it has gone down since its pools were opened.
+    fell: AtomicBool,
     /// Whether reads may go to it as a replica.
     usable: AtomicBool,
     busy: AtomicU32,
@@ -226,7 +228,7 @@ impl Server {
     pub(crate) fn answered(&self, lag: Lag, well: bool) {
         let now = Instant::now();
         *self.facts.lag.lock().unwrap_or_else(PoisonError::into_inner) = lag;
-        if !self.is_up() && self.generation() > 1 {
+        if self.facts.fell.swap(false, Ordering::AcqRel) {
             // A connection that was being given back when the server fell silent keeps its place in the pool for as long as
             // TCP is patient, which may be a quarter of an hour.
             self.pools.store(Arc::new(self.open.pools(&self.facts)));
@@ -254,6 +256,7 @@ impl Server {
     pub(crate) fn is_down(&self, reason: &str) {
         self.failed(reason);
         if self.facts.up.swap(false, Ordering::AcqRel) {
+            self.facts.fell.store(true, Ordering::Release);
             tracing::warn!(server = self.address, reason, "a database server is down");
         }
         self.facts.down.notify_waiters();
@@ -358,6 +361,7 @@ impl Facts {
             generation: AtomicU64::new(0),
             barred: AtomicU64::new(u64::MAX),
             up: AtomicBool::new(false),
+            fell: AtomicBool::new(false),
             usable: AtomicBool::new(false),
             busy: AtomicU32::new(0),
             health: Mutex::default(),

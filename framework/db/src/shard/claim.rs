@@ -216,16 +216,7 @@ async fn mark(transaction: &mut PgConnection, first: u16, last: u16) -> sqlx::Re
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Held, *};
-
-    fn fence(shard: &str, held: &[(&str, State)]) -> Fence {
-        let held = held.iter().map(|(slots, state)| Held {
-            slots: slots.parse().unwrap(),
-            state: *state,
-            peer: None,
-        });
-        Fence { shard: Some(shard.to_owned()), held: held.collect() }
-    }
+    use super::{super::fence::tests::fence, *};
 
     #[test]
     fn only_new_shards_claim_and_only_what_no_other_has() {

@@ -187,10 +187,10 @@ impl SlotMap {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn fence(shard: &str, held: &[(&str, State)]) -> Fence {
+    pub(in crate::shard) fn fence(shard: &str, held: &[(&str, State)]) -> Fence {
         let held = held.iter().map(|(slots, state)| Held {
             slots: slots.parse().unwrap(),
             state: *state,

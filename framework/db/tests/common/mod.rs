@@ -71,6 +71,17 @@ pub async fn set(db: &Db, key: &str, value: &str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).bind(key).bind(value).execute(db.write()).await.map(drop)
 }
 
+/// Writes until the write is taken; how long that took.
+#[expect(clippy::disallowed_methods, reason = "real servers take real time")]
+pub async fn set_at_last(db: &Db, key: &str, value: &str) -> Duration {
+    let began = Instant::now();
+    while set(db, key, value).await.is_err() {
+        assert!(began.elapsed() < PATIENCE, "no write was taken");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    began.elapsed()
+}
+
 pub async fn get(db: &Db, key: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("select value from kv where key = $1").bind(key).fetch_optional(db.read()).await
 }

@@ -150,15 +150,10 @@ fn known(path: &Path, place: &str, table: &toml::Table, names: &[&'static str]) 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    type Variables<'a> = &'a [(&'a str, &'a str)];
-
-    fn read(file: &str, environment: Variables<'_>) -> Result<Config, ConfigError> {
-        Config::read(Path::new("tropos.toml"), Some(file), |name| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
-    }
+    use super::{
+        super::tests::{Variables, read},
+        *,
+    };
 
     #[test]
     fn one_database_with_replicas_is_two_variables() {

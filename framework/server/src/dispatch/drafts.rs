@@ -1,7 +1,12 @@
 //! Drafts of stored pages, and the endpoint by which a visitor comes to see them.
 
 use super::{reply, revalidate::knows, streamed};
-use crate::{draft, request::ResponseHead, routing::PageRoute, site::Site};
+use crate::{
+    draft,
+    request::{ResponseHead, cookie_pairs},
+    routing::PageRoute,
+    site::Site,
+};
 use axum::body::Body;
 use cookie::{Cookie, SameSite};
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
@@ -42,12 +47,8 @@ impl Site {
     pub(super) fn sees_drafts(&self, head: &Parts) -> bool {
         let Some(drafts) = self.cx.drafts() else { return false };
         let name = draft::cookie_name(self.is_secure());
-        let lines = head.headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         // Any of that name: a forged one before the good one must not hide it.
-        lines
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .any(|(known, value)| known == name && drafts.accepts(value))
+        cookie_pairs(&head.headers).any(|(known, value)| known == name && drafts.accepts(value))
     }
 
     /// A stored page, rendered afresh for this visitor alone.
