@@ -49,7 +49,9 @@ const EDGES: &[(&str, &[&str])] = &[
             "tropos-telemetry",
         ],
     ),
-    ("cargo-tropos", &[]),
+    // Text in, text out.
+    ("tropos-dev", &[]),
+    ("cargo-tropos", &["tropos-dev"]),
     ("xtask", &[]),
     // Applications see the facade alone.
     ("tropos-fixture", &["tropos"]),

@@ -1,0 +1,1 @@
+//! `view!` macros in sources, and what changed between two versions of them.
