@@ -1,0 +1,191 @@
+//! What a hook may change, a type for each direction, so that what is meant for the page is never sent to the client.
+
+use crate::{Error, VariantName, Variants};
+use cookie::Cookie;
+use http::{HeaderName, HeaderValue};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Changes of all hooks together may be this many; more is an error, not a request that grows without end.
+pub const MOST_EDITS: usize = 128;
+
+/// Values for pages may be this long together, in bytes of JSON: at the edge they travel in a header.
+pub const LONGEST_CONTEXT: usize = 4 * 1024;
+
+/// One change of headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// In place of all of this name.
+    Set(HeaderName, HeaderValue),
+    /// Beside those of this name.
+    Append(HeaderName, HeaderValue),
+    /// None of this name is left.
+    Remove(HeaderName),
+}
+
+impl HeaderEdit {
+    /// Does it to a map.
+    pub fn apply(&self, headers: &mut http::HeaderMap) {
+        match self {
+            Self::Set(name, value) => drop(headers.insert(name.clone(), value.clone())),
+            Self::Append(name, value) => drop(headers.append(name.clone(), value.clone())),
+            Self::Remove(name) => drop(headers.remove(name)),
+        }
+    }
+}
+
+/// What a hook changes on the way.
+#[derive(Debug, Default)]
+pub struct Edits {
+    request: HeaderEdits,
+    response: HeaderEdits,
+    cookies: Vec<Cookie<'static>>,
+    variants: Variants,
+    context: Vec<(&'static str, String)>,
+    error: Option<Error>,
+}
+
+/// Changes of the headers of one direction.
+#[derive(Debug, Default)]
+struct HeaderEdits(Vec<HeaderEdit>);
+
+/// Headers that the page reads. They never reach the client.
+#[derive(Debug)]
+pub struct RequestHeaders<'a>(&'a mut Edits);
+
+/// Headers that the client is sent. The page never reads them.
+#[derive(Debug)]
+pub struct ResponseHeaders<'a>(&'a mut Edits);
+
+/// A value that hooks leave for `server` and `live` pages, and for server functions.
+pub trait ContextValue: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its name among all such values, such as `user`.
+    const NAME: &'static str;
+}
+
+impl Edits {
+    /// The headers that the page reads.
+    pub fn request_headers(&mut self) -> RequestHeaders<'_> {
+        RequestHeaders(self)
+    }
+
+    /// The headers that the client is sent.
+    pub fn response_headers(&mut self) -> ResponseHeaders<'_> {
+        ResponseHeaders(self)
+    }
+
+    /// Sets a cookie: the client is sent it, in a line of its own, and hooks and pages of this very request read it.
+    pub fn set_cookie(&mut self, cookie: Cookie<'static>) {
+        if self.has_room() {
+            self.cookies.push(cookie);
+        }
+    }
+
+    /// Takes a cookie away, from the client and from this request.
+    pub fn remove_cookie(&mut self, name: &str) {
+        let mut cookie = Cookie::build((name.to_owned(), "")).path("/").build();
+        cookie.make_removal();
+        self.set_cookie(cookie);
+    }
+
+    /// Chooses a variant. Pages that declare it are stored once for each value.
+    pub fn choose<V: VariantName>(&mut self, value: V) {
+        self.variants.choose(value);
+    }
+
+    /// Leaves a value for the page, in place of an earlier one of the same type.
+    pub fn context<T: ContextValue>(&mut self, value: &T) {
+        match serde_json::to_string(value) {
+            Ok(json) => {
+                self.context.retain(|(name, _)| *name != T::NAME);
+                self.context.push((T::NAME, json));
+                if self.context.iter().map(|(name, json)| name.len() + json.len()).sum::<usize>()
+                    > LONGEST_CONTEXT
+                {
+                    self.fail(Error::Limit("hooks leave more than 4 KiB of values for the page: leave a name, and let the page read the rest"));
+                }
+            }
+            Err(error) => {
+                self.fail(Error::Hook(format!("the value `{}` cannot be written as JSON: {error}", T::NAME)))
+            }
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let room = self.request.0.len() + self.response.0.len() + self.cookies.len() < MOST_EDITS;
+        if !room {
+            self.fail(Error::Limit("hooks change more than 128 headers and cookies of one request"));
+        }
+        room
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    fn push(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        response: bool,
+        make: impl FnOnce(HeaderName, HeaderValue) -> HeaderEdit,
+    ) {
+        let parsed =
+            name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value.unwrap_or_default()).ok());
+        let Some((name, value)) = parsed else {
+            return self
+                .fail(Error::Header { name: name.to_owned(), value: value.unwrap_or_default().to_owned() });
+        };
+        if self.has_room() {
+            let edits = if response { &mut self.response } else { &mut self.request };
+            edits.0.push(make(name, value));
+        }
+    }
+
+    /// What the hook changed, to be taken over; the first thing that was wrong with it, if something was.
+    pub(crate) fn into_parts(self) -> Result<Parts, Error> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Parts {
+                request: self.request.0,
+                response: self.response.0,
+                cookies: self.cookies,
+                variants: self.variants,
+                context: self.context,
+            }),
+        }
+    }
+}
+
+/// What hooks changed, checked.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Parts {
+    pub(crate) request: Vec<HeaderEdit>,
+    pub(crate) response: Vec<HeaderEdit>,
+    pub(crate) cookies: Vec<Cookie<'static>>,
+    pub(crate) variants: Variants,
+    pub(crate) context: Vec<(&'static str, String)>,
+}
+
+macro_rules! headers {
+    ($name:ident, $response:literal) => {
+        impl $name<'_> {
+            /// Sets a header in place of all of its name. A name or value that no header may have fails the hook, and with it
+            /// the request.
+            pub fn set(&mut self, name: &str, value: &str) {
+                self.0.push(name, Some(value), $response, HeaderEdit::Set);
+            }
+
+            /// Adds a header beside others of its name.
+            pub fn append(&mut self, name: &str, value: &str) {
+                self.0.push(name, Some(value), $response, HeaderEdit::Append);
+            }
+
+            /// Takes away all headers of this name.
+            pub fn remove(&mut self, name: &str) {
+                self.0.push(name, None, $response, |name, _| HeaderEdit::Remove(name));
+            }
+        }
+    };
+}
+headers!(RequestHeaders, false);
+headers!(ResponseHeaders, true);

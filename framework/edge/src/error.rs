@@ -1,0 +1,36 @@
+//! What can go wrong with hooks.
+
+/// What is wrong with the hooks of an application, or what a hook met.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path pattern of a [`Match`](crate::Match) cannot be read.
+    #[error("the hook `{hook}` is for the path `{pattern}`, which {problem}")]
+    Pattern {
+        /// The hook's name.
+        hook: String,
+        /// What was written.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A header's name or value that no header may have.
+    #[error("`{name}: {value}` is no header: a name is a token, and a value has no line end")]
+    Header {
+        /// The name.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// An address that a redirect or a rewrite must not lead to.
+    #[error(
+        "`{0}` is no address to send a visitor to: write a path that begins with one `/`, or an `http(s)://` address"
+    )]
+    Location(String),
+    /// A bound was reached.
+    #[error("{0}")]
+    Limit(&'static str),
+    /// What a hook itself could not do. The request is then answered with 500: a guard that fails guards.
+    #[error("{0}")]
+    Hook(String),
+}

@@ -1,0 +1,124 @@
+//! One hook.
+
+use crate::{Decision, EdgeRequest, Edits, Error, Platform, platform::BoxFuture};
+
+/// What stands in front of the cache: sees each request that it is [for](crate::Match), and decides.
+pub trait Hook: Send + Sync {
+    /// Its name, in spans and messages.
+    fn name(&self) -> &str;
+
+    /// Decides. `edits` is empty at first; what earlier hooks changed stands in the request.
+    fn decide<'a>(
+        &'a self,
+        request: &'a EdgeRequest<'_>,
+        edits: &'a mut Edits,
+        platform: &'a dyn Platform,
+    ) -> Verdict<'a>;
+
+    /// Whether the decision depends on who asks. Such an answer is `private` to caches outside, which cannot decide; one that
+    /// is the same for all, such as a header on every page, leaves pages public.
+    fn depends_on_visitor(&self) -> bool {
+        true
+    }
+
+    /// What is wrong with how it is configured. Asked once, at start.
+    ///
+    /// # Errors
+    /// What it is.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A decision, now or later.
+pub enum Verdict<'a> {
+    /// Made of the request alone.
+    Now(Result<Decision, Error>),
+    /// Waits for something.
+    Later(BoxFuture<'a, Result<Decision, Error>>),
+}
+
+impl From<Decision> for Verdict<'_> {
+    fn from(decision: Decision) -> Self {
+        Self::Now(Ok(decision))
+    }
+}
+
+impl From<Result<Decision, Error>> for Verdict<'_> {
+    fn from(result: Result<Decision, Error>) -> Self {
+        Self::Now(result)
+    }
+}
+
+/// What a function that is a hook may return.
+pub trait IntoResult {
+    /// As a result.
+    fn into_result(self) -> Result<Decision, Error>;
+}
+
+impl IntoResult for Decision {
+    fn into_result(self) -> Result<Decision, Error> {
+        Ok(self)
+    }
+}
+
+impl IntoResult for Result<Decision, Error> {
+    fn into_result(self) -> Result<Decision, Error> {
+        self
+    }
+}
+
+/// A hook of a function that needs the request alone.
+///
+/// ```
+/// use tropos_edge::{Decision, hook};
+/// let old = hook("old shop", |request, _| match request.path().as_str() {
+///     "/shop.php" => Decision::redirect_permanently("/"),
+///     _ => Ok(Decision::Next),
+/// });
+/// ```
+pub fn hook<F, R>(name: &'static str, decide: F) -> impl Hook + use<F, R>
+where
+    F: for<'r, 'e> Fn(&'r EdgeRequest<'_>, &'e mut Edits) -> R + Send + Sync + 'static,
+    R: IntoResult + 'static,
+{
+    FromFn { name, decide, depends: true }
+}
+
+/// As [`hook`], for one whose decisions are the same whoever asks: of the path alone, say.
+pub fn hook_for_all<F, R>(name: &'static str, decide: F) -> impl Hook + use<F, R>
+where
+    F: for<'r, 'e> Fn(&'r EdgeRequest<'_>, &'e mut Edits) -> R + Send + Sync + 'static,
+    R: IntoResult + 'static,
+{
+    FromFn { name, decide, depends: false }
+}
+
+struct FromFn<F> {
+    name: &'static str,
+    decide: F,
+    depends: bool,
+}
+
+impl<F, R> Hook for FromFn<F>
+where
+    F: for<'r, 'e> Fn(&'r EdgeRequest<'_>, &'e mut Edits) -> R + Send + Sync,
+    R: IntoResult,
+{
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn decide<'a>(
+        &'a self,
+        request: &'a EdgeRequest<'_>,
+        edits: &'a mut Edits,
+        _: &'a dyn Platform,
+    ) -> Verdict<'a> {
+        Verdict::Now((self.decide)(request, edits).into_result())
+    }
+
+    fn depends_on_visitor(&self) -> bool {
+        self.depends
+    }
+}

@@ -1,0 +1,52 @@
+//! Hooks: what stands in front of the cache, written once, run in the server and in a Worker at the edge.
+//!
+//! A hook is handed an [`EdgeRequest`] and gives a [`Decision`]: go on, as another path, elsewhere, or answered here. On
+//! the way it may change the headers that the page sees, add headers and cookies to the answer, choose variants, and leave
+//! values for the page, each through the part of [`Edits`] that is meant for it.
+//!
+//! ```
+//! use tropos_edge::{Decision, Hooks, Match, Reply, hook};
+//! let guard = hook("guard", |request, _| match request.cookie("session") {
+//!     Some("good") => Decision::Next,
+//!     _ => Reply::text(401, "sign in first").into(),
+//! });
+//! let hooks = Hooks::new().at(Match::below("/office"), guard);
+//! # assert!(hooks.check().is_ok());
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`request`] | what a hook may read, one parser for each part |
+//! | [`edits`] | what it may change, a type for each direction |
+//! | [`decision`] | what it may decide |
+//! | [`matching`] | which requests a hook is for |
+//! | [`hook`](mod@hook) | the trait, and hooks of functions |
+//! | [`hooks`] | many of them, in order, for all pages or some |
+//! | [`run`] | one request through all hooks: rewriting, loops, bounds |
+//! | [`variant`] | what a stored page may differ by |
+//! | [`platform`] | what an adapter offers: clock, chance, look-ups, fetches |
+//! | [`ready`] | hooks that most sites need |
+//!
+//! Nothing here does I/O, and all of it compiles for wasm32. A value that a client could use up without end has a bound.
+
+pub mod decision;
+pub mod edits;
+mod error;
+pub mod hook;
+pub mod hooks;
+pub mod matching;
+pub mod platform;
+pub mod ready;
+pub mod request;
+pub mod run;
+pub mod variant;
+
+pub use decision::{Decision, Redirect, Reply};
+pub use edits::Edits;
+pub use error::Error;
+pub use hook::{Hook, Verdict, hook};
+pub use hooks::Hooks;
+pub use matching::Match;
+pub use platform::Platform;
+pub use request::EdgeRequest;
+pub use variant::{VariantName, Variants};

@@ -1,0 +1,208 @@
+//! Which requests a hook is for.
+
+use crate::EdgeRequest;
+use http::Method;
+use tropos_core::{CanonicalPath, Pattern};
+
+/// Which requests a hook is for. Conditions are combined by [`and`](Match::and), [`any`](Match::any) and
+/// [`not`](Match::not).
+///
+/// ```
+/// use tropos_edge::Match;
+/// let writes = Match::not(Match::method("GET")).and(Match::below("/office"));
+/// let newcomers = Match::path("/").and(Match::not(Match::cookie("seen")));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Match(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    All,
+    Path(String, Option<Pattern>),
+    Below(String, Option<CanonicalPath>),
+    Route(String),
+    Function(String),
+    Method(String),
+    Host(String),
+    Header(String, Option<String>),
+    Cookie(String, Option<String>),
+    Query(String, Option<String>),
+    Every(Vec<Match>),
+    Any(Vec<Match>),
+    Not(Box<Match>),
+}
+
+impl Match {
+    /// Every request.
+    pub fn all() -> Self {
+        Self(Kind::All)
+    }
+
+    /// Paths of a pattern, as routes write them: `/products/:id`, `/files/*rest`.
+    pub fn path(pattern: &str) -> Self {
+        Self(Kind::Path(pattern.to_owned(), Pattern::parse(pattern).ok()))
+    }
+
+    /// A path and all below it, by whole segments: `/office` covers `/office/users`, and not `/offices`.
+    pub fn below(path: &str) -> Self {
+        Self(Kind::Below(path.to_owned(), CanonicalPath::parse(path).ok()))
+    }
+
+    /// The page that declares this path.
+    pub fn route(pattern: &str) -> Self {
+        Self(Kind::Route(pattern.to_owned()))
+    }
+
+    /// The server function of this name, as it is written in its source.
+    pub fn function(name: &str) -> Self {
+        Self(Kind::Function(name.to_owned()))
+    }
+
+    /// A method. `GET` covers `HEAD`, which is answered as it.
+    pub fn method(method: &str) -> Self {
+        Self(Kind::Method(method.to_ascii_uppercase()))
+    }
+
+    /// A host, without its port; `*.shop.example` covers those below it.
+    pub fn host(host: &str) -> Self {
+        Self(Kind::Host(host.to_ascii_lowercase()))
+    }
+
+    /// Requests that carry this header.
+    pub fn header(name: &str) -> Self {
+        Self(Kind::Header(name.to_owned(), None))
+    }
+
+    /// Requests of which some header of this name has this value.
+    pub fn header_is(name: &str, value: &str) -> Self {
+        Self(Kind::Header(name.to_owned(), Some(value.to_owned())))
+    }
+
+    /// Requests that carry this cookie.
+    pub fn cookie(name: &str) -> Self {
+        Self(Kind::Cookie(name.to_owned(), None))
+    }
+
+    /// Requests whose cookie of this name has this value.
+    pub fn cookie_is(name: &str, value: &str) -> Self {
+        Self(Kind::Cookie(name.to_owned(), Some(value.to_owned())))
+    }
+
+    /// Requests whose query has this key.
+    pub fn query(key: &str) -> Self {
+        Self(Kind::Query(key.to_owned(), None))
+    }
+
+    /// Requests whose query has this key with this value first.
+    pub fn query_is(key: &str, value: &str) -> Self {
+        Self(Kind::Query(key.to_owned(), Some(value.to_owned())))
+    }
+
+    /// This, and `other` too.
+    #[must_use]
+    pub fn and(self, other: Match) -> Self {
+        match self.0 {
+            Kind::All => other,
+            Kind::Every(mut all) => {
+                all.push(other);
+                Self(Kind::Every(all))
+            }
+            kind => Self(Kind::Every(vec![Self(kind), other])),
+        }
+    }
+
+    /// Some of these.
+    pub fn any(of: impl IntoIterator<Item = Match>) -> Self {
+        Self(Kind::Any(of.into_iter().collect()))
+    }
+
+    /// All that this does not cover. Said of a header, cookie or key: those without it.
+    #[allow(clippy::should_implement_trait, reason = "read as a condition: Match::not(Match::cookie(..))")]
+    pub fn not(of: Match) -> Self {
+        Self(Kind::Not(Box::new(of)))
+    }
+
+    /// Whether a request is meant.
+    pub fn covers(&self, request: &EdgeRequest<'_>) -> bool {
+        match &self.0 {
+            Kind::All => true,
+            Kind::Path(_, pattern) => {
+                pattern.as_ref().is_some_and(|pattern| pattern.matches(request.path()).is_some())
+            }
+            Kind::Below(_, path) => path.as_ref().is_some_and(|path| is_below(path, request.path())),
+            Kind::Route(pattern) => request.route().is_some_and(|route| route.pattern == pattern),
+            Kind::Function(name) => is_function(request.path().as_str(), name),
+            Kind::Method(method) => is_method(method, request.method()),
+            Kind::Host(host) => is_host(host, request.host()),
+            Kind::Header(name, None) => request.headers().get(name).is_some(),
+            Kind::Header(name, Some(value)) => {
+                request.headers().lines(name).any(|line| line == value.as_bytes())
+            }
+            Kind::Cookie(name, value) => {
+                request.cookie(name).is_some_and(|sent| value.as_ref().is_none_or(|value| value == sent))
+            }
+            Kind::Query(key, value) => {
+                request.query_value(key).is_some_and(|sent| value.as_ref().is_none_or(|value| *value == sent))
+            }
+            Kind::Every(all) => all.iter().all(|one| one.covers(request)),
+            Kind::Any(any) => any.iter().any(|one| one.covers(request)),
+            Kind::Not(not) => !not.covers(request),
+        }
+    }
+
+    /// The pattern or path that cannot be read, and why.
+    pub(crate) fn problem(&self) -> Option<(String, String)> {
+        match &self.0 {
+            Kind::Path(text, None) => {
+                let why = Pattern::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
+                Some((text.clone(), why))
+            }
+            Kind::Below(text, None) => {
+                let why = CanonicalPath::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
+                Some((text.clone(), why))
+            }
+            Kind::Every(all) | Kind::Any(all) => all.iter().find_map(Match::problem),
+            Kind::Not(not) => not.problem(),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Match {
+    fn from(pattern: &str) -> Self {
+        Self::path(pattern)
+    }
+}
+
+fn is_below(path: &CanonicalPath, asked: &CanonicalPath) -> bool {
+    let mut segments = asked.segments();
+    path.segments().all(|segment| segments.next() == Some(segment))
+}
+
+fn is_method(method: &str, asked: &Method) -> bool {
+    asked.as_str() == method || (method == "GET" && asked == Method::HEAD)
+}
+
+fn is_host(host: &str, asked: &str) -> bool {
+    let asked = match asked.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => asked,
+    };
+    match host.strip_prefix("*.") {
+        None => asked.eq_ignore_ascii_case(host),
+        Some(base) => {
+            let at = asked.len().saturating_sub(base.len());
+            at > 1
+                && asked.as_bytes().get(at - 1) == Some(&b'.')
+                && asked.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(base))
+        }
+    }
+}
+
+/// Server functions live at `/api/` and their name with digits behind it that tell equal names apart, or at an address of
+/// their own, which is then the name.
+fn is_function(path: &str, name: &str) -> bool {
+    let Some(function) = path.strip_prefix("/api/") else { return path == name };
+    function.strip_prefix(name).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        || path == name
+}

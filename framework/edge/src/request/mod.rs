@@ -1,0 +1,149 @@
+//! What a hook may read of a request.
+
+mod client;
+mod cookies;
+mod headers;
+pub mod internal;
+mod query;
+
+pub use client::{Client, Geo};
+pub use cookies::pairs as cookie_pairs;
+pub use headers::{Headers, RawHeader};
+pub use query::pairs as query_pairs;
+
+use crate::Variants;
+use http::Method;
+use std::borrow::Cow;
+use tropos_core::{CanonicalPath, Mode};
+
+/// A request as hooks see it: the same parsed path that the router and the cache's key use, and headers without those
+/// that only Tropos itself may set ([`internal`]).
+///
+/// What an earlier hook changed is seen by a later one.
+#[derive(Debug)]
+pub struct EdgeRequest<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) host: &'a str,
+    pub(crate) secure: bool,
+    pub(crate) path: Cow<'a, CanonicalPath>,
+    pub(crate) query: Cow<'a, str>,
+    pub(crate) headers: Headers<'a>,
+    pub(crate) client: Client<'a>,
+    pub(crate) route: Option<Route<'a>>,
+    pub(crate) variants: Variants,
+    /// Cookies that hooks have set for this very request, the later ones last.
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) rewritten_from: Option<CanonicalPath>,
+}
+
+/// The page that the path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// As it was declared, such as `/products/:id`.
+    pub pattern: &'a str,
+    /// How its HTML comes to be.
+    pub mode: Mode,
+}
+
+impl<'a> EdgeRequest<'a> {
+    /// A request. `host` is the one that it names, with its port; `secure` whether the public origin is `https`.
+    pub fn new(
+        method: &'a Method,
+        host: &'a str,
+        secure: bool,
+        path: &'a CanonicalPath,
+        query: &'a str,
+        headers: Headers<'a>,
+        client: Client<'a>,
+    ) -> Self {
+        Self {
+            method,
+            host,
+            secure,
+            path: Cow::Borrowed(path),
+            query: Cow::Borrowed(query),
+            headers,
+            client,
+            route: None,
+            variants: Variants::default(),
+            set: Vec::new(),
+            rewritten_from: None,
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        self.method
+    }
+
+    /// The host that the request names, as it is spelled, with its port. Answers must not be made of it: clients choose it.
+    pub fn host(&self) -> &str {
+        self.host
+    }
+
+    /// Whether visitors come by `https`.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The path in its one spelling, after all rewrites so far.
+    pub fn path(&self) -> &CanonicalPath {
+        &self.path
+    }
+
+    /// The path that the visitor asked for, where it was rewritten.
+    pub fn rewritten_from(&self) -> Option<&CanonicalPath> {
+        self.rewritten_from.as_ref()
+    }
+
+    /// The query as it came, without its question mark.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The first value of a key of the query, decoded.
+    pub fn query_value(&self, key: &str) -> Option<Cow<'_, str>> {
+        query::pairs(&self.query).find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The first value of a header, where it is text. Names are compared without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &Headers<'a> {
+        &self.headers
+    }
+
+    /// The value of a cookie as it was sent; one that an earlier hook has set for this request before all others.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let set = self.set.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        set.or_else(|| {
+            self.headers
+                .lines("cookie")
+                .flat_map(pairs_of)
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value)
+        })
+    }
+
+    /// Where the visitor is, and by which address they come.
+    pub fn client(&self) -> &Client<'a> {
+        &self.client
+    }
+
+    /// The page that the path leads to; `None` for server functions, files, event streams, and paths that lead nowhere.
+    pub fn route(&self) -> Option<Route<'a>> {
+        self.route
+    }
+
+    /// The variants that were chosen so far.
+    pub fn variants(&self) -> &Variants {
+        &self.variants
+    }
+}
+
+fn pairs_of(line: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    cookies::pairs(std::str::from_utf8(line).unwrap_or_default())
+}

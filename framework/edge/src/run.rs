@@ -1,0 +1,256 @@
+//! One request through all hooks.
+
+use crate::{
+    Decision, EdgeRequest, Edits, Error, Hooks, Platform, Redirect, Reply, Variants, Verdict,
+    decision::Target,
+    edits::{HeaderEdit, Parts},
+    hooks::Entry,
+    request::Route,
+};
+use cookie::Cookie;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tropos_core::CanonicalPath;
+
+/// A request is rewritten this often at most; then it goes in circles, and is answered with 508 (RFC 5842 §7.2).
+pub const MOST_REWRITES: usize = 8;
+
+/// Which page a path leads to.
+pub trait Router: Sync {
+    /// The page at `path`.
+    fn route(&self, path: &CanonicalPath) -> Option<Route<'_>>;
+}
+
+impl<F: Fn(&CanonicalPath) -> Option<Route<'static>> + Sync> Router for F {
+    fn route(&self, path: &CanonicalPath) -> Option<Route<'_>> {
+        self(path)
+    }
+}
+
+/// What the hooks made of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// On to the page, or whatever the path leads to.
+    Pass(Passed),
+    /// A hook answers, with what the others added to the answer.
+    Answer(Answer),
+}
+
+/// A request that goes on.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// The path that it goes on as, where it was rewritten.
+    pub path: Option<CanonicalPath>,
+    /// The query that it goes on with, where a rewrite gave one.
+    pub query: Option<String>,
+    /// What to change of its headers.
+    pub request: Vec<HeaderEdit>,
+    /// What to add to the answer.
+    pub response: Additions,
+    /// What the entry of a stored page is chosen by.
+    pub variants: Variants,
+    /// What is left for the page: names and JSON.
+    pub context: Vec<(&'static str, String)>,
+    /// Whether a hook that ran depends on who asks, so that no cache outside may decide in its place.
+    pub personal: bool,
+}
+
+/// What hooks add to an answer.
+#[derive(Debug, Default, Clone)]
+pub struct Additions {
+    /// Changes of its headers.
+    pub headers: Vec<HeaderEdit>,
+    /// Cookies, a line each.
+    pub cookies: Vec<Cookie<'static>>,
+}
+
+impl Additions {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.cookies.is_empty()
+    }
+
+    /// Adds them to the headers of an answer. Cookies without a word on it are `HttpOnly`-free, `SameSite=Lax` and of the
+    /// whole site; `Secure` where visitors come by `https`.
+    pub fn apply(&self, headers: &mut HeaderMap, secure: bool) {
+        self.headers.iter().for_each(|edit| edit.apply(headers));
+        for cookie in &self.cookies {
+            let mut cookie = cookie.clone();
+            if cookie.path().is_none() {
+                cookie.set_path("/");
+            }
+            if cookie.same_site().is_none() {
+                cookie.set_same_site(cookie::SameSite::Lax);
+            }
+            if secure && cookie.secure().is_none() {
+                cookie.set_secure(true);
+            }
+            if let Ok(line) = HeaderValue::from_str(&cookie.encoded().to_string()) {
+                headers.append(header::SET_COOKIE, line);
+            }
+        }
+    }
+}
+
+/// An answer of a hook.
+#[derive(Debug)]
+pub struct Answer {
+    /// The answer itself.
+    pub reply: Reply,
+    /// What hooks that ran before it add.
+    pub response: Additions,
+    /// What went wrong, where the answer is an error's.
+    pub error: Option<Error>,
+    /// The hook that gave it.
+    pub hook: String,
+}
+
+/// Sends a request through all hooks that are for it.
+///
+/// After a rewrite all hooks see it anew under its new path. A hook that fails answers with 500: a guard that cannot tell
+/// lets nobody in.
+pub async fn run<'a>(
+    hooks: &Hooks,
+    mut request: EdgeRequest<'a>,
+    router: &'a (impl Router + ?Sized),
+    platform: &dyn Platform,
+) -> Outcome {
+    let mut state = State::default();
+    loop {
+        request.route = router.route(&request.path);
+        let mut target = None;
+        for Entry { when, hook } in hooks.entries() {
+            if !when.covers(&request) {
+                continue;
+            }
+            let mut edits = Edits::default();
+            let verdict = match hook.decide(&request, &mut edits, platform) {
+                Verdict::Now(result) => result,
+                Verdict::Later(waiting) => waiting.await,
+            };
+            match state.take(hook.depends_on_visitor(), verdict, edits, &mut request) {
+                Ok(Decision::Next) => {}
+                Ok(Decision::Rewrite(to)) => {
+                    target = Some((hook.name(), to));
+                    break;
+                }
+                Ok(Decision::Redirect(to)) => return state.redirect(hook.name(), to, &request),
+                Ok(Decision::Respond(reply)) => return state.answer(hook.name(), reply, None),
+                Err(error) => return state.fail(hook.name(), error),
+            }
+        }
+        match target {
+            None => return Outcome::Pass(state.pass(request)),
+            Some((hook, to)) => {
+                if let Some(answer) = state.rewrite(hook, to, &mut request) {
+                    return answer;
+                }
+            }
+        }
+    }
+}
+
+/// What has come together so far.
+#[derive(Default)]
+struct State {
+    parts: Parts,
+    personal: bool,
+    rewrites: usize,
+    query: Option<String>,
+}
+
+impl State {
+    /// Takes over what a hook changed, so that the next one sees it.
+    fn take(
+        &mut self,
+        depends: bool,
+        verdict: Result<Decision, Error>,
+        edits: Edits,
+        request: &mut EdgeRequest<'_>,
+    ) -> Result<Decision, Error> {
+        self.personal |= depends;
+        let decision = verdict?;
+        let parts = edits.into_parts()?;
+        if !parts.request.is_empty() {
+            request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
+        }
+        for cookie in &parts.cookies {
+            request.set.push((cookie.name().to_owned(), cookie.value().to_owned()));
+        }
+        request.variants.merge(&parts.variants);
+        self.parts.request.extend(parts.request);
+        self.parts.response.extend(parts.response);
+        self.parts.cookies.retain(|known| parts.cookies.iter().all(|new| new.name() != known.name()));
+        self.parts.cookies.extend(parts.cookies);
+        self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
+        self.parts.context.extend(parts.context);
+        Ok(decision)
+    }
+
+    /// Goes on as another path; the answer, where that leads in circles.
+    fn rewrite(&mut self, hook: &str, to: Target, request: &mut EdgeRequest<'_>) -> Option<Outcome> {
+        self.rewrites += 1;
+        if self.rewrites > MOST_REWRITES {
+            let error = Error::Hook(format!(
+                "rewriting goes in circles: {} is rewritten for the ninth time",
+                request.path.as_str()
+            ));
+            let reply = Reply::text(508, "this address leads in circles");
+            return Some(std::mem::take(self).answer(hook, reply, Some(error)));
+        }
+        let from = std::mem::replace(&mut request.path, std::borrow::Cow::Owned(to.path)).into_owned();
+        request.rewritten_from.get_or_insert(from);
+        if let Some(query) = to.query {
+            request.query = std::borrow::Cow::Owned(query.clone());
+            self.query = Some(query);
+        }
+        None
+    }
+
+    fn pass(self, request: EdgeRequest<'_>) -> Passed {
+        let Self { parts, personal, query, .. } = self;
+        Passed {
+            path: request.rewritten_from.is_some().then(|| request.path.into_owned()),
+            query,
+            request: parts.request,
+            response: Additions { headers: parts.response, cookies: parts.cookies },
+            variants: request.variants,
+            context: parts.context,
+            personal,
+        }
+    }
+
+    fn redirect(self, hook: &str, to: Redirect, request: &EdgeRequest<'_>) -> Outcome {
+        // Whoever is given a cookie may be let through the next time.
+        if self.parts.cookies.is_empty() && leads_to_itself(&to.location, request) {
+            let error =
+                Error::Hook(format!("the redirect to {} leads back to where it came from", to.location));
+            return self.answer(hook, Reply::text(508, "this address leads in circles"), Some(error));
+        }
+        let reply = Reply::empty(to.status.as_u16()).header("location", &to.location);
+        self.answer(hook, reply, None)
+    }
+
+    fn fail(self, hook: &str, error: Error) -> Outcome {
+        let reply = Reply::text(StatusCode::INTERNAL_SERVER_ERROR.as_u16(), "this went wrong");
+        self.answer(hook, reply, Some(error))
+    }
+
+    fn answer(self, hook: &str, reply: Reply, error: Option<Error>) -> Outcome {
+        let response = Additions { headers: self.parts.response, cookies: self.parts.cookies };
+        Outcome::Answer(Answer { reply, response, error, hook: hook.to_owned() })
+    }
+}
+
+/// Whether a visitor who follows would ask for the same again.
+fn leads_to_itself(location: &str, request: &EdgeRequest<'_>) -> bool {
+    let scheme = if request.secure { "https://" } else { "http://" };
+    let own = location.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(request.host));
+    let target = own.unwrap_or(location);
+    let target = target.split('#').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let asked = request.rewritten_from.as_ref().unwrap_or(&request.path);
+    let same_path = CanonicalPath::parse(path).is_ok_and(|path| {
+        path.as_str() == asked.as_str() && path.has_trailing_slash() == asked.has_trailing_slash()
+    });
+    same_path && query == request.query && matches!(request.method.as_str(), "GET" | "HEAD")
+}

@@ -1,0 +1,185 @@
+//! What a stored page may differ by besides its path and query.
+//!
+//! A variant is a name with a closed list of values, so the entries of a page are bounded however many visitors choose.
+//! Hooks choose values; a page declares the variants it differs by, and its key holds those alone.
+
+use std::fmt::Write as _;
+
+/// Values of one variant, the first of which is taken where no hook has chosen: `variant!` makes types of it.
+pub trait VariantName: Sized + Copy + Send + Sync + 'static {
+    /// The name, such as `ab`: a token of lower-case letters, digits, `-` and `_`.
+    const NAME: &'static str;
+    /// All values, the one that counts where none was chosen first. At most [`MOST_VALUES`].
+    const VALUES: &'static [&'static str];
+    /// The value at a place of [`Self::VALUES`], which is one of them.
+    fn at(place: usize) -> Self;
+    /// The place of the value.
+    fn place(self) -> usize;
+
+    /// The value as it stands in keys and cookies.
+    fn as_str(self) -> &'static str {
+        Self::VALUES.get(self.place()).copied().unwrap_or_default()
+    }
+
+    /// The value of this spelling.
+    fn parse(text: &str) -> Option<Self> {
+        Self::VALUES.iter().position(|known| *known == text).map(Self::at)
+    }
+}
+
+/// The most values that a variant may have: a page that differs by two such has 256 entries.
+pub const MOST_VALUES: usize = 16;
+
+/// The most variants that may be chosen for one request.
+pub const MOST_VARIANTS: usize = 16;
+
+/// Makes a type of a variant's values.
+///
+/// ```
+/// tropos_edge::variant! {
+///     /// Which of two texts the button has.
+///     pub enum Button: "button" { Plain = "plain", Bold = "bold" }
+/// }
+/// use tropos_edge::VariantName;
+/// assert_eq!(Button::parse("bold"), Some(Button::Bold));
+/// assert_eq!(Button::VALUES, ["plain", "bold"]);
+/// ```
+#[macro_export]
+macro_rules! variant {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident : $text:literal { $($(#[$of:meta])* $value:ident = $spelled:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $vis enum $name { $($(#[$of])* #[allow(missing_docs)] $value),+ }
+
+        impl $crate::VariantName for $name {
+            const NAME: &'static str = $text;
+            const VALUES: &'static [&'static str] = &[$($spelled),+];
+            fn at(place: usize) -> Self {
+                const ALL: &[$name] = &[$($name::$value),+];
+                ALL.get(place).copied().unwrap_or(ALL[0])
+            }
+            fn place(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+/// The variants that were chosen for a request, in the order of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variants(Vec<(&'static str, &'static str)>);
+
+impl Variants {
+    /// Chooses a value; the last choice counts. Without effect beyond [`MOST_VARIANTS`].
+    pub fn choose<V: VariantName>(&mut self, value: V) {
+        self.put(V::NAME, value.as_str());
+    }
+
+    fn put(&mut self, name: &'static str, value: &'static str) {
+        match self.0.binary_search_by_key(&name, |(known, _)| known) {
+            Ok(at) => {
+                if let Some(known) = self.0.get_mut(at) {
+                    known.1 = value;
+                }
+            }
+            Err(at) if self.0.len() < MOST_VARIANTS => self.0.insert(at, (name, value)),
+            Err(_) => {}
+        }
+    }
+
+    /// Takes over what others chose later.
+    pub(crate) fn merge(&mut self, later: &Variants) {
+        later.0.iter().for_each(|(name, value)| self.put(name, value));
+    }
+
+    /// The value that was chosen, if any.
+    pub fn get<V: VariantName>(&self) -> Option<V> {
+        self.value(V::NAME).and_then(V::parse)
+    }
+
+    /// The value of this name, as it is spelled.
+    pub fn value(&self, name: &str) -> Option<&'static str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// Names and values, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().copied()
+    }
+
+    /// Whether none was chosen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The variants that a page declares, as a type: one [`VariantName`], or a tuple of up to four.
+pub trait Declared: Sized + Copy + Send + Sync + 'static {
+    /// The part of the key, such as `ab=a,button=bold`, of what was chosen; the first values where nothing was.
+    fn key(chosen: &Variants) -> String;
+    /// The values of a key's part; the first values for what it does not name.
+    fn read(key: &str) -> Self;
+}
+
+impl<V: VariantName> Declared for V {
+    fn key(chosen: &Variants) -> String {
+        let mut key = String::new();
+        write(&mut key, chosen.get::<V>().unwrap_or(V::at(0)));
+        key
+    }
+
+    fn read(key: &str) -> Self {
+        read(key)
+    }
+}
+
+macro_rules! tuples {
+    ($($($name:ident)+;)+) => {$(
+        impl<$($name: VariantName),+> Declared for ($($name,)+) {
+            fn key(chosen: &Variants) -> String {
+                let mut key = String::new();
+                $(write(&mut key, chosen.get::<$name>().unwrap_or($name::at(0)));)+
+                key
+            }
+
+            fn read(key: &str) -> Self {
+                ($(read::<$name>(key),)+)
+            }
+        }
+    )+};
+}
+tuples! { A; A B; A B C; A B C D; }
+
+fn write<V: VariantName>(key: &mut String, value: V) {
+    let comma = if key.is_empty() { "" } else { "," };
+    // Writing into a String cannot fail.
+    let _ = write!(key, "{comma}{}={}", V::NAME, value.as_str());
+}
+
+fn read<V: VariantName>(key: &str) -> V {
+    let pairs = key.split(',').filter_map(|pair| pair.split_once('='));
+    let value = pairs.filter(|(name, _)| *name == V::NAME).find_map(|(_, value)| V::parse(value));
+    value.unwrap_or(V::at(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::variant! { enum Ab: "ab" { A = "a", B = "b" } }
+    crate::variant! { enum Size: "size" { S = "s", L = "l" } }
+
+    #[test]
+    fn a_key_holds_declared_variants_alone_and_reads_back() {
+        let mut chosen = Variants::default();
+        assert_eq!(<(Size, Ab)>::key(&chosen), "size=s,ab=a");
+        chosen.choose(Size::L);
+        chosen.choose(Ab::A);
+        chosen.choose(Ab::B);
+        assert_eq!(Ab::key(&chosen), "ab=b");
+        assert_eq!(<(Size, Ab)>::key(&chosen), "size=l,ab=b");
+        assert_eq!(<(Size, Ab)>::read("size=l,ab=b"), (Size::L, Ab::B));
+        assert_eq!(<(Size, Ab)>::read("size=x,other=b"), (Size::S, Ab::A));
+        assert_eq!(chosen.iter().collect::<Vec<_>>(), [("ab", "b"), ("size", "l")]);
+    }
+}
