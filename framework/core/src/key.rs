@@ -9,6 +9,19 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(Arc<str>);
 
+/// The parts of a page's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageKey<'a> {
+    /// The path as it was declared.
+    pub route: &'a str,
+    /// The canonical path.
+    pub path: &'a str,
+    /// The canonical spelling of the declared query.
+    pub query: &'a str,
+    /// What was chosen of the declared variants.
+    pub variants: &'a str,
+}
+
 impl Key {
     /// A stored page. `query` is the canonical spelling of the declared keys, empty where none are declared.
     ///
@@ -25,18 +38,36 @@ impl Key {
         }
     }
 
-    /// Route, path and declared query of a page's key; `None` for any other key.
+    /// A stored page of a route that declares variants: `variants` is what was chosen of them, such as `ab=a`.
     ///
     /// ```
     /// use tropos_core::Key;
-    /// assert_eq!(Key::page("/q/:key", "/q/a", "page=2").as_page(), Some(("/q/:key", "/q/a", "page=2")));
+    /// assert_eq!(Key::page_variant("/v/:key", "/v/a", "page=2", "ab=a").as_str(), "page /v/:key /v/a?page=2#ab=a");
+    /// assert_eq!(Key::page_variant("/v/:key", "/v/a", "", ""), Key::page("/v/:key", "/v/a", ""));
+    /// ```
+    pub fn page_variant(route: &str, path: &str, query: &str, variants: &str) -> Self {
+        let plain = Self::page(route, path, query);
+        match variants {
+            "" => plain,
+            variants => Self(format!("{plain}#{variants}").into()),
+        }
+    }
+
+    /// The parts of a page's key; `None` for any other key.
+    ///
+    /// ```
+    /// use tropos_core::Key;
+    /// let key = Key::page("/q/:key", "/q/a", "page=2");
+    /// let page = key.as_page().unwrap();
+    /// assert_eq!((page.route, page.path, page.query, page.variants), ("/q/:key", "/q/a", "page=2", ""));
     /// assert_eq!(Key::fetch("page").as_page(), None);
     /// ```
-    pub fn as_page(&self) -> Option<(&str, &str, &str)> {
+    pub fn as_page(&self) -> Option<PageKey<'_>> {
         let (route, target) = self.0.strip_prefix("page ")?.split_once(' ')?;
-        // A question mark in a canonical path is encoded.
+        // Both marks are encoded in a canonical path, and in a canonical query.
+        let (target, variants) = target.split_once('#').unwrap_or((target, ""));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Some((route, path, query))
+        Some(PageKey { route, path, query, variants })
     }
 
     /// A fetch, by a digest of method, URL, headers and body.

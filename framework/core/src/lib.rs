@@ -40,7 +40,7 @@ pub use cache_arg::{CacheArg, KeyArgs};
 pub use clock::{Clock, ManualClock, SystemClock, Tick, UnixMillis};
 pub use error::Error;
 pub use failure::Failure;
-pub use key::Key;
+pub use key::{Key, PageKey};
 pub use mode::Mode;
 pub use path::CanonicalPath;
 pub use pattern::{Params, Pattern};

@@ -11,6 +11,11 @@ pub const MOST_EDITS: usize = 128;
 /// Values for pages may be this long together, in bytes of JSON: at the edge they travel in a header.
 pub const LONGEST_CONTEXT: usize = 4 * 1024;
 
+/// Whether a cookie is one that takes another away.
+pub fn is_removal(cookie: &Cookie<'_>) -> bool {
+    cookie.max_age().is_some_and(|age| age.is_zero())
+}
+
 /// One change of headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderEdit {

@@ -2,6 +2,7 @@
 
 use crate::{Error, Hook, Match};
 use std::{fmt, sync::Arc};
+use tropos_core::CanonicalPath;
 
 /// The hooks of an application, run in the order in which they were added.
 ///
@@ -65,6 +66,11 @@ impl Hooks {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether some hook may be for requests of this path, which leads to the page that declares `route`.
+    pub fn may_concern(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
+        self.0.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
     }
 
     /// What is wrong with a hook or the paths that it is for. To be asked once, at start.

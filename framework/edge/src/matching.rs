@@ -150,6 +150,23 @@ impl Match {
         }
     }
 
+    /// Whether requests of a path are meant, as far as path and page decide; `None` where the rest of the request does.
+    pub(crate) fn covers_path(&self, path: &CanonicalPath, route: Option<&str>) -> Option<bool> {
+        match &self.0 {
+            Kind::All => Some(true),
+            Kind::Path(_, pattern) => {
+                Some(pattern.as_ref().is_some_and(|pattern| pattern.matches(path).is_some()))
+            }
+            Kind::Below(_, below) => Some(below.as_ref().is_some_and(|below| is_below(below, path))),
+            Kind::Route(pattern) => Some(route == Some(pattern)),
+            Kind::Function(name) => Some(is_function(path.as_str(), name)),
+            Kind::Every(all) => decided(all.iter().map(|one| one.covers_path(path, route)), false),
+            Kind::Any(any) => decided(any.iter().map(|one| one.covers_path(path, route)), true),
+            Kind::Not(not) => not.covers_path(path, route).map(|covers| !covers),
+            Kind::Method(_) | Kind::Host(_) | Kind::Header(..) | Kind::Cookie(..) | Kind::Query(..) => None,
+        }
+    }
+
     /// The pattern or path that cannot be read, and why.
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         match &self.0 {
@@ -172,6 +189,19 @@ impl From<&str> for Match {
     fn from(pattern: &str) -> Self {
         Self::path(pattern)
     }
+}
+
+/// One `settles` settles it; else all must be known.
+fn decided(parts: impl Iterator<Item = Option<bool>>, settles: bool) -> Option<bool> {
+    let mut all = Some(!settles);
+    for part in parts {
+        match part {
+            Some(known) if known == settles => return Some(settles),
+            Some(_) => {}
+            None => all = None,
+        }
+    }
+    all
 }
 
 fn is_below(path: &CanonicalPath, asked: &CanonicalPath) -> bool {
@@ -205,4 +235,32 @@ fn is_function(path: &str, name: &str) -> bool {
     let Some(function) = path.strip_prefix("/api/") else { return path == name };
     function.strip_prefix(name).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
         || path == name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_path_alone_decides_is_known_without_a_request() {
+        let path = CanonicalPath::parse("/office/a").unwrap();
+        let cookie = || Match::cookie("a");
+        for (when, covers) in [
+            (Match::all(), Some(true)),
+            (Match::below("/office"), Some(true)),
+            (Match::below("/off"), Some(false)),
+            (Match::path("/office/:page"), Some(true)),
+            (Match::route("/office/:page"), Some(true)),
+            (Match::function("a"), Some(false)),
+            (cookie(), None),
+            (Match::below("/x").and(cookie()), Some(false)),
+            (Match::below("/office").and(cookie()), None),
+            (Match::any([Match::below("/office"), cookie()]), Some(true)),
+            (Match::any([Match::below("/x"), cookie()]), None),
+            (Match::not(Match::below("/office")), Some(false)),
+            (Match::not(cookie()), None),
+        ] {
+            assert_eq!(when.covers_path(&path, Some("/office/:page")), covers, "{when:?}");
+        }
+    }
 }

@@ -114,6 +114,7 @@ pub async fn run<'a>(
     router: &'a (impl Router + ?Sized),
     platform: &dyn Platform,
 ) -> Outcome {
+    (request.now, request.chance) = (platform.now(), platform.random());
     let mut state = State::default();
     loop {
         request.route = router.route(&request.path);
@@ -174,7 +175,8 @@ impl State {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
         for cookie in &parts.cookies {
-            request.set.push((cookie.name().to_owned(), cookie.value().to_owned()));
+            let value = (!crate::edits::is_removal(cookie)).then(|| cookie.value().to_owned());
+            request.set.push((cookie.name().to_owned(), value));
         }
         request.variants.merge(&parts.variants);
         self.parts.request.extend(parts.request);

@@ -50,7 +50,7 @@ use proc_macro::TokenStream;
 /// | mode | options |
 /// |---|---|
 /// | `ssg` | `prerender`, `tags` |
-/// | `isr` | `revalidate` (always given), `expire`, `negative`, `prerender`, `closed`, `query`, `tags` |
+/// | `isr` | `revalidate` (always given), `expire`, `negative`, `prerender`, `closed`, `query`, `variants`, `tags` |
 /// | `server` | `tags` |
 /// | `live` | `tags` |
 ///
@@ -62,6 +62,7 @@ use proc_macro::TokenStream;
 /// | `prerender` | a function | lists the parameters of the pages that are made at build: `async fn(Db) -> Result<Vec<T>>` |
 /// | `closed` | | parameters that are not listed are not found |
 /// | `query` | a type | the query keys that the page may read, as a type that serde reads and writes |
+/// | `variants` | a type, or a tuple of types | what hooks choose for each visitor, such as the sides of an experiment; the page is stored once for each value |
 /// | `tags` | `["a", "x-{name}"]` | names of the data; `{name}` is a parameter of the path |
 ///
 /// Durations are whole numbers with a unit: `500ms`, `60s`, `10m`, `2h`, `7d`.

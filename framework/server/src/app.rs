@@ -13,6 +13,7 @@ use leptos::{
 use std::{any::TypeId, fmt, sync::Arc};
 use tropos_core::Failure;
 use tropos_db::Db;
+use tropos_edge::Hooks;
 
 /// An application: its pages and what goes around them.
 ///
@@ -38,6 +39,7 @@ pub struct App {
     pub(crate) other_writers: bool,
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
+    pub(crate) hooks: Hooks,
 }
 
 /// Makes a view that reads nothing.
@@ -165,6 +167,12 @@ impl App {
             Some(api) => api.merge(router),
             None => router,
         });
+        self
+    }
+
+    /// What stands in front of the cache: guards, experiments, redirects. Hooks that were given before run first.
+    pub fn hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = self.hooks.group(tropos_edge::Match::all(), hooks);
         self
     }
 

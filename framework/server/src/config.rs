@@ -7,6 +7,7 @@ mod shown;
 
 pub use database::Migrate;
 
+use crate::edge::Trusted;
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -73,11 +74,12 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 24] = [
+const KEYS: [Key; 25] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
     Key { name: "allowed_hosts", variable: "TROPOS_ALLOWED_HOSTS" },
+    Key { name: "trusted_proxies", variable: "TROPOS_TRUSTED_PROXIES" },
     Key { name: "revalidate_token", variable: "TROPOS_REVALIDATE_TOKEN" },
     Key { name: "draft_secret", variable: "TROPOS_DRAFT_SECRET" },
     Key { name: "secret", variable: "TROPOS_SECRET" },
@@ -112,6 +114,9 @@ pub struct Config {
     pub origin: Option<String>,
     /// Hosts that requests may name; `None`: any in development, the origin's in production.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Peers whose `X-Forwarded-For` and geo headers count: the proxies and CDNs in front. None by default: any client
+    /// can send such headers.
+    pub trusted_proxies: Trusted,
     /// What a caller of `POST /_tropos/revalidate` must know; without it there is no such endpoint.
     pub revalidate_token: Option<String>,
     /// What the cookies of drafts are signed with, and what a caller of `POST /_tropos/draft` must know; at least
@@ -157,6 +162,7 @@ impl Default for Config {
             admin_addr: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001),
             origin: None,
             allowed_hosts: None,
+            trusted_proxies: Trusted::default(),
             revalidate_token: None,
             draft_secret: None,
             secret: None,
@@ -298,6 +304,10 @@ impl Config {
             "degraded_seconds" => {
                 let seconds = value.parse().map_err(|_| wrong("a number of seconds, such as `60`"))?;
                 self.degraded = Duration::from_secs(seconds);
+            }
+            "trusted_proxies" => {
+                let expected = "a list of addresses and networks such as `127.0.0.1, 10.0.0.0/8`";
+                self.trusted_proxies = value.parse().map_err(|()| wrong(expected))?;
             }
             "fetch_allow" => {
                 let expected = "a list of hosts, addresses and networks, such as `api.internal, 10.0.0.0/8`";

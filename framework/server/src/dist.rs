@@ -1,6 +1,6 @@
 //! What `cargo tropos build` left: the manifest, hashed files, and pages.
 
-use crate::error::Error;
+use crate::{error::Error, page::inputs::Inputs};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use std::{
@@ -93,11 +93,11 @@ pub(crate) struct BuiltPages {
 }
 
 impl BuiltPages {
-    /// `query` gives the canonical query under which a route's pages were made.
-    pub(crate) fn new(dist: &Dist, clock: Arc<dyn Clock>, query: impl Fn(&str) -> String) -> Self {
+    /// `inputs` gives the query and variants under which a route's pages were made.
+    pub(crate) fn new(dist: &Dist, clock: Arc<dyn Clock>, inputs: impl Fn(&str) -> Inputs) -> Self {
         let files = dist.pages.routes.iter().flat_map(|(route, pages)| {
-            let query = query(route);
-            pages.paths.iter().map(move |(path, file)| (Key::page(route, path, &query), file.clone()))
+            let inputs = inputs(route);
+            pages.paths.iter().map(move |(path, file)| (inputs.key(route, path), file.clone()))
         });
         Self { dir: dist.dir.join(PAGES), files: files.collect(), clock }
     }

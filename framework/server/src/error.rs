@@ -6,6 +6,9 @@ use std::{net::SocketAddr, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A hook is configured wrongly.
+    #[error("{0}")]
+    Hooks(#[from] tropos_edge::Error),
     /// The configuration cannot be read.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),

@@ -61,7 +61,8 @@ impl Site {
                 return explanation;
             }
         };
-        let key = Key::page(page.route.pattern(), path.as_str(), &canonical);
+        let variants = page.route.inputs_of_build().variants;
+        let key = Key::page_variant(page.route.pattern(), path.as_str(), &canonical, &variants);
         explanation.query = Some(QueryFacts { ignored: ignored(query, &canonical), canonical });
         self.explain_entry(&mut explanation, page, &key, shown_tags(&page.route, &path, &params)).await;
         explanation.key = Some(key.to_string());

@@ -22,6 +22,7 @@ mod database;
 mod dispatch;
 mod dist;
 pub mod draft;
+mod edge;
 pub mod error;
 mod explain;
 pub mod page;
@@ -40,7 +41,7 @@ pub use dist::Dist;
 pub use error::Error;
 pub use page::{
     FromPage, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Route,
-    extract::{AppCx, Draft, Headers, Query, State, asset, extract, live_url},
+    extract::{AppCx, Context, Draft, Headers, Query, State, Variant, asset, extract, live_url},
     listing::FromApp,
     mode,
 };

@@ -1,6 +1,6 @@
 //! What belongs to one request, and what its answer carries besides a body.
 
-use crate::Error;
+use crate::{Error, edge::Decided};
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{
@@ -19,6 +19,8 @@ pub(crate) struct RequestHead {
     pub(crate) draft: bool,
     /// What the visitor has written: what they read must have seen it.
     pub(crate) seen: Positions,
+    /// What hooks made of it.
+    pub(crate) decided: Arc<Decided>,
 }
 
 /// What a page or server function adds to its answer, until the head is sent.

@@ -7,8 +7,9 @@ use crate::{
     dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
+    edge::Native,
     error::Error,
-    page::{AppCx, PageCx, extract::PageParts},
+    page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
     routing::{PageRoute, Table},
@@ -25,6 +26,7 @@ use tropos_cache::{
 };
 use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
+use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
@@ -38,6 +40,9 @@ pub struct Site {
     pub(crate) statics: Statics,
     pub(crate) listed: Listed,
     pub(crate) api: Option<axum::Router>,
+    /// What stands in front of everything.
+    pub(crate) hooks: Hooks,
+    pub(crate) platform: Native,
     /// The paths of files that keep their plain name.
     pub(crate) root_files: HashSet<String>,
     /// The scripts that are built in, by their hashed names.
@@ -88,13 +93,13 @@ impl Site {
     ) -> Result<Arc<Self>, Error> {
         dist.as_ref().map_or(Ok(()), Dist::check_pages)?;
         let routes = app.routes()?;
-        let query = |pattern: &str| {
+        let inputs = |pattern: &str| {
             let route = routes.iter().find(|(route, _)| route.pattern() == pattern);
-            route.map(|(route, _)| route.query_of_build()).unwrap_or_default()
+            route.map(|(route, _)| route.inputs_of_build()).unwrap_or_default()
         };
         let seed = dist
             .as_ref()
-            .map(|dist| Arc::new(BuiltPages::new(dist, clock.clone(), query)) as Arc<dyn Seed<_>>);
+            .map(|dist| Arc::new(BuiltPages::new(dist, clock.clone(), inputs)) as Arc<dyn Seed<_>>);
         let engine_config = EngineConfig {
             build_id: dist.as_ref().map_or_else(|| "dev".to_owned(), |dist| dist.manifest.build_id.clone()),
             memory_bytes: config.cache_bytes,
@@ -150,6 +155,7 @@ impl Site {
                 .in_development(!config.production),
         );
         let routes = app.routes()?;
+        app.hooks.check()?;
         let db = database::open(app, &config).await?;
         let bridges = database::bridges(app, &engine, &config)?;
         let mut parts = std::mem::take(&mut app.parts);
@@ -179,6 +185,8 @@ impl Site {
             files: Memory::new(FILE_BYTES, usize::MAX),
             // In development a file may appear at any time where a page was.
             index: Index::new(config.production),
+            hooks: std::mem::take(&mut app.hooks),
+            platform: Native::new(engine.clock().clone()),
             pending: Pending::new(clock),
             engine,
             dist,
@@ -244,7 +252,7 @@ impl Site {
         &self,
         mode: Mode,
         params: Params,
-        query: String,
+        inputs: Inputs,
         request: Option<Arc<RequestHead>>,
         live_url: Option<String>,
     ) -> (PageCx, Arc<ResponseHead>) {
@@ -254,7 +262,7 @@ impl Site {
             app: self.cx.clone(),
             mode,
             params,
-            query,
+            inputs,
             request,
             response: response.clone(),
             live_url,
@@ -266,12 +274,12 @@ impl Site {
     }
 
     /// What the draft of a stored page is rendered in: as for what is stored, there is no request to read.
-    pub(crate) fn draft_cx(&self, mode: Mode, params: Params, query: String) -> PageCx {
+    pub(crate) fn draft_cx(&self, mode: Mode, params: Params, inputs: Inputs) -> PageCx {
         PageCx::new(PageParts {
             app: self.cx.clone(),
             mode,
             params,
-            query,
+            inputs,
             request: None,
             response: ResponseHead::open(),
             live_url: None,

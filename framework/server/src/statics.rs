@@ -48,7 +48,7 @@ async fn one(
         app: cx.clone(),
         mode: Mode::Ssg,
         params: Params::default(),
-        query: String::new(),
+        inputs: Default::default(),
         request: None,
         response: ResponseHead::open(),
         live_url: None,

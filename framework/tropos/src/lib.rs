@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub use tropos_core::{Mode, PageError, Redirect, Tag, age, answer, tag};
+#[cfg(any(feature = "server", feature = "edge"))]
+pub use tropos_edge as edge;
 
 pub use leptos;
 pub use leptos_meta;

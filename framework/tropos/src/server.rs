@@ -10,9 +10,9 @@ pub use tropos_db::{self as db, Backend, Db, sqlx};
 pub use tropos_fetch as fetch;
 pub use tropos_macros::{cached, page, routes};
 pub use tropos_server::{
-    App, Config, Cookies, Dist, Draft, Error, FromApp, FromPage, Group, Headers, Href, IntoPage, Page,
-    PageCx, PageResult, PageView, Path, Query, Route, Session, Site, State, asset, cookie, draft, extract,
-    live_url, main, mode, redirect_after,
+    App, Config, Context, Cookies, Dist, Draft, Error, FromApp, FromPage, Group, Headers, Href, IntoPage,
+    Page, PageCx, PageResult, PageView, Path, Query, Route, Session, Site, State, Variant, asset, cookie,
+    draft, extract, live_url, main, mode, redirect_after,
 };
 
 #[doc(hidden)]
@@ -21,6 +21,6 @@ pub mod __private {
     pub use tropos_core::pattern::same_paths;
     pub use tropos_server::page::{
         listing::listing,
-        route::{RouteSpec, declared_query},
+        route::{RouteSpec, declared_query, declared_variants},
     };
 }

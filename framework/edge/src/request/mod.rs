@@ -14,7 +14,7 @@ pub use query::pairs as query_pairs;
 use crate::Variants;
 use http::Method;
 use std::borrow::Cow;
-use tropos_core::{CanonicalPath, Mode};
+use tropos_core::{CanonicalPath, Mode, UnixMillis};
 
 /// A request as hooks see it: the same parsed path that the router and the cache's key use, and headers without those
 /// that only Tropos itself may set ([`internal`]).
@@ -31,9 +31,11 @@ pub struct EdgeRequest<'a> {
     pub(crate) client: Client<'a>,
     pub(crate) route: Option<Route<'a>>,
     pub(crate) variants: Variants,
-    /// Cookies that hooks have set for this very request, the later ones last.
-    pub(crate) set: Vec<(String, String)>,
+    /// Cookies that hooks have set for this very request, or taken away, the later ones last.
+    pub(crate) set: Vec<(String, Option<String>)>,
     pub(crate) rewritten_from: Option<CanonicalPath>,
+    pub(crate) now: UnixMillis,
+    pub(crate) chance: u64,
 }
 
 /// The page that the path leads to.
@@ -68,6 +70,8 @@ impl<'a> EdgeRequest<'a> {
             variants: Variants::default(),
             set: Vec::new(),
             rewritten_from: None,
+            now: 0,
+            chance: 0,
         }
     }
 
@@ -118,14 +122,11 @@ impl<'a> EdgeRequest<'a> {
 
     /// The value of a cookie as it was sent; one that an earlier hook has set for this request before all others.
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let set = self.set.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        set.or_else(|| {
-            self.headers
-                .lines("cookie")
-                .flat_map(pairs_of)
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| value)
-        })
+        if let Some((_, value)) = self.set.iter().rev().find(|(known, _)| known == name) {
+            return value.as_deref();
+        }
+        let mut sent = self.headers.lines("cookie").flat_map(pairs_of);
+        sent.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// Where the visitor is, and by which address they come.
@@ -136,6 +137,16 @@ impl<'a> EdgeRequest<'a> {
     /// The page that the path leads to; `None` for server functions, files, event streams, and paths that lead nowhere.
     pub fn route(&self) -> Option<Route<'a>> {
         self.route
+    }
+
+    /// When the request came, by the wall clock, in milliseconds since 1970.
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// A number that nobody can foretell: of this request, the same for all hooks.
+    pub fn chance(&self) -> u64 {
+        self.chance
     }
 
     /// The variants that were chosen so far.

@@ -14,13 +14,14 @@ use tropos_core::{Mode, Pattern};
 const MODES: [Mode; 4] = [Mode::Ssg, Mode::Isr, Mode::Server, Mode::Live];
 
 /// The options, each with the modes that have it.
-const OPTIONS: [(&str, &[Mode]); 7] = [
+const OPTIONS: [(&str, &[Mode]); 8] = [
     ("revalidate", &[Mode::Isr]),
     ("expire", &[Mode::Isr]),
     ("negative", &[Mode::Isr]),
     ("prerender", &[Mode::Ssg, Mode::Isr]),
     ("closed", &[Mode::Isr]),
     ("query", &[Mode::Isr]),
+    ("variants", &[Mode::Isr]),
     ("tags", &MODES),
 ];
 
@@ -44,6 +45,7 @@ pub(crate) struct Options {
     pub(crate) prerender: Option<ExprPath>,
     pub(crate) closed: Option<Ident>,
     pub(crate) query: Option<Type>,
+    pub(crate) variants: Option<Type>,
     pub(crate) tags: Vec<Template>,
     /// All keys that are given, also those whose value was refused.
     pub(crate) given: Vec<String>,
@@ -125,6 +127,10 @@ impl Declaration {
                 "query" => {
                     equals("Paging")?;
                     given.query = Some(input.parse()?);
+                }
+                "variants" => {
+                    equals("Button")?;
+                    given.variants = Some(input.parse()?);
                 }
                 "tags" => given.tags = options::tags(subject, key, input, errors)?,
                 // `refusal` lets nothing else pass.

@@ -137,6 +137,9 @@ fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
             .as_ref()
             .map(|query| quote_spanned!(query.span()=> ::tropos::__private::declared_query::<#query>())),
     );
+    let variants = some(options.variants.as_ref().map(
+        |variants| quote_spanned!(variants.span()=> ::tropos::__private::declared_variants::<#variants>()),
+    ));
     let handler = handler(declaration, function);
     quote! {
         ::tropos::__private::RouteSpec {
@@ -153,6 +156,7 @@ fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
             tags: &[#(#tags),*],
             prerender: #prerender,
             query: #query,
+            variants: #variants,
             handler: #handler,
         }
     }
@@ -222,12 +226,15 @@ fn mode(mode: Mode) -> TokenStream {
 
 /// The mode as a type.
 fn marker(declaration: &Declaration) -> TokenStream {
-    match (declaration.mode, &declaration.options.query) {
-        (Mode::Ssg, _) => quote!(::tropos::mode::Ssg),
-        (Mode::Isr, None) => quote!(::tropos::mode::Isr),
-        (Mode::Isr, Some(query)) => quote!(::tropos::mode::Isr<#query>),
-        (Mode::Server, _) => quote!(::tropos::mode::Server),
-        (Mode::Live, _) => quote!(::tropos::mode::Live),
+    let options = &declaration.options;
+    match (declaration.mode, &options.query, &options.variants) {
+        (Mode::Ssg, ..) => quote!(::tropos::mode::Ssg),
+        (Mode::Isr, None, None) => quote!(::tropos::mode::Isr),
+        (Mode::Isr, Some(query), None) => quote!(::tropos::mode::Isr<#query>),
+        (Mode::Isr, None, Some(variants)) => quote!(::tropos::mode::Isr<::tropos::mode::NoQuery, #variants>),
+        (Mode::Isr, Some(query), Some(variants)) => quote!(::tropos::mode::Isr<#query, #variants>),
+        (Mode::Server, ..) => quote!(::tropos::mode::Server),
+        (Mode::Live, ..) => quote!(::tropos::mode::Live),
     }
 }
 

@@ -162,14 +162,13 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure
     })?;
     let done = |made| Done { route: page.route.pattern(), path: canonical.as_str().to_owned(), made };
     // The page without a query, which is what a plain link leads to; there is none where the query cannot do without.
-    let query = page.route.spec.query.map(|canonical| canonical("")).transpose();
-    let Ok(query) = query.map(Option::unwrap_or_default) else { return Ok(done(None)) };
-    let key = Key::page(page.route.pattern(), canonical.as_str(), &query);
+    let Ok(inputs) = page.route.inputs("", &Default::default()) else { return Ok(done(None)) };
+    let key = inputs.key(page.route.pattern(), canonical.as_str());
     let declared = page.route.tags(canonical.as_str(), &params);
     let scope = Scope::new(&site.engine, Purpose::Stored);
     let clock = site.engine.clock();
     let (started, started_wall) = (clock.now(), clock.wall());
-    let render = scope.run(render_to_store(site.clone(), page.clone(), params, query));
+    let render = scope.run(render_to_store(site.clone(), page.clone(), params, inputs));
     let too_long = |_| Failure::new(format!("it took longer than {} s", RENDER_TIMEOUT.as_secs()));
     let produced = tokio::time::timeout(RENDER_TIMEOUT, render).await.map_err(too_long)??;
     let is_ssg = page.route.mode() == Mode::Ssg;

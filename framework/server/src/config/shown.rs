@@ -16,6 +16,7 @@ impl fmt::Debug for Config {
             admin_addr,
             origin,
             allowed_hosts,
+            trusted_proxies,
             revalidate_token,
             draft_secret,
             secret,
@@ -38,6 +39,7 @@ impl fmt::Debug for Config {
             .field("admin_addr", admin_addr)
             .field("origin", origin)
             .field("allowed_hosts", allowed_hosts)
+            .field("trusted_proxies", trusted_proxies)
             .field("revalidate_token", &revalidate_token.as_ref().map(|_| HIDDEN))
             .field("draft_secret", &draft_secret.as_ref().map(|_| HIDDEN))
             .field("secret", &secret.as_ref().map(|_| HIDDEN))

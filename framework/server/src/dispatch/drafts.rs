@@ -2,7 +2,7 @@
 
 use super::{reply, revalidate::knows, streamed};
 use crate::{
-    draft,
+    draft, edge,
     request::{ResponseHead, cookie_pairs},
     routing::PageRoute,
     site::Site,
@@ -58,10 +58,11 @@ impl Site {
         params: Params,
         request: &Parts,
     ) -> Response<Body> {
-        let Ok(query) = page.route.canonical_query(request.uri.query().unwrap_or_default()) else {
+        let chosen = &edge::decided(request).variants;
+        let Ok(inputs) = page.route.inputs(request.uri.query().unwrap_or_default(), chosen) else {
             return self.not_found();
         };
-        let cx = self.draft_cx(page.route.mode(), params, query);
+        let cx = self.draft_cx(page.route.mode(), params, inputs);
         let scope = Scope::draft(&self.engine, Purpose::Once);
         let render = scope.run(super::stored::render_whole(page, cx));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;

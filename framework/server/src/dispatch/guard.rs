@@ -27,7 +27,7 @@ pub(crate) fn name_is_allowed(host: Option<&str>, config: &Config) -> bool {
 }
 
 /// The host that the request is for, as it is spelled: of an absolute target, else of the header (RFC 9112 §3.2.2).
-fn host_of(request: &Parts) -> Option<&str> {
+pub(crate) fn host_of(request: &Parts) -> Option<&str> {
     let named = request.uri.authority().map(|authority| authority.as_str());
     let mut lines = request.headers.get_all(header::HOST).iter();
     named.or_else(|| lines.next().and_then(|host| host.to_str().ok()))

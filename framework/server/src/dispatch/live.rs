@@ -5,6 +5,7 @@
 
 use super::{reply, streamed};
 use crate::{
+    page::inputs::Inputs,
     render::{self, Order},
     request::RequestHead,
     routing::PageRoute,
@@ -240,7 +241,7 @@ impl PageSource {
         self.site.page_cx(
             Mode::Live,
             self.params.clone(),
-            self.query.clone(),
+            Inputs::of_query(self.query.clone()),
             Some(self.visitor.clone()),
             Some(url),
         )

@@ -1,6 +1,6 @@
 //! One request: to which mode it goes, and what is answered.
 //!
-//! In order: host, path, Tropos's own endpoints, files, pages, server functions, the application's API. Everything
+//! In order: host, path, hooks, Tropos's own endpoints, files, pages, server functions, the application's API. Everything
 //! decides on the same parsed path.
 
 mod assets;
@@ -19,13 +19,20 @@ pub(crate) use assets::{root_files, scripts};
 pub(crate) use reply::location;
 pub(crate) use stored::render_to_store;
 
-use crate::{request::RequestHead, routing::PageRoute, site::Site};
+use crate::{
+    edge::{self, Gate},
+    page::inputs::Inputs,
+    request::RequestHead,
+    routing::PageRoute,
+    site::Site,
+};
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Purpose, Scope, http::respond};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
+use tropos_edge::request::internal;
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
@@ -48,7 +55,8 @@ impl Site {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        internal::strip(&mut head.headers);
         if !guard::host_is_allowed(&head, &self.config) {
             return reply::plain(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -67,6 +75,21 @@ impl Site {
             Ok(path) => path,
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
         };
+        match self.through_hooks(&mut head, path).await {
+            Gate::Open { path, passed } => {
+                let mut response = self.answer_passed(path, head, body).await;
+                if let Some(passed) = passed {
+                    self.finish(&passed, &mut response);
+                }
+                response
+            }
+            Gate::Answered(answer) => answer,
+        }
+    }
+
+    /// What the hooks have let through, which nothing of Tropos refuses any more.
+    async fn answer_passed(self: &Arc<Self>, path: CanonicalPath, head: Parts, body: Body) -> Response<Body> {
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
         if let Some(own) = path.as_str().strip_prefix("/_tropos/") {
             return self.own(own, &path, head, body).await;
         }
@@ -185,9 +208,9 @@ impl Site {
     /// Runs a server function, or the API's handler.
     async fn act(&self, api: Option<axum::Router>, head: Parts, body: Body) -> Option<Response<Body>> {
         let visitor = self.visitor(&head);
-        let query = head.uri.query().unwrap_or_default().to_owned();
+        let inputs = Inputs::of_query(head.uri.query().unwrap_or_default());
         let (cx, additions) =
-            self.page_cx(Mode::Server, Params::default(), query, Some(visitor.clone()), None);
+            self.page_cx(Mode::Server, Params::default(), inputs, Some(visitor.clone()), None);
         let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
         let scope = self.scope(Purpose::Action, &visitor);
         let mut response = match api {
@@ -203,7 +226,7 @@ impl Site {
     }
 
     /// Whether the public origin is `https`.
-    fn is_secure(&self) -> bool {
+    pub(crate) fn is_secure(&self) -> bool {
         self.config.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
     }
 
@@ -212,7 +235,8 @@ impl Site {
         let secure = self.is_secure();
         let draft = self.sees_drafts(head);
         let seen = self.seen.as_ref().map(|seen| seen.read(&head.headers, secure)).unwrap_or_default();
-        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen })
+        let decided = edge::decided(head);
+        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen, decided })
     }
 
     /// A scope for a visitor: what a draft shows passes the cache by in it, and reads have seen what they wrote.

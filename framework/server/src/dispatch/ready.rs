@@ -118,6 +118,12 @@ impl Site {
         self.index.find(target, |_| Some(())).is_some()
     }
 
+    /// Whether hooks may decide on requests of this path: then it takes more than the target to know the answer.
+    fn has_hooks_for(&self, path: &CanonicalPath) -> bool {
+        let route = || self.table.find(path).map(|(page, _)| page.route.pattern());
+        !self.hooks.is_empty() && self.hooks.may_concern(path, route())
+    }
+
     /// Remembers that the entry in this place answers this request, where its target is the one spelling of it: else
     /// endless spellings of one page would drive out the others.
     pub(super) fn learn(
@@ -132,7 +138,7 @@ impl Site {
         let canonical = uri.path() == path.as_str()
             && uri.query().is_none_or(|asked| !asked.is_empty() && asked == query);
         let Some(target) = uri.path_and_query().map(|target| target.as_str()) else { return };
-        if !canonical || target.len() > LONGEST || self.index.slots.is_empty() {
+        if !canonical || target.len() > LONGEST || self.index.slots.is_empty() || self.has_hooks_for(path) {
             return;
         }
         if self.index.find(target, |known| known.place.look(|_| ())).is_none()

@@ -2,7 +2,8 @@
 
 use super::{ready::facts_of_build, reply};
 use crate::{
-    page::PageCx,
+    edge,
+    page::{PageCx, inputs::Inputs},
     render::{self, Order},
     routing::PageRoute,
     site::Site,
@@ -37,7 +38,7 @@ impl Site {
             }
             None => {
                 let Some(params) = page.pattern.matches(path) else { return self.not_found() };
-                let served = self.serve(page, &key, params, String::new(), path, false).await;
+                let served = self.serve(page, &key, params, Inputs::default(), path, false).await;
                 match served.result {
                     Ok(entry) => Some(entry),
                     Err(failure) => return self.failed(page, path.as_str(), &failure),
@@ -56,15 +57,16 @@ impl Site {
         params: Params,
         request: &Parts,
     ) -> Response<Body> {
-        let Ok(query) = page.route.canonical_query(request.uri.query().unwrap_or_default()) else {
+        let chosen = &edge::decided(request).variants;
+        let Ok(inputs) = page.route.inputs(request.uri.query().unwrap_or_default(), chosen) else {
             return self.not_found();
         };
-        let key = Key::page(page.route.pattern(), path.as_str(), &query);
+        let key = inputs.key(page.route.pattern(), path.as_str());
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
-            self.learn(request, path, &query, Mode::Isr, || self.engine.pages().place(&key));
+            self.learn(request, path, &inputs.query, Mode::Isr, || self.engine.pages().place(&key));
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
-        let served = self.serve(page, &key, params, query, path, false).await;
+        let served = self.serve(page, &key, params, inputs, path, false).await;
         let status = CacheStatus::of(served.reason, Mode::Isr);
         let status = if served.degraded { status.degraded() } else { status };
         match served.result {
@@ -83,7 +85,7 @@ impl Site {
         page: &Arc<PageRoute>,
         key: &Key,
         params: Params,
-        query: String,
+        inputs: Inputs,
         path: &CanonicalPath,
         fresh: bool,
     ) -> tropos_cache::Served<StoredPage> {
@@ -95,7 +97,7 @@ impl Site {
             fresh,
         };
         let (site, page) = (self.clone(), page.clone());
-        self.engine.pages().serve(asked, move || render_to_store(site, page, params, query)).await
+        self.engine.pages().serve(asked, move || render_to_store(site, page, params, inputs)).await
     }
 
     fn reply_with(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
@@ -127,9 +129,9 @@ pub(crate) async fn render_to_store(
     site: Arc<Site>,
     page: Arc<PageRoute>,
     params: Params,
-    query: String,
+    inputs: Inputs,
 ) -> Result<Produced<StoredPage>, Failure> {
-    let (cx, _) = site.page_cx(page.route.mode(), params, query, None, None);
+    let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
     let rendered = render_whole(&page, cx).await;
     let (stored, negative) = match rendered {
         Ok(html) => (StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, HTML)], html.into()), false),

@@ -2,7 +2,7 @@
 
 use super::reply;
 use crate::{
-    page::PageCx,
+    page::{PageCx, inputs::Inputs},
     render::{self, Html, Order},
     request::ResponseHead,
     routing::PageRoute,
@@ -32,8 +32,8 @@ impl Site {
     ) -> Response<Body> {
         let visitor = self.visitor(request);
         let draft = visitor.draft;
-        let query = request.uri.query().unwrap_or_default().to_owned();
-        let (cx, additions) = self.page_cx(Mode::Server, params, query, Some(visitor.clone()), None);
+        let inputs = Inputs::of_query(request.uri.query().unwrap_or_default());
+        let (cx, additions) = self.page_cx(Mode::Server, params, inputs, Some(visitor.clone()), None);
         let scope = self.scope(Purpose::Once, &visitor);
         let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
         let response = match html {

@@ -1,6 +1,6 @@
 //! Making a page again by its key, for what an invalidation hit.
 
-use crate::site::Site;
+use crate::{page::inputs::Inputs, site::Site};
 use std::sync::Arc;
 use tropos_cache::WarmLimits;
 use tropos_core::{CanonicalPath, Key, Mode};
@@ -22,15 +22,17 @@ impl Site {
     /// Renders a page as a visitor's request would, through the same flight; nothing where it is fresh by now. The page of
     /// a route that is gone, or that only a build makes, is left as it is.
     async fn make_again(self: &Arc<Self>, key: &Key) {
-        let Some((pattern, path, query)) = key.as_page() else { return };
-        let Ok(path) = CanonicalPath::parse(path) else { return };
+        let Some(of_page) = key.as_page() else { return };
+        let Ok(path) = CanonicalPath::parse(of_page.path) else { return };
         let found = self.table.find(&path);
-        let Some((page, params)) = found.filter(|(page, _)| page.route.pattern() == pattern) else { return };
+        let Some((page, params)) = found.filter(|(page, _)| page.route.pattern() == of_page.route) else {
+            return;
+        };
         if page.route.mode() != Mode::Isr {
             return;
         }
         let page = page.clone();
-        let served = self.serve(&page, key, params, query.to_owned(), &path, true).await;
+        let served = self.serve(&page, key, params, Inputs::of_key(of_page), &path, true).await;
         match served.result {
             Ok(_) => tracing::debug!(%key, reason = ?served.reason, "made again without a visitor"),
             // The cache has logged it, and the next request tries again.

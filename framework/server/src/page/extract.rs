@@ -5,6 +5,7 @@
 //! answer is given to everybody.
 
 use super::{
+    inputs::Inputs,
     listing::FromApp,
     mode::{Isr, Live, Server},
     params::{Path, PathParams},
@@ -29,6 +30,7 @@ use std::{
 };
 use tropos_core::{Failure, Mode, PageError, Params};
 use tropos_db::{Backend, Db};
+use tropos_edge::{edits::ContextValue, variant::Declared};
 
 /// What a page, a listing function or a server function takes of the application.
 #[derive(Clone)]
@@ -69,8 +71,7 @@ pub(crate) struct PageParts {
     pub(crate) app: AppCx,
     pub(crate) mode: Mode,
     pub(crate) params: Params,
-    /// The query: canonical and declared for an `isr` page, as it came for others.
-    pub(crate) query: String,
+    pub(crate) inputs: Inputs,
     /// `None` while a stored page is rendered: there is no request then.
     pub(crate) request: Option<Arc<RequestHead>>,
     pub(crate) response: Arc<ResponseHead>,
@@ -189,6 +190,23 @@ pub struct Query<T>(pub T);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draft(pub bool);
 
+/// What hooks chose of variants: of a page's own, as it declares them by `variants = V`, in an `isr` page; of any in a
+/// `server` or `live` page. The first value where no hook chose.
+///
+/// ```
+/// tropos_edge::variant! { pub enum Button: "button" { Plain = "plain", Bold = "bold" } }
+/// use tropos_server::Variant;
+/// fn class(Variant(button): Variant<Button>) -> &'static str {
+///     match button { Button::Plain => "plain", Button::Bold => "bold" }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant<V>(pub V);
+
+/// A value that a hook left for the page; `None` where none did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context<T>(pub Option<T>);
+
 /// A value that the application was given by `App::state`.
 #[derive(Debug, Clone)]
 pub struct State<T>(pub T);
@@ -231,17 +249,35 @@ impl<M, Kind, T: PathParams<Kind>> FromPage<M, Kind> for Path<T> {
 }
 
 fn read_query<T: DeserializeOwned>(cx: &PageCx) -> Result<Query<T>, PageError> {
-    serde_urlencoded::from_str(&cx.0.query).map(Query).map_err(|_| PageError::NotFound)
+    serde_urlencoded::from_str(&cx.0.inputs.query).map(Query).map_err(|_| PageError::NotFound)
 }
 
-impl<T: DeserializeOwned> FromPage<Isr<T>> for Query<T> {
+impl<T: DeserializeOwned, V> FromPage<Isr<T, V>> for Query<T> {
     async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
         read_query(cx)
     }
 }
 
+impl<Q, V: Declared> FromPage<Isr<Q, V>> for Variant<V> {
+    async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+        Ok(Variant(V::read(&cx.0.inputs.variants)))
+    }
+}
+
 macro_rules! of_a_request {
     ($mode:ty) => {
+        impl<V: Declared> FromPage<$mode> for Variant<V> {
+            async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                Ok(Variant(V::read(&V::key(&cx.request()?.decided.variants))))
+            }
+        }
+
+        impl<T: ContextValue> FromPage<$mode> for Context<T> {
+            async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                Ok(Context(cx.request()?.decided.context()?))
+            }
+        }
+
         impl<T: DeserializeOwned> FromPage<$mode> for Query<T> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
                 read_query(cx)

@@ -6,10 +6,12 @@
 //! | [`extract`] | what a page may read |
 //! | [`route`] | a page's declaration: path, mode, ages, tags |
 //! | [`params`] | typed path parameters, and addresses made of them |
+//! | `inputs` | what a render is given besides its path: query and variants |
 //! | [`listing`] | the functions that say which pages to make at build |
 //! | [`view`] | what a page gives |
 
 pub mod extract;
+pub(crate) mod inputs;
 pub mod listing;
 pub mod mode;
 pub mod params;

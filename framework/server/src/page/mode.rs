@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 #[derive(Debug)]
 pub struct Ssg;
 
-/// A page that is made once for many requests. `Q` is its declared query, [`NoQuery`] where it declares none.
+/// A page that is made once for many requests. `Q` is its declared query, [`NoQuery`] where it declares none; `V` its
+/// declared variants, [`NoVariants`] where it declares none.
 #[derive(Debug)]
-pub struct Isr<Q = NoQuery>(PhantomData<Q>);
+pub struct Isr<Q = NoQuery, V = NoVariants>(PhantomData<(Q, V)>);
 
 /// A page that is made for every request.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct Server;
 /// A page that is made for every request, and again whenever what it read is invalidated.
 #[derive(Debug)]
 pub struct Live;
+
+/// The variants of an `isr` page that declares none.
+#[derive(Debug)]
+pub struct NoVariants;
 
 /// The query of an `isr` page that declares none.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! A page's declaration: path, mode, ages, tags.
 
-use super::{PageCx, PageResult, listing::Listing};
+use super::{PageCx, PageResult, inputs::Inputs, listing::Listing};
 use crate::Error;
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,6 +23,9 @@ pub type Handler = fn(PageCx) -> BoxFuture<'static, PageResult>;
 /// Reads a declared query from its text and gives it again in its one spelling; `Err` where it cannot be read.
 pub type CanonicalQuery = fn(&str) -> Result<String, String>;
 
+/// What was chosen of the declared variants, as it stands in the key.
+pub type DeclaredVariants = fn(&tropos_edge::Variants) -> String;
+
 /// What `#[page]` was told, checked by the macro.
 #[doc(hidden)]
 #[allow(missing_docs, reason = "written by the macro, field by field as its attribute documents them")]
@@ -40,6 +43,7 @@ pub struct RouteSpec {
     pub tags: &'static [&'static str],
     pub prerender: Option<Listing>,
     pub query: Option<CanonicalQuery>,
+    pub variants: Option<DeclaredVariants>,
     pub handler: Handler,
 }
 
@@ -108,18 +112,27 @@ impl Route {
         Tag::of_path(path).into_iter().chain(declared).collect()
     }
 
-    /// The declared query under which a build makes the pages of this route: that of a plain link to them. Empty where
-    /// none is declared.
-    pub(crate) fn query_of_build(&self) -> String {
-        self.spec.query.and_then(|canonical| canonical("").ok()).unwrap_or_default()
-    }
-
     /// The part of a query that is in the key: in its one spelling where one is declared, else nothing.
     ///
     /// # Errors
     /// What is wrong with a query that cannot be read as it is declared.
     pub(crate) fn canonical_query(&self, query: &str) -> Result<String, String> {
         self.spec.query.map_or_else(|| Ok(String::new()), |canonical| canonical(query))
+    }
+
+    /// What the entry is keyed by besides its path.
+    ///
+    /// # Errors
+    /// As [`Route::canonical_query`].
+    pub(crate) fn inputs(&self, query: &str, chosen: &tropos_edge::Variants) -> Result<Inputs, String> {
+        let variants = self.spec.variants.map(|key| key(chosen)).unwrap_or_default();
+        Ok(Inputs { query: self.canonical_query(query)?, variants })
+    }
+
+    /// The inputs under which a build makes the pages of this route: those of a plain link, and the variants that count
+    /// where none was chosen.
+    pub(crate) fn inputs_of_build(&self) -> Inputs {
+        self.inputs("", &Default::default()).unwrap_or_default()
     }
 
     pub(crate) fn parsed_pattern(&self) -> Result<Pattern, Error> {
@@ -147,6 +160,11 @@ pub fn declared_query<Q: Serialize + DeserializeOwned>() -> CanonicalQuery {
         let query: Q = serde_urlencoded::from_str(text).map_err(|error| error.to_string())?;
         serde_urlencoded::to_string(&query).map_err(|error| error.to_string())
     }
+}
+
+/// The part of a key that tells the declared variants.
+pub fn declared_variants<V: tropos_edge::variant::Declared>() -> DeclaredVariants {
+    V::key
 }
 
 #[cfg(test)]

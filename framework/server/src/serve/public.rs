@@ -5,7 +5,7 @@ use super::{
     front::Fronts,
     plain::{self, Ended, Patience, Prefixed},
 };
-use crate::{Error, Site};
+use crate::{Error, Site, edge::Peer};
 use axum::body::Body;
 use bytes::Bytes;
 use http::Request;
@@ -107,7 +107,7 @@ pub(super) async fn serve(
 async fn accept(door: Arc<Door>, listener: std::net::TcpListener) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     for turn in (0..door.fronts.handles().len()).cycle() {
-        let (permit, stream) = tokio::select! {
+        let (permit, stream, peer) = tokio::select! {
             accepted = accept_one(&door, &listener) => accepted,
             () = door.stop.wait() => return Ok(()),
         };
@@ -119,6 +119,7 @@ async fn accept(door: Arc<Door>, listener: std::net::TcpListener) -> io::Result<
             main: door.main.clone(),
             watcher: door.graceful.watcher(),
             permit,
+            peer,
         };
         match door.fronts.handles().get(turn) {
             None | Some(_) if turn == 0 => drop(tokio::spawn(connection.serve(stream))),
@@ -136,7 +137,7 @@ async fn accept(door: Arc<Door>, listener: std::net::TcpListener) -> io::Result<
     Ok(())
 }
 
-async fn accept_one(door: &Door, listener: &TcpListener) -> (OwnedSemaphorePermit, TcpStream) {
+async fn accept_one(door: &Door, listener: &TcpListener) -> (OwnedSemaphorePermit, TcpStream, Peer) {
     loop {
         let Ok(permit) = door.permits.clone().acquire_owned().await else {
             // Nobody closes it.
@@ -144,7 +145,7 @@ async fn accept_one(door: &Door, listener: &TcpListener) -> (OwnedSemaphorePermi
             continue;
         };
         match listener.accept().await {
-            Ok((stream, _)) => return (permit, stream),
+            Ok((stream, peer)) => return (permit, stream, Peer(peer)),
             Err(error) => {
                 // Out of file descriptors, mostly: wait for some to be freed instead of spinning.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -162,6 +163,7 @@ struct Connection {
     /// The end waits for it to be dropped.
     watcher: Watcher,
     permit: OwnedSemaphorePermit,
+    peer: Peer,
 }
 
 impl Connection {
@@ -187,9 +189,10 @@ impl Connection {
 
     /// Serves what begins with the bytes that were `read`, of which there are some.
     async fn serve_with_hyper(self, stream: TcpStream, read: Bytes) {
-        let Self { site, stop, watcher, permit, .. } = self;
-        let service = tower::service_fn(move |request: Request<Incoming>| {
+        let Self { site, stop, watcher, permit, peer, .. } = self;
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
             let site = site.clone();
+            request.extensions_mut().insert(peer);
             async move { Ok::<_, Infallible>(site.handle(request.map(Body::new)).await) }
         });
         let mut builder = Builder::new(TokioExecutor::new());
@@ -250,7 +253,8 @@ mod tests {
         stop.say();
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let watcher = GracefulShutdown::new().watcher();
-        let connection = Connection { site, stop, main: Handle::current(), watcher, permit };
+        let peer = Peer(([127, 0, 0, 1], 1).into());
+        let connection = Connection { site, stop, main: Handle::current(), watcher, permit, peer };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();

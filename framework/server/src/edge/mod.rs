@@ -1,0 +1,221 @@
+//! Hooks in front of the server: each request goes through them before files, cache and pages.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `client` | who asks: the peer's address, or what a trusted proxy says |
+//! | `native` | what the server offers to hooks: its clock, chance, counts |
+//!
+//! What runs without a visitor's request (a page made again in the background, a build) does not pass here.
+
+mod client;
+mod native;
+
+pub(crate) use client::Peer;
+pub use client::Trusted;
+pub(crate) use native::Native;
+
+use crate::{dispatch::guard, request::cookie_pairs, routing::Table, site::Site};
+use axum::body::Body;
+use cookie::Cookie;
+use http::{HeaderMap, HeaderValue, Response, Uri, header, request::Parts};
+use std::sync::{Arc, LazyLock};
+use tropos_cache::http::lifetime::{IMMUTABLE, PRIVATE_NO_CACHE};
+use tropos_core::{CanonicalPath, Failure};
+use tropos_edge::{
+    EdgeRequest, Variants,
+    edits::ContextValue,
+    request::{Headers, Route},
+    run::{self, Additions, Answer, Outcome, Passed, Router},
+};
+
+/// What hooks decided for a page.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    pub(crate) variants: Variants,
+    context: Vec<(&'static str, String)>,
+}
+
+impl Decided {
+    /// The value of this type that a hook left.
+    pub(crate) fn context<T: ContextValue>(&self) -> Result<Option<T>, Failure> {
+        let json = self.context.iter().find(|(name, _)| *name == T::NAME).map(|(_, json)| json);
+        Ok(json.map(|json| serde_json::from_str(json)).transpose()?)
+    }
+}
+
+/// What hooks decided for this request; nothing where none ran.
+pub(crate) fn decided(request: &Parts) -> Arc<Decided> {
+    static NOTHING: LazyLock<Arc<Decided>> = LazyLock::new(Arc::default);
+    request.extensions.get::<Arc<Decided>>().unwrap_or(&NOTHING).clone()
+}
+
+/// Whether a request goes on.
+pub(crate) enum Gate {
+    /// As this path; with what is to be done to its answer, where hooks ran.
+    Open { path: CanonicalPath, passed: Option<Done> },
+    /// A hook answered.
+    Answered(Response<Body>),
+}
+
+/// What hooks have left to be done to the answer.
+pub(crate) struct Done {
+    response: Additions,
+    personal: bool,
+}
+
+impl Site {
+    /// Sends a request through the hooks; what they changed is then in its head.
+    pub(crate) async fn through_hooks(&self, head: &mut Parts, path: CanonicalPath) -> Gate {
+        let own = path.as_str().strip_prefix("/_tropos/");
+        // Machines call it, with a token of their own.
+        if self.hooks.is_empty() || own == Some("revalidate") {
+            return Gate::Open { path, passed: None };
+        }
+        // The stream of a live page is a part of that page: who may not see the one may not see the other.
+        let followed = own.filter(|own| own.starts_with("live/")).and_then(|_| followed(&head.uri));
+        let streams = followed.is_some();
+        let outcome = {
+            let (asked, query) = match &followed {
+                Some((path, query)) => (path, query.as_str()),
+                None => (&path, head.uri.query().unwrap_or_default()),
+            };
+            let host = guard::host_of(head).unwrap_or_default();
+            let peer = head.extensions.get::<Peer>().copied();
+            let client = client::of(peer, &head.headers, &self.config.trusted_proxies);
+            let headers = Headers::of(&head.headers);
+            let request =
+                EdgeRequest::new(&head.method, host, self.is_secure(), asked, query, headers, client);
+            run::run(&self.hooks, request, &self.table, &self.platform).await
+        };
+        match outcome {
+            Outcome::Answer(answer) => Gate::Answered(self.answer_of(answer)),
+            Outcome::Pass(passed) => self.pass(passed, head, path, streams),
+        }
+    }
+
+    fn pass(&self, passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> Gate {
+        let Passed { path: rewritten, query, request, response, variants, context, personal, .. } = passed;
+        request.iter().for_each(|edit| edit.apply(&mut head.headers));
+        set_cookies(&mut head.headers, &response.cookies);
+        // The stream's own address stays what it is.
+        let path = rewritten.filter(|_| !streams).unwrap_or(path);
+        if !streams && let Some(uri) = target(&head.uri, &path, query.as_deref()) {
+            head.uri = uri;
+        }
+        head.extensions.insert(Arc::new(Decided { variants, context }));
+        Gate::Open { path, passed: Some(Done { response, personal }) }
+    }
+
+    fn answer_of(&self, answer: Answer) -> Response<Body> {
+        let Answer { reply, response: additions, error, hook, .. } = answer;
+        if let Some(error) = error {
+            tracing::error!(hook, %error, "a hook failed, and with it the request");
+        }
+        let mut response = Response::new(Body::from(reply.body().clone()));
+        *response.status_mut() = reply.status();
+        for (name, value) in reply.headers() {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        additions.apply(response.headers_mut(), self.is_secure());
+        response
+    }
+
+    /// Does to an answer what the hooks left to be done.
+    pub(crate) fn finish(&self, done: &Done, response: &mut Response<Body>) {
+        if done.personal || !done.response.cookies.is_empty() {
+            make_private(response.headers_mut());
+        }
+        done.response.apply(response.headers_mut(), self.is_secure());
+    }
+}
+
+/// No cache outside may give this answer to another visitor: it was a hook that let this one have it.
+fn make_private(headers: &mut HeaderMap) {
+    const PRIVATE_IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+    let Some(caching) = headers.get_mut(header::CACHE_CONTROL) else { return };
+    if *caching == IMMUTABLE {
+        *caching = PRIVATE_IMMUTABLE;
+    } else if caching.as_bytes().starts_with(b"public") {
+        *caching = PRIVATE_NO_CACHE;
+    }
+    for shared in ["cdn-cache-control", "surrogate-control", "surrogate-key", "cache-tag"] {
+        headers.remove(shared);
+    }
+}
+
+/// Has the page read the cookies that hooks set, in place of those that were sent.
+fn set_cookies(headers: &mut HeaderMap, cookies: &[Cookie<'static>]) {
+    if cookies.is_empty() {
+        return;
+    }
+    let is_set = |name: &str| cookies.iter().any(|cookie| cookie.name() == name);
+    let sent = cookie_pairs(headers)
+        .filter(|(name, _)| !is_set(name))
+        .map(|(name, value)| format!("{name}={value}"));
+    let set = cookies
+        .iter()
+        .filter(|cookie| !tropos_edge::edits::is_removal(cookie))
+        .map(|cookie| cookie.stripped().encoded().to_string());
+    let line = sent.chain(set).collect::<Vec<_>>().join("; ");
+    headers.remove(header::COOKIE);
+    if let (false, Ok(line)) = (line.is_empty(), HeaderValue::from_str(&line)) {
+        headers.insert(header::COOKIE, line);
+    }
+}
+
+/// The address with another path, and another query where one is given.
+fn target(uri: &Uri, path: &CanonicalPath, query: Option<&str>) -> Option<Uri> {
+    let query = query.or(uri.query()).filter(|query| !query.is_empty());
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let slash = if path.has_trailing_slash() { "/" } else { "" };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = format!("{}{slash}{query}", path.as_str()).parse().ok();
+    Uri::from_parts(parts).ok()
+}
+
+/// The page that a stream of changes belongs to.
+fn followed(uri: &Uri) -> Option<(CanonicalPath, String)> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(uri.query()?).ok()?;
+    let page: Uri = pairs.into_iter().find(|(name, _)| name == "page")?.1.parse().ok()?;
+    Some((CanonicalPath::parse(page.path()).ok()?, page.query().unwrap_or_default().to_owned()))
+}
+
+impl Router for Table {
+    fn route(&self, path: &CanonicalPath) -> Option<Route<'_>> {
+        let (page, _) = self.find(path)?;
+        Some(Route { pattern: page.route.pattern(), mode: page.route.mode() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_visitor_was_let_have_is_kept_by_nobody_else() {
+        for (public, private) in [
+            ("public, max-age=0, s-maxage=60, stale-while-revalidate=540", "private, no-cache"),
+            ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
+            ("no-store", "no-store"),
+            ("private, no-store", "private, no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(public));
+            headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=60"));
+            make_private(&mut headers);
+            assert_eq!(headers[header::CACHE_CONTROL], private);
+            assert!(!headers.contains_key("cdn-cache-control"));
+        }
+    }
+
+    #[test]
+    fn a_page_reads_the_cookies_that_hooks_set() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=1; b=2"));
+        headers.append(header::COOKIE, HeaderValue::from_static("c=3"));
+        let mut gone = Cookie::new("c", "");
+        gone.make_removal();
+        set_cookies(&mut headers, &[Cookie::build(("b", "new")).path("/").build(), gone]);
+        assert_eq!(headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=new"]);
+    }
+}
