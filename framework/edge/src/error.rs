@@ -14,6 +14,11 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Server functions of which nobody has said whether a guard covers them.
+    #[error(
+        "some pages are guarded, and it is not said who may call these server functions: {0}. Name each in `Hooks::guard` beside the pages that use it, or in `Hooks::open`"
+    )]
+    Functions(String),
     /// A header's name or value that no header may have.
     #[error("`{name}: {value}` is no header: a name is a token, and a value has no line end")]
     Header {

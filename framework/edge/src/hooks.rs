@@ -1,6 +1,6 @@
 //! Many hooks, in order, each for all requests or some.
 
-use crate::{Error, Hook, Match};
+use crate::{Error, Hook, Match, matching::is_function};
 use std::{fmt, sync::Arc};
 use tropos_core::CanonicalPath;
 
@@ -22,7 +22,14 @@ use tropos_core::CanonicalPath;
 /// assert_eq!(hooks.len(), 3);
 /// ```
 #[derive(Clone, Default)]
-pub struct Hooks(Vec<Entry>);
+pub struct Hooks {
+    entries: Vec<Entry>,
+    /// Names of server functions that guards cover.
+    guarded: Vec<String>,
+    /// Names of server functions that anybody may call; without effect while nothing is guarded.
+    open: Vec<String>,
+    guards: bool,
+}
 
 #[derive(Clone)]
 pub(crate) struct Entry {
@@ -45,7 +52,7 @@ impl Hooks {
     /// Adds a hook for some requests.
     #[must_use]
     pub fn at(mut self, when: impl Into<Match>, hook: impl Hook + 'static) -> Self {
-        self.0.push(Entry { when: when.into(), hook: Arc::new(hook) });
+        self.entries.push(Entry { when: when.into(), hook: Arc::new(hook) });
         self
     }
 
@@ -54,23 +61,54 @@ impl Hooks {
     #[must_use]
     pub fn group(mut self, when: impl Into<Match>, hooks: Hooks) -> Self {
         let when = when.into();
-        self.0.extend(hooks.0.into_iter().map(|entry| Entry { when: when.clone().and(entry.when), ..entry }));
+        let entries = hooks.entries.into_iter();
+        self.entries.extend(entries.map(|entry| Entry { when: when.clone().and(entry.when), ..entry }));
+        self.guarded.extend(hooks.guarded);
+        self.open.extend(hooks.open);
+        self.guards |= hooks.guards;
+        self
+    }
+
+    /// Adds a guard for some pages and for the server functions that they use, by the names in their source: functions
+    /// have addresses of their own, and a guard of the pages alone would leave them open.
+    ///
+    /// An application that guards something must say of each of its server functions whether it is guarded or
+    /// [open](Hooks::open); else it does not start.
+    #[must_use]
+    pub fn guard<'f>(
+        mut self,
+        pages: impl Into<Match>,
+        functions: impl IntoIterator<Item = &'f str>,
+        guard: impl Hook + 'static,
+    ) -> Self {
+        let functions: Vec<String> = functions.into_iter().map(str::to_owned).collect();
+        let covered = functions.iter().map(|name| Match::function(name));
+        let when = Match::any([pages.into()].into_iter().chain(covered));
+        self.guards = true;
+        self.guarded.extend(functions);
+        self.at(when, guard)
+    }
+
+    /// Server functions that anybody may call, although others are guarded.
+    #[must_use]
+    pub fn open<'f>(mut self, functions: impl IntoIterator<Item = &'f str>) -> Self {
+        self.open.extend(functions.into_iter().map(str::to_owned));
         self
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.entries.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// Whether some hook may be for requests of this path, which leads to the page that declares `route`.
     pub fn may_concern(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
-        self.0.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
+        self.entries.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
     }
 
     /// What is wrong with a hook or the paths that it is for. To be asked once, at start.
@@ -78,7 +116,7 @@ impl Hooks {
     /// # Errors
     /// The first problem.
     pub fn check(&self) -> Result<(), Error> {
-        for Entry { when, hook } in &self.0 {
+        for Entry { when, hook } in &self.entries {
             if let Some((pattern, problem)) = when.problem() {
                 return Err(Error::Pattern { hook: hook.name().to_owned(), pattern, problem });
             }
@@ -87,13 +125,26 @@ impl Hooks {
         Ok(())
     }
 
+    /// Whether each server function, by its path, is guarded or open, where something is guarded at all.
+    ///
+    /// # Errors
+    /// [`Error::Functions`] with those that are neither.
+    pub fn check_functions<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Result<(), Error> {
+        let is_named = |path: &str| self.guarded.iter().chain(&self.open).any(|name| is_function(path, name));
+        let forgotten: Vec<&str> = paths.filter(|path| self.guards && !is_named(path)).collect();
+        match forgotten.as_slice() {
+            [] => Ok(()),
+            forgotten => Err(Error::Functions(forgotten.join(", "))),
+        }
+    }
+
     pub(crate) fn entries(&self) -> &[Entry] {
-        &self.0
+        &self.entries
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|entry| entry.hook.name())).finish()
+        f.debug_list().entries(self.entries.iter().map(|entry| entry.hook.name())).finish()
     }
 }

@@ -231,7 +231,7 @@ fn is_host(host: &str, asked: &str) -> bool {
 
 /// Server functions live at `/api/` and their name with digits behind it that tell equal names apart, or at an address of
 /// their own, which is then the name.
-fn is_function(path: &str, name: &str) -> bool {
+pub(crate) fn is_function(path: &str, name: &str) -> bool {
     let Some(function) = path.strip_prefix("/api/") else { return path == name };
     function.strip_prefix(name).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
         || path == name

@@ -156,6 +156,7 @@ impl Site {
         );
         let routes = app.routes()?;
         app.hooks.check()?;
+        app.hooks.check_functions(crate::dispatch::function_paths())?;
         let db = database::open(app, &config).await?;
         let bridges = database::bridges(app, &engine, &config)?;
         let mut parts = std::mem::take(&mut app.parts);

@@ -8,6 +8,7 @@ mod database;
 mod database_faults;
 mod database_replicas;
 mod fetches;
+mod hooks;
 mod hostile;
 mod instances;
 mod instances_chaos;
@@ -93,6 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         database_replicas::CASES,
         database_faults::CASES,
         fetches::CASES,
+        hooks::CASES,
         hostile::CASES,
         live::CASES,
         assets_and_islands::CASES,
@@ -116,7 +118,7 @@ mod tests {
             1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
             33, 34, 35, 36, 40, 43,
         ];
-        for number in required.into_iter().chain([52, 53, 54, 61, 63, 68, 71, 75]) {
+        for number in required.into_iter().chain([45, 46, 50, 52, 53, 54, 61, 63, 68, 71, 75]) {
             assert!(numbers.contains(&number), "case {number}");
         }
     }

@@ -27,6 +27,11 @@ pub(super) fn exists(path: &str, method: &Method) -> bool {
     get_server_fn_service(path, method.clone()).is_some()
 }
 
+/// The addresses of all server functions.
+pub(crate) fn paths() -> impl Iterator<Item = &'static str> {
+    server_fn::axum::server_fn_paths().map(|(path, _)| path)
+}
+
 /// Calls one. A form without script is sent on by 303: to where the function said, else back to its page.
 pub(super) async fn call(
     cx: PageCx,

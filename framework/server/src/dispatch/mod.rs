@@ -16,6 +16,7 @@ mod streamed;
 mod warm;
 
 pub(crate) use assets::{root_files, scripts};
+pub(crate) use functions::paths as function_paths;
 pub(crate) use reply::location;
 pub(crate) use stored::render_to_store;
 
