@@ -15,7 +15,7 @@ cases! {
     - "a stored page behind a guard is stored inside, and private to caches outside" => guarded_and_stored;
     50 "a variant is sticky, even, and never the other side's body" => variants;
     - "an unknown value of a variant's cookie counts as none, and adds no entry" => unknown_value;
-    - "an invalidation of a path or tag covers all variants of a page" => variants_invalidated;
+    - "an invalidation of a path or tag covers all variants of a page" => variants_invalidated alone;
 }
 
 const GOOD: (&str, &str) = ("Cookie", "session=good");
