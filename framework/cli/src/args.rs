@@ -190,6 +190,12 @@ pub(crate) struct DbMoveSlots {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) program: Program,
+    /// Look at the machine and the application's sources alone: compile nothing and ask no program
+    #[arg(long)]
+    pub(crate) machine: bool,
+    /// Run the commands that mend something and do no harm, and look again
+    #[arg(long)]
+    pub(crate) fix: bool,
     /// How many instances of the application are to share the database's servers
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) instances: u32,

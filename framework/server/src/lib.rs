@@ -21,6 +21,7 @@ pub mod config;
 mod database;
 mod dispatch;
 mod dist;
+mod doctor;
 pub mod draft;
 mod edge;
 pub mod error;

@@ -12,12 +12,12 @@ mod assets;
 mod compress;
 mod css;
 mod glue;
-mod islands;
+pub(crate) mod islands;
 mod names;
 mod output;
 pub(crate) mod server;
-mod target;
-mod wasm_opt;
+pub(crate) mod target;
+pub(crate) mod wasm_opt;
 
 use crate::{
     Error, args,

@@ -45,12 +45,7 @@ pub(crate) fn ensure(terminal: &Terminal) -> Result<Target, Error> {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    let own = sysroot().map(|root| root.join("lib/rustlib/src/rust/library"));
-    match own
-        .into_iter()
-        .chain(packaged_sources(Path::new("/usr/src")))
-        .find(|path| path.join("std").is_dir())
-    {
+    match sources() {
         Some(library) => {
             terminal
                 .note(format_args!("building the standard library for {WASM} from {}", library.display()));
@@ -58,6 +53,18 @@ pub(crate) fn ensure(terminal: &Terminal) -> Result<Target, Error> {
         }
         None => Err(Error::WasmTarget { why }),
     }
+}
+
+/// How it is had as things are; `None` where [`ensure`] would have to install something.
+pub(crate) fn look() -> Option<Target> {
+    if is_installed() { Some(Target::Installed) } else { sources().map(Target::FromSources) }
+}
+
+/// The sources of the standard library, where there are any.
+fn sources() -> Option<PathBuf> {
+    let own = sysroot().map(|root| root.join("lib/rustlib/src/rust/library"));
+    let mut places = own.into_iter().chain(packaged_sources(Path::new("/usr/src")));
+    places.find(|path| path.join("std").is_dir())
 }
 
 /// Debian's `rust-web-src` and `rust-src` put sources at `/usr/src/rustc-VERSION/library`; the newest comes first.

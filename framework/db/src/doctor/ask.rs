@@ -8,6 +8,7 @@ use sqlx::{
 };
 use std::{path::Path, str::FromStr, time::Duration};
 use tokio::time::timeout;
+use tropos_core::{Clock as _, SystemClock};
 
 /// A server of the configuration, and what it said.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) struct Postgres {
     pub(super) allowed: u32,
     /// What sets that number.
     pub(super) allowed_by: String,
+    /// By how many milliseconds its clock is ahead of this machine's; below zero where it is behind.
+    pub(super) clock_ahead: i64,
 }
 
 /// One statement without values, so that it is asked through a pooler too.
@@ -57,7 +60,8 @@ const QUESTION: &str = "select pg_is_in_recovery(), current_setting('server_vers
     current_setting('superuser_reserved_connections')::bigint \
         + coalesce(current_setting('reserved_connections', true)::bigint, 0), \
     (select rolconnlimit::bigint from pg_roles where rolname = current_user), \
-    (select datconnlimit::bigint from pg_database where datname = current_database())";
+    (select datconnlimit::bigint from pg_database where datname = current_database()), \
+    (extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 /// Asks all servers at the same time.
 pub(super) async fn all(config: &Config) -> Vec<Server> {
@@ -99,7 +103,11 @@ fn late(after: Duration) -> String {
 async fn postgres(options: sqlx::postgres::PgConnectOptions) -> Result<Postgres, String> {
     let asked = async {
         let mut conn = options.connect().await?;
+        let clock = SystemClock::new();
+        let asked_at = clock.wall();
         let row = raw_sql(QUESTION).fetch_one(&mut conn).await?;
+        // It looked at its clock somewhere in between.
+        let here = asked_at.midpoint(clock.wall());
         drop(conn.close().await);
         let number = |column: usize| row.try_get::<i64, _>(column);
         let limits = [
@@ -119,6 +127,7 @@ async fn postgres(options: sqlx::postgres::PgConnectOptions) -> Result<Postgres,
             streams: row.try_get(5)?,
             allowed: u32::try_from(least.1).unwrap_or_default(),
             allowed_by: least.0.to_owned(),
+            clock_ahead: number(10)?.saturating_sub(i64::try_from(here).unwrap_or_default()),
         })
     };
     asked.await.map_err(|error: sqlx::Error| error.to_string())

@@ -15,8 +15,34 @@ pub(super) fn judge(config: &Config, servers: &[Server], instances: u32) -> Vec<
     for shard in &config.shards {
         findings.extend(roles(shard.name.as_str(), servers));
     }
+    findings.extend(servers.iter().filter_map(clock));
     findings.extend(connections(config, servers, instances));
     findings
+}
+
+/// The oldest PostgreSQL whose SQL the bridge and the fence of shards are written for.
+const OLDEST: u32 = 12;
+
+/// How far a clock may be off, in milliseconds: more than a network and a busy machine explain.
+const CLOCK_OFF: u64 = 5_000;
+
+/// A server whose clock and this machine's disagree: ages in rows and in pages do, too.
+fn clock(it: &Server) -> Option<Finding> {
+    let Ok(Said::Postgres(Postgres { clock_ahead, .. })) = it.said else { return None };
+    let off = clock_ahead.unsigned_abs();
+    let way = if clock_ahead > 0 { "ahead of" } else { "behind" };
+    (off > CLOCK_OFF).then(|| {
+        Finding::warning(
+            format!("clock {}", it.address),
+            format!("{}.{} s {way} this machine's", off / 1_000, off % 1_000 / 100),
+            "have both machines set their clocks by the network: `timedatectl set-ntp true`",
+        )
+    })
+}
+
+/// `17.2 (Debian 17.2-1)` is 17.
+fn major(version: &str) -> Option<u32> {
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn server(config: &Config, all: &[Server], it: &Server, instances: u32) -> Finding {
@@ -34,6 +60,13 @@ fn server(config: &Config, all: &[Server], it: &Server, instances: u32) -> Findi
         ),
         Ok(Said::Sqlite(Some(version))) => Finding::ok(subject, format!("SQLite {version}")),
         Ok(Said::Sqlite(None)) => Finding::ok(subject, "SQLite; the file is made at the first start"),
+        Ok(Said::Postgres(said)) if major(&said.version).is_some_and(|major| major < OLDEST) => {
+            Finding::problem(
+                subject,
+                format!("PostgreSQL {}, and {OLDEST} is the oldest that works", said.version),
+                format!("move to PostgreSQL {OLDEST} or newer (`pg_upgrade`)"),
+            )
+        }
         Ok(Said::Postgres(said)) if said.is_replica => replica(config, all, it, said, subject),
         Ok(Said::Postgres(said)) => Finding::ok(subject, format!("primary, PostgreSQL {}", said.version)),
     }
@@ -191,6 +224,7 @@ mod tests {
             streams: false,
             allowed: 97,
             allowed_by: "max_connections".to_owned(),
+            clock_ahead: 120,
         }
     }
 
@@ -214,7 +248,13 @@ mod tests {
         let cut = Postgres { streams: false, ..replica() };
         let strange = Postgres { system: "2".to_owned(), ..replica() };
         let small = Postgres { allowed: 20, ..primary() };
-        let cases: [(&str, Vec<Server>, u32, Level, &str); 13] = [
+        let old = Postgres { version: "11.22 (Debian 11.22-1)".to_owned(), ..primary() };
+        let early = Postgres { clock_ahead: 7_250, ..primary() };
+        let behind = Postgres { clock_ahead: -5_001, ..primary() };
+        let cases: [(&str, Vec<Server>, u32, Level, &str); 16] = [
+            ("an old one", postgres(vec![old]), 1, Level::Problem, "12 is the oldest"),
+            ("a clock ahead", postgres(vec![early]), 1, Level::Warning, "7.2 s ahead of this machine's"),
+            ("a clock behind", postgres(vec![behind]), 1, Level::Warning, "5.0 s behind this machine's"),
             ("a primary", postgres(vec![primary()]), 1, Level::Ok, "1 × (10 × 2 + 1) = 21 of 97"),
             ("a replica", postgres(vec![primary(), replica()]), 1, Level::Ok, "17.2, 1 kB and 0.0 s behind"),
             (

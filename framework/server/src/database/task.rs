@@ -105,7 +105,11 @@ impl Task {
                 None => Vec::new(),
             };
             let well = findings.iter().all(|finding| finding.level < doctor::Level::Problem);
-            let report = json!({ "findings": findings.iter().map(found).collect::<Value>() });
+            let report = json!({
+                "findings": findings.iter().map(found).collect::<Value>(),
+                "settings": crate::doctor::settings(config),
+                "redis": crate::doctor::redis(config).await,
+            });
             return Ok(Done { report, well });
         }
         let migrations = app.migrations.as_ref().ok_or(Error::NoDatabase)?;
@@ -310,7 +314,7 @@ mod tests {
         let config = Config::default();
         assert!(matches!(task("db status").run(&App::new(), &config).await, Err(Error::NoDatabase)));
         let done = task("doctor --instances 3").run(&App::new(), &config).await.unwrap();
-        assert_eq!((done.report, done.well), (json!({ "findings": [] }), true));
+        assert_eq!((&done.report["findings"], done.well), (&json!([]), true));
     }
 
     #[tokio::test]

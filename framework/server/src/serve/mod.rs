@@ -71,7 +71,7 @@ impl Site {
 /// | `prerender [--out DIR] [--keep-going]` | makes the pages of a build |
 /// | `routes` | prints the routes as JSON |
 /// | `db migrate`, `db status`, `db seed`, `db reset --yes` | looks after the database, and prints what it did or found as JSON; `status` fails where something is pending |
-/// | `doctor [--instances N]` | looks for what is wrong with the database, prints it as JSON, and fails where there is a problem |
+/// | `doctor [--instances N]` | says what is wrong with the database, how the application is configured and whether the shared store answers, as JSON; fails where the database has a problem |
 ///
 /// ```no_run
 /// use std::process::ExitCode;

@@ -20,7 +20,10 @@
 
 mod address;
 mod advice;
+mod examine;
 mod link;
+
+pub use examine::{RedisFacts, examine};
 
 use super::shared::{Asked, Changes, Known, Renewal, SharedError, SharedStore};
 use crate::{Error, Strength};
