@@ -1,14 +1,31 @@
 //! What can be written after `cargo tropos`.
 
-use clap::{Parser, Subcommand};
+use crate::{examples, terminal::Color};
+use clap::{Parser, Subcommand, ValueEnum as _};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Builds, starts and inspects Tropos applications.
 #[derive(Debug, Parser)]
-#[command(name = "cargo-tropos", bin_name = "cargo tropos", version, arg_required_else_help = true)]
+#[command(
+    name = "cargo-tropos",
+    bin_name = "cargo tropos",
+    version,
+    arg_required_else_help = true,
+    after_help = examples::ALL
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Show colours: also where nobody looks, or never [default: where a terminal shows them and NO_COLOR is not set]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub(crate) color: Color,
 }
 
 #[derive(Debug, Subcommand)]
@@ -27,6 +44,10 @@ pub(crate) enum Command {
     Db(Db),
     /// Look for what is wrong, and say what mends it
     Doctor(Doctor),
+    /// Write the files that a deployment needs, and say what to do next
+    Deploy(Deploy),
+    /// Print what a shell needs to complete these commands
+    Completions(Completions),
 }
 
 /// Which application.
@@ -44,6 +65,7 @@ pub(crate) struct Project {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::BUILD)]
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) project: Project,
@@ -56,6 +78,7 @@ pub(crate) struct Build {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::START)]
 pub(crate) struct Start {
     #[command(flatten)]
     pub(crate) project: Project,
@@ -65,6 +88,7 @@ pub(crate) struct Start {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::ROUTES)]
 pub(crate) struct Routes {
     #[command(flatten)]
     pub(crate) project: Project,
@@ -74,6 +98,7 @@ pub(crate) struct Routes {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::REVALIDATE)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["tags", "paths", "prefixes"]))]
 pub(crate) struct Revalidate {
     /// A tag; may be given several times
@@ -103,6 +128,7 @@ pub(crate) struct Revalidate {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::EXPLAIN)]
 pub(crate) struct Explain {
     /// The path, with or without a query
     pub(crate) path: String,
@@ -115,6 +141,7 @@ pub(crate) struct Explain {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::DB)]
 pub(crate) struct Db {
     #[command(subcommand)]
     pub(crate) task: DbTask,
@@ -166,6 +193,7 @@ pub(crate) struct DbReset {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::MOVE_SLOTS)]
 pub(crate) struct DbMoveSlots {
     #[command(flatten)]
     pub(crate) program: Program,
@@ -187,6 +215,7 @@ pub(crate) struct DbMoveSlots {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::DOCTOR)]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) program: Program,
@@ -204,6 +233,71 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, clap::Args)]
+#[command(after_help = examples::DEPLOY)]
+pub(crate) struct Deploy {
+    /// What to deploy to
+    #[arg(value_enum)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// The host that visitors see, such as `shop.example`
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    pub(crate) domain: Option<String>,
+    /// Overwrite files that were changed
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// With `nginx`: have it hold pages too, as a CDN does. Invalidations do not reach it
+    #[arg(long)]
+    pub(crate) page_cache: bool,
+}
+
+/// What can be deployed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Target {
+    /// Dockerfile and .dockerignore
+    Container,
+    /// compose.yaml: the application, PostgreSQL and Redis on one machine
+    Compose,
+    /// A unit for systemd, and its environment
+    Systemd,
+    /// A proxy with TLS before the application
+    Nginx,
+}
+
+impl Target {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Compose => "compose",
+            Self::Systemd => "systemd",
+            Self::Nginx => "nginx",
+        }
+    }
+}
+
+/// A host name: it goes into files of other programs.
+fn host(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match text.len() <= 253 && text.split('.').all(is_label) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write a host alone, such as shop.example".into()),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = examples::COMPLETIONS)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// The arguments without the `tropos` that cargo puts first when it runs `cargo-tropos` for `cargo tropos`.
 pub(crate) fn without_subcommand(
     arguments: impl IntoIterator<Item = OsString>,
@@ -213,6 +307,21 @@ pub(crate) fn without_subcommand(
         .enumerate()
         .filter(|(at, text)| !(*at == 1 && text == "tropos"))
         .map(|(_, text)| text)
+}
+
+/// What is said of colours, before anything else is read: what is wrong with the rest is shown in them too.
+pub(crate) fn color(words: &[OsString]) -> Color {
+    let words = words.iter().map_while(|word| word.to_str().filter(|word| *word != "--"));
+    let mut after_flag = false;
+    let mut color = Color::Auto;
+    for word in words {
+        let value = word.strip_prefix("--color=").or(after_flag.then_some(word));
+        if let Some(Ok(said)) = value.map(|value| Color::from_str(value, false)) {
+            color = said;
+        }
+        after_flag = word == "--color";
+    }
+    color
 }
 
 #[cfg(test)]
@@ -274,6 +383,38 @@ mod tests {
         assert!(parse("cargo-tropos doctor --instances 0").is_err());
         let Command::Doctor(doctor) = parse("cargo-tropos doctor").unwrap().command else { panic!() };
         assert_eq!(doctor.instances, 1);
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Args::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let name = format!("cargo tropos {}", command.get_name());
+            assert!(help.starts_with("Examples:\n") && help.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn colours_are_known_before_the_rest_is_read() {
+        for (line, expected) in [
+            ("cargo-tropos biuld --color never", Color::Never),
+            ("cargo-tropos --color=always build", Color::Always),
+            ("cargo-tropos start -- --color never", Color::Auto),
+            ("cargo-tropos --color sometimes", Color::Auto),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(color(&words), expected, "{line}");
+        }
+        let Args { color, .. } = parse("cargo-tropos doctor --color never").unwrap();
+        assert_eq!(color, Color::Never);
+    }
+
+    #[test]
+    fn a_domain_is_a_host_and_nothing_more() {
+        assert_eq!(host("Shop.Example").as_deref(), Ok("shop.example"));
+        for wrong in ["https://shop.example", "shop.example/", "a b", "", "a;b", "a..b"] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Running cargo.
 
-use crate::Error;
+use crate::{Error, interrupt, terminal};
 use cargo_metadata::Message;
 use std::{
     ffi::OsStr,
@@ -26,6 +26,9 @@ pub(crate) fn command() -> Command {
     if std::env::var_os(SERVER_FN_KEY.0).is_none() {
         command.env(SERVER_FN_KEY.0, SERVER_FN_KEY.1);
     }
+    if let Some(color) = terminal::chosen() {
+        command.env("CARGO_TERM_COLOR", color.name());
+    }
     command
 }
 
@@ -45,7 +48,7 @@ pub(crate) fn compile(mut command: Command, target: &str) -> Result<Vec<PathBuf>
     let shown = shown(&command);
     let run = |source| Error::Run { command: shown.clone(), source };
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(run)?;
+    let (mut child, _running) = interrupt::spawn(&mut command).map_err(run)?;
     let mut files = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(stdout)) {

@@ -58,6 +58,12 @@ pub(crate) enum Error {
     )]
     ForeignOutput(PathBuf),
 
+    #[error("nothing was written: {files} was changed, or is not of this command; --force overwrites")]
+    Changed { files: String },
+
+    #[error("the template of {name} does not fit this version: {source}")]
+    Template { name: String, source: Box<minijinja::Error> },
+
     #[error("there is no build in {0}; run `cargo tropos build` first")]
     NotBuilt(PathBuf),
 

@@ -1,12 +1,15 @@
 //! `cargo tropos explain`: why a path would hit or miss, as the admin listener says it.
 
-use crate::{Error, args, server, terminal};
+use crate::{Error, args, near, server, table::Route, terminal};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{process::ExitCode, time::Duration};
 use tropos_core::explain::Explanation;
 
 /// Where every admin listener explains.
 const PATH: &str = "/explain";
+
+/// Where it lists the routes.
+const ROUTES: &str = "/routes";
 
 /// Facts that are at hand, one of them perhaps on disk.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,9 +25,24 @@ pub(crate) fn run(options: &args::Explain) -> Result<ExitCode, Error> {
         .map_err(|source| Error::Json { what: format!("the answer of {url}"), source })?;
     match options.json {
         true => terminal::print(&format!("{text}\n")),
-        false => terminal::print(&explanation.to_string()),
+        false => {
+            terminal::print(&explanation.to_string());
+            if explanation.route.is_none()
+                && let Some(meant) = meant(options)
+            {
+                terminal::print(&format!("  did you mean  {meant}\n"));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The route that was probably meant; none where the admin listener does not say which there are.
+fn meant(options: &args::Explain) -> Option<String> {
+    let url = server::address(&options.url, ROUTES);
+    let text = server::read(&url, server::agent(TIMEOUT).get(&url).call(), meaning).ok()?;
+    let routes: Vec<Route> = serde_json::from_str(&text).ok()?;
+    near::route(&options.path, routes.iter().map(|route| route.pattern.as_str())).map(str::to_owned)
 }
 
 fn address(options: &args::Explain) -> String {

@@ -3,10 +3,15 @@
 //! | module | holds |
 //! |---|---|
 //! | `args` | what can be written after `cargo tropos` |
+//! | `examples` | what `--help` shows last |
 //! | `project` | which package is meant, by `cargo metadata` |
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
 //! | `start`, `routes`, `revalidate`, `explain`, `db`, `doctor` | the other commands |
+//! | `deploy` | the files that a deployment needs |
+//! | `completions` | what shells need to complete these commands |
+//! | `interrupt` | ending what was started when the command is ended |
+//! | `near` | what was probably meant |
 //! | `program` | having the application's program do something without serving |
 //! | `server` | asking a running server |
 //! | `table` | tables, that of routes above all |
@@ -15,10 +20,15 @@
 mod args;
 mod build;
 mod cargo;
+mod completions;
 mod db;
+mod deploy;
 mod doctor;
 mod error;
+mod examples;
 mod explain;
+mod interrupt;
+mod near;
 mod program;
 mod project;
 mod revalidate;
@@ -29,15 +39,25 @@ mod table;
 mod terminal;
 
 use args::{Args, Command};
-use clap::Parser as _;
-use std::process::ExitCode;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use std::{ffi::OsString, process::ExitCode};
 use terminal::Terminal;
 
 pub(crate) use error::Error;
 
 fn main() -> ExitCode {
-    let args = Args::parse_from(args::without_subcommand(std::env::args_os()));
-    let mut terminal = Terminal::detect();
+    let words: Vec<OsString> = args::without_subcommand(std::env::args_os()).collect();
+    let color = args::color(&words);
+    let mut terminal = Terminal::detect(color);
+    let matches = Args::command().color(color.into()).get_matches_from(words);
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    // `start` becomes the server, and the others start nothing.
+    if matches!(args.command, Command::Build(_) | Command::Routes(_) | Command::Db(_) | Command::Doctor(_)) {
+        interrupt::watch();
+    }
     let result = match &args.command {
         Command::Build(options) => build::run(options, &mut terminal),
         Command::Start(options) => start::run(options),
@@ -46,10 +66,14 @@ fn main() -> ExitCode {
         Command::Explain(options) => explain::run(options),
         Command::Db(options) => db::run(options, &terminal),
         Command::Doctor(options) => doctor::run(options, &terminal),
+        Command::Deploy(options) => deploy::run(options, &terminal),
+        Command::Completions(options) => Ok(completions::run(options)),
     };
-    match result {
-        Ok(code) => code,
-        Err(error) => {
+    match (interrupt::exit_code(), result) {
+        // What failed did so because it was ended.
+        (Some(code), Err(_)) => ExitCode::from(code),
+        (_, Ok(code)) => code,
+        (None, Err(error)) => {
             terminal.error(&error);
             ExitCode::FAILURE
         }

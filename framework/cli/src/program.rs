@@ -1,7 +1,7 @@
 //! Having the application's program do something without serving: it knows its migrations, its seeding and its
 //! configuration, and answers in JSON.
 
-use crate::{Error, build, cargo, project::Project, terminal::Terminal};
+use crate::{Error, build, cargo, interrupt, project::Project, terminal::Terminal};
 use serde::de::DeserializeOwned;
 use std::{
     ffi::OsStr,
@@ -47,7 +47,8 @@ pub(crate) fn ask(
     let mut command = Command::new(program);
     command.args(words).current_dir(&project.directory).stdin(Stdio::null()).stderr(Stdio::inherit());
     let shown = cargo::shown(&command);
-    let output = command.output().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let output =
+        interrupt::output(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     match output.status.success() || !text.trim().is_empty() {
         true => Ok(Answer { text, well: output.status.success() }),

@@ -1,6 +1,6 @@
 //! Which package is meant, and what `cargo metadata` says of it.
 
-use crate::{Error, args};
+use crate::{Error, args, near};
 use cargo_metadata::{CargoOpt, Metadata, MetadataCommand, Package, TargetKind};
 use std::path::{Path, PathBuf};
 
@@ -65,16 +65,28 @@ impl Project {
 fn select(metadata: &Metadata, wanted: Option<&str>) -> Result<Project, Error> {
     let applications = || metadata.workspace_packages().into_iter().filter(|package| is_application(package));
     let package = match (wanted, metadata.root_package()) {
-        (Some(name), _) => {
-            metadata.workspace_packages().into_iter().find(|package| package.name == name).ok_or_else(
-                || Error::Project(format!("the workspace has no package `{name}`{}", listed(applications()))),
-            )?
-        }
-        (None, Some(package)) => package,
-        (None, None) => {
+        (Some(name), _) => metadata
+            .workspace_packages()
+            .into_iter()
+            .find(|package| package.name == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> =
+                    metadata.workspace_packages().into_iter().map(|it| it.name.as_str()).collect();
+                let meant = near::name(name, names).map(|near| format!("; did you mean `{near}`?"));
+                let listed = listed(applications());
+                Error::Project(format!("the workspace has no package `{name}`{}", meant.unwrap_or(listed)))
+            })?,
+        (None, Some(package)) if is_application(package) => package,
+        // The root of a workspace may be a package too, which no application is.
+        (None, _) => {
             let mut found = applications();
             match (found.next(), found.next()) {
                 (Some(only), None) => only,
+                (None, _) => {
+                    return Err(Error::Project(
+                        "there is no application here: one depends on `tropos`, and has a binary of its own name".into(),
+                    ));
+                }
                 _ => {
                     return Err(Error::Project(format!(
                         "say which package is the application{}",
@@ -180,6 +192,8 @@ mod tests {
         let error = select(&metadata, None).unwrap_err().to_string();
         assert!(error.contains("-p blog") && error.contains("-p shop"), "{error}");
         assert!(!select(&metadata, Some("blog")).unwrap().hydrates);
+        let error = select(&metadata, Some("blgo")).unwrap_err().to_string();
+        assert!(error.ends_with("did you mean `blog`?"), "{error}");
         let error = select(&metadata, Some("forum")).unwrap_err().to_string();
         assert!(error.contains("no package `forum`"), "{error}");
     }
@@ -187,6 +201,8 @@ mod tests {
     #[test]
     fn a_package_without_a_binary_of_its_name_is_no_application() {
         let (_root, metadata) = workspace(&[("helpers", false, false)]);
+        let error = select(&metadata, None).unwrap_err().to_string();
+        assert!(error.starts_with("there is no application here"), "{error}");
         let error = select(&metadata, Some("helpers")).unwrap_err().to_string();
         assert!(error.contains("has no binary `helpers`"), "{error}");
     }

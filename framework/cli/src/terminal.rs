@@ -4,6 +4,7 @@ use crate::Error;
 use std::{
     fmt::Display,
     io::{IsTerminal as _, Write as _},
+    sync::OnceLock,
     time::Duration,
 };
 use tropos_core::{Clock as _, SystemClock};
@@ -39,6 +40,54 @@ impl Look {
     }
 }
 
+/// When colours are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Color {
+    /// Where a person looks at it, and NO_COLOR is not set
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// As cargo and clap have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+
+    /// `--color` goes before `NO_COLOR` (<https://no-color.org>: set to anything but nothing), and that before the terminal.
+    fn shows(self, no_color: bool, is_terminal: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => !no_color && is_terminal,
+        }
+    }
+}
+
+impl From<Color> for clap::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// What cargo is told, where something was said.
+static CHOSEN: OnceLock<Color> = OnceLock::new();
+
+/// What was said of colours on the command line.
+pub(crate) fn chosen() -> Option<Color> {
+    CHOSEN.get().copied().filter(|color| *color != Color::Auto)
+}
+
 /// Where messages go: progress to standard error, results to standard output.
 pub(crate) struct Terminal {
     clock: SystemClock,
@@ -51,13 +100,14 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Colours where a person looks at it and `NO_COLOR` is not set (<https://no-color.org>: to anything but nothing).
-    pub(crate) fn detect() -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    /// Colours as they are wanted.
+    pub(crate) fn detect(color: Color) -> Self {
+        let _ = CHOSEN.set(color);
+        let none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             clock: SystemClock::new(),
-            color: wanted && std::io::stderr().is_terminal(),
-            color_out: wanted && std::io::stdout().is_terminal(),
+            color: color.shows(none, std::io::stderr().is_terminal()),
+            color_out: color.shows(none, std::io::stdout().is_terminal()),
             phases: Vec::new(),
         }
     }
@@ -102,12 +152,18 @@ pub(crate) fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// `812 B`, `12.3 kB`, `4.0 MB`: decimal units, as browsers' tools show them.
+/// `812 B`, `12.3 kB`, `4.0 MB`, `47.2 GB`: decimal units, as browsers' tools show them.
 pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_000 => format!("{count} B"),
         1_000..999_950 => format!("{}.{} kB", (count + 50) / 1_000, (count + 50) / 100 % 10),
-        _ => format!("{}.{} MB", (count + 50_000) / 1_000_000, (count + 50_000) / 100_000 % 10),
+        999_950..999_950_000 => {
+            format!("{}.{} MB", (count + 50_000) / 1_000_000, (count + 50_000) / 100_000 % 10)
+        }
+        _ => {
+            let tenths = count / 100_000_000 + u64::from(count % 100_000_000 >= 50_000_000);
+            format!("{}.{} GB", tenths / 10, tenths % 10)
+        }
     }
 }
 
@@ -151,6 +207,9 @@ mod tests {
             (999_949, "999.9 kB"),
             (999_950, "1.0 MB"),
             (12_340_000, "12.3 MB"),
+            (999_949_999, "999.9 MB"),
+            (999_950_000, "1.0 GB"),
+            (u64::MAX, "18446744073.7 GB"),
         ] {
             assert_eq!(bytes(number), text, "{number}");
         }
@@ -161,6 +220,19 @@ mod tests {
             [(0, "0.0 s"), (449, "0.4 s"), (59_949, "59.9 s"), (59_950, "1 min 0 s"), (194_000, "3 min 14 s")]
         {
             assert_eq!(seconds(Duration::from_millis(ms)), text, "{ms}");
+        }
+    }
+
+    #[test]
+    fn what_was_said_goes_before_the_environment_and_that_before_the_terminal() {
+        for (color, no_color, is_terminal, shows) in [
+            (Color::Auto, false, true, true),
+            (Color::Auto, false, false, false),
+            (Color::Auto, true, true, false),
+            (Color::Always, true, false, true),
+            (Color::Never, false, true, false),
+        ] {
+            assert_eq!(color.shows(no_color, is_terminal), shows, "{color:?} {no_color} {is_terminal}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The folder that a build fills, and how it takes the place of the one before.
 
-use crate::Error;
+use crate::{Error, interrupt::Unfinished};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -16,6 +16,7 @@ const IGNORE: &str = ".gitignore";
 pub(crate) struct Output {
     staging: TempDir,
     place: PathBuf,
+    _unfinished: Unfinished,
 }
 
 impl Output {
@@ -27,7 +28,7 @@ impl Output {
         if is_foreign(place) { Err(Error::ForeignOutput(place.to_owned())) } else { Ok(()) }
     }
 
-    /// A new, empty folder beside `place`. To be made once compiling is over: an interrupt leaves the folder behind.
+    /// A new, empty folder beside `place`. To be made once compiling is over, so that it is there for a short time.
     ///
     /// # Errors
     /// Where the folder cannot be made, or [`Output::check`] refuses.
@@ -44,7 +45,8 @@ impl Output {
         readable_by_all(staging.path())?;
         let ignore = staging.path().join(IGNORE);
         fs::write(&ignore, "*\n").map_err(Error::file("writing", ignore))?;
-        Ok(Self { staging, place: place.to_owned() })
+        let _unfinished = Unfinished::new(staging.path());
+        Ok(Self { staging, place: place.to_owned(), _unfinished })
     }
 
     /// The folder to fill.

@@ -1,6 +1,6 @@
 //! The server binary: compiled, and asked to render pages and to name its routes.
 
-use crate::{Error, cargo, project::Project, table::Route};
+use crate::{Error, cargo, interrupt, project::Project, table::Route};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -33,7 +33,8 @@ pub(crate) fn prerender(project: &Project, server: &Path) -> Result<(), Error> {
     let mut command = Command::new(server);
     command.arg("prerender").current_dir(&project.directory).stdin(Stdio::null());
     let shown = cargo::shown(&command);
-    let status = command.status().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let status =
+        interrupt::status(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     if status.success() { Ok(()) } else { Err(Error::Failed { command: shown, status: status.to_string() }) }
 }
 
@@ -49,7 +50,8 @@ pub(crate) fn routes_json(project: &Project, server: &Path) -> Result<Vec<u8>, E
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     let shown = cargo::shown(&command);
-    let output = command.output().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let output =
+        interrupt::output(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     if output.status.success() {
         Ok(output.stdout)
     } else {

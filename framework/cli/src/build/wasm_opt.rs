@@ -1,6 +1,7 @@
 //! Finding a `wasm-opt` that is new enough, and running it.
 
 use super::super::{Error, cargo};
+use crate::interrupt;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -102,7 +103,8 @@ pub(crate) fn run(tool: &Path, module: &Path) -> Result<(), Error> {
         .arg(module)
         .stdin(Stdio::null());
     let shown = cargo::shown(&command);
-    let status = command.status().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let status =
+        interrupt::status(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     if status.success() { Ok(()) } else { Err(Error::Failed { command: shown, status: status.to_string() }) }
 }
 

@@ -49,9 +49,14 @@ pub(crate) fn machine(facts: &Machine) -> Vec<Finding> {
             }
         }
     });
-    findings.extend(facts.wasm_opt.as_ref().map(|found| match found {
-        Ok(path) => Finding::ok("machine", "wasm-opt", path.display().to_string()),
-        Err(why) => Finding::note("machine", "wasm-opt", why).mend("npm install binaryen"),
+    findings.extend(facts.wasm_opt.as_ref().map(|found| {
+        match found {
+            Ok(path) => Finding::ok("machine", "wasm-opt", path.display().to_string()),
+            Err(why) => {
+                Finding::note("machine", "wasm-opt", why.replace(" (`npm install binaryen` has it)", ""))
+                    .mend("npm install binaryen")
+            }
+        }
     }));
     findings.extend(facts.target.as_ref().map(|(path, free)| {
         let says = format!("{} free in {}", bytes(*free), path.display());

@@ -8,7 +8,7 @@ use crate::{
         target::{self, Target},
         wasm_opt::{self, Found},
     },
-    cargo,
+    cargo, interrupt,
     project::Project,
 };
 use std::{
@@ -63,7 +63,8 @@ pub(super) fn ask(project: &Project, program: &Path, instances: u32) -> Result<R
     command.args(["doctor", "--instances", &instances.to_string()]);
     command.current_dir(&project.directory).stdin(Stdio::null());
     let shown = cargo::shown(&command);
-    let output = command.output().map_err(|source| Error::Run { command: shown, source })?;
+    let output = interrupt::output(command.stderr(Stdio::piped()))
+        .map_err(|source| Error::Run { command: shown, source })?;
     let text = String::from_utf8_lossy(&output.stdout);
     if text.trim().is_empty() {
         return Ok(Err(reason(&String::from_utf8_lossy(&output.stderr))));

@@ -1,0 +1,181 @@
+//! Ending early: whoever ends this command ends all that it started.
+//!
+//! Children get a process group each, so that what they start ends with them. A terminal's ctrl-c then reaches this process
+//! alone, which passes it on.
+
+use std::{
+    io,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// What is running, and what is to be removed.
+#[derive(Debug, Default)]
+struct State {
+    children: Vec<u32>,
+    folders: Vec<PathBuf>,
+    /// The signal by which the command was ended.
+    signal: Option<i32>,
+}
+
+static STATE: Mutex<State> = Mutex::new(State { children: Vec::new(), folders: Vec::new(), signal: None });
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A child that is known to run; forgotten when dropped, which must be after it was waited for.
+#[derive(Debug)]
+pub(crate) struct Running(u32);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        state().children.retain(|child| *child != self.0);
+    }
+}
+
+/// A folder that is removed if the command is ended early; forgotten when dropped.
+#[derive(Debug)]
+pub(crate) struct Unfinished(PathBuf);
+
+impl Unfinished {
+    pub(crate) fn new(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        state().folders.push(folder.clone());
+        Self(folder)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        state().folders.retain(|folder| *folder != self.0);
+    }
+}
+
+/// Starts a child in a group of its own.
+///
+/// # Errors
+/// Where it cannot be started, or the command is being ended.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<(Child, Running)> {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    // Held, so that no child starts unseen while others are being ended.
+    let mut state = state();
+    if state.signal.is_some() {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    let child = command.spawn()?;
+    let running = Running(child.id());
+    state.children.push(running.0);
+    Ok((child, running))
+}
+
+/// Runs a child to its end.
+///
+/// # Errors
+/// As [`spawn`].
+pub(crate) fn status(command: &mut Command) -> io::Result<ExitStatus> {
+    let (mut child, _running) = spawn(command)?;
+    child.wait()
+}
+
+/// Runs a child to its end, and returns what it wrote to those streams that are piped.
+///
+/// # Errors
+/// As [`spawn`].
+pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
+    let (child, _running) = spawn(command.stdout(std::process::Stdio::piped()))?;
+    child.wait_with_output()
+}
+
+/// The exit code of a command that was ended early, as shells have it; `None` where it was not.
+pub(crate) fn exit_code() -> Option<u8> {
+    state().signal.and_then(|signal| u8::try_from(128 + signal).ok())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn watch() {}
+
+#[cfg(unix)]
+pub(crate) use unix::watch;
+
+#[cfg(unix)]
+mod unix {
+    use super::state;
+    use rustix::process::{Pid, Signal, kill_process_group};
+    use signal_hook::{
+        consts::{SIGHUP, SIGINT, SIGTERM},
+        iterator::Signals,
+    };
+    use std::time::Duration;
+
+    /// How long children have to end: cargo lets go of its locks, a server rolls its transactions back.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    /// Between two looks at whether they have.
+    const PAUSE: Duration = Duration::from_millis(20);
+
+    /// From now on, a signal that ends this command ends its children first, and removes what is unfinished.
+    pub(crate) fn watch() {
+        let mut wanted = vec![SIGINT, SIGTERM];
+        // Under nohup it stays ignored.
+        if !ignores_hangups(&std::fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+            wanted.push(SIGHUP);
+        }
+        let Ok(mut signals) = Signals::new(wanted) else { return };
+        std::thread::spawn(move || {
+            let Some(signal) = signals.forever().next() else { return };
+            // A second one does not wait.
+            std::thread::spawn(move || {
+                if signals.forever().next().is_some() {
+                    end_children(Signal::KILL);
+                    leave(signal);
+                }
+            });
+            state().signal = Some(signal);
+            end_children(Signal::TERM);
+            let mut waited = Duration::ZERO;
+            while !state().children.is_empty() && waited < PATIENCE {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            end_children(Signal::KILL);
+            leave(signal);
+        });
+    }
+
+    fn end_children(signal: Signal) {
+        let children = state().children.clone();
+        for child in children.into_iter().filter_map(|child| Pid::from_raw(i32::try_from(child).ok()?)) {
+            // One that has just ended needs no signal.
+            let _ = kill_process_group(child, signal);
+        }
+    }
+
+    fn leave(signal: i32) -> ! {
+        let folders = std::mem::take(&mut state().folders);
+        for folder in folders {
+            // What cannot be removed is named so that nobody takes it for a build.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        std::process::exit(128 + signal);
+    }
+
+    /// Whether the first signal, SIGHUP, is among those that `/proc/self/status` calls ignored.
+    fn ignores_hangups(status: &str) -> bool {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn nohup_is_noticed() {
+            assert!(ignores_hangups("Name:\tx\nSigIgn:\t0000000000000001\n"));
+            assert!(!ignores_hangups("SigIgn:\t0000000000001000\n"));
+            assert!(!ignores_hangups(""));
+        }
+    }
+}
