@@ -278,7 +278,7 @@ impl Target {
 }
 
 /// A host name: it goes into files of other programs.
-fn host(text: &str) -> Result<String, String> {
+pub(crate) fn host(text: &str) -> Result<String, String> {
     let is_label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63

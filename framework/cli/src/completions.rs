@@ -21,7 +21,7 @@ _cargo_with_tropos() {
     if [[ ${COMP_WORDS[1]} == tropos && $COMP_CWORD -ge 2 ]]; then
         COMP_WORDS=(cargo-tropos "${COMP_WORDS[@]:2}")
         COMP_CWORD=$((COMP_CWORD - 1))
-        _cargo-tropos cargo-tropos "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        _cargo__tropos cargo-tropos "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
         return
     fi
     if ! declare -F _cargo >/dev/null; then
@@ -85,7 +85,7 @@ mod tests {
                 words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
                 words.len() - 1
             );
-            let output = Command::new("bash").args(["--norc", "-c", &script]).output().ok()?;
+            let output = Command::new("bash").args(["--norc", "--noprofile", "-c", &script]).output().ok()?;
             Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
         };
         for (line, expected) in [

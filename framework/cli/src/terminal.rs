@@ -43,7 +43,7 @@ impl Look {
 /// When colours are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Color {
-    /// Where a person looks at it, and NO_COLOR is not set
+    // No line of its own for each in `--help`: what they mean is said there once.
     #[default]
     Auto,
     Always,

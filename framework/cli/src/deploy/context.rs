@@ -48,14 +48,13 @@ impl Context {
             path if path.is_empty() => String::new(),
             path => format!("{path}/"),
         };
+        let settings = std::fs::read_to_string(project.directory.join("tropos.toml")).unwrap_or_default();
+        let domain = options.domain.clone().or_else(|| origin(&settings));
         Ok(Self {
             name: project.name.clone(),
             id: project.name.replace('-', "_"),
-            domain: options
-                .domain
-                .clone()
-                .unwrap_or_else(|| format!("{}.example", project.name.replace('_', "-"))),
-            is_domain_guessed: options.domain.is_none(),
+            is_domain_guessed: domain.is_none(),
+            domain: domain.unwrap_or_else(|| format!("{}.example", project.name.replace('_', "-"))),
             rust: env!("CARGO_PKG_RUST_VERSION").to_owned(),
             install,
             install_words,
@@ -65,6 +64,16 @@ impl Context {
             root: root.to_owned(),
         })
     }
+}
+
+/// The host of `origin = "https://shop.example"` in the text of a `tropos.toml`.
+fn origin(settings: &str) -> Option<String> {
+    let values = settings.lines().filter_map(|line| line.split_once('='));
+    let value =
+        values.filter(|(key, _)| key.trim() == "origin").find_map(|(_, value)| value.split('"').nth(1))?;
+    let (_, host) = value.split_once("://")?;
+    // With a port it is no host that a proxy would be known by.
+    args::host(host.trim_end_matches('/')).ok()
 }
 
 /// Where the application has Tropos from, and what `cargo install` needs for a command of the same version.
@@ -83,6 +92,8 @@ fn install(metadata: &Metadata, root: &Path) -> (&'static str, String) {
                 .parent()
                 .and_then(|folder| folder.parent())
                 .map(|folder| folder.join("cli"));
+            // A copy of the crate alone has no command beside it.
+            let own = own.filter(|cli| cli.join("Cargo.toml").is_file());
             match own.as_ref().and_then(|cli| cli.as_std_path().strip_prefix(root).ok()) {
                 Some(cli) => ("path", format!("--path {}", cli.display())),
                 None => ("outside", registry(&version)),
@@ -102,6 +113,18 @@ fn git(source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_domain_is_taken_from_the_settings() {
+        for (text, expected) in [
+            ("addr = \"127.0.0.1:1\"\norigin = \"https://shop.test/\" # ours\n", Some("shop.test")),
+            ("origin = \"http://localhost:3000\"", None),
+            ("# origin = \"https://shop.test\"", None),
+            ("", None),
+        ] {
+            assert_eq!(origin(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_repository_is_pinned_to_the_commit_of_the_lock_file() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Of the machine, whatever the application.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// What `rustc --version` prints; `None` where it cannot be run.
     pub(crate) rustc: Option<String>,
@@ -19,8 +19,7 @@ pub(crate) struct Machine {
     pub(crate) linkers: Option<Vec<PathBuf>>,
     /// How the standard library for the browser is had.
     pub(crate) wasm: Wasm,
-    /// Where a usable `wasm-opt` is, or why there is none.
-    pub(crate) wasm_opt: Option<Result<PathBuf, String>>,
+    pub(crate) wasm_opt: WasmOpt,
     /// How many files a process may open, by default and at most.
     pub(crate) files: Option<(u64, u64)>,
     /// Where builds go, and the bytes that are free there.
@@ -28,13 +27,22 @@ pub(crate) struct Machine {
 }
 
 /// How the standard library for the browser is had.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wasm {
     Installed,
     /// From these sources.
     FromSources(PathBuf),
-    #[default]
     Missing,
+}
+
+/// Whether there is a `wasm-opt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WasmOpt {
+    Usable(PathBuf),
+    /// None that is new enough, in words.
+    None(String),
+    /// The one that was asked for cannot be used, in words: builds fail.
+    Wrong(String),
 }
 
 /// Of the application, by its sources.

@@ -1,7 +1,7 @@
 //! What follows from the facts (pure).
 
 use super::{
-    facts::{Application, Folder, Machine, Port, Redis, Settings, Wasm},
+    facts::{Application, Folder, Machine, Port, Redis, Settings, Wasm, WasmOpt},
     finding::Finding,
 };
 use crate::{
@@ -49,15 +49,16 @@ pub(crate) fn machine(facts: &Machine) -> Vec<Finding> {
             }
         }
     });
-    findings.extend(facts.wasm_opt.as_ref().map(|found| {
-        match found {
-            Ok(path) => Finding::ok("machine", "wasm-opt", path.display().to_string()),
-            Err(why) => {
-                Finding::note("machine", "wasm-opt", why.replace(" (`npm install binaryen` has it)", ""))
-                    .mend("npm install binaryen")
-            }
+    findings.push(match &facts.wasm_opt {
+        WasmOpt::Usable(path) => Finding::ok("machine", "wasm-opt", path.display().to_string()),
+        // The words end with what mends it, which has a line of its own here.
+        WasmOpt::None(why) => {
+            Finding::note("machine", "wasm-opt", why.replace(" (`npm install binaryen` has it)", ""))
+                .mend("npm install binaryen")
         }
-    }));
+        WasmOpt::Wrong(why) => Finding::problem("machine", "wasm-opt", why)
+            .mend("correct TROPOS_WASM_OPT, or unset it: builds go without one"),
+    });
     findings.extend(facts.target.as_ref().map(|(path, free)| {
         let says = format!("{} free in {}", bytes(*free), path.display());
         match *free < BUILD_BYTES {

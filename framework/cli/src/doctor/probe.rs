@@ -1,6 +1,6 @@
 //! Looking at the machine and asking the application's program.
 
-use super::facts::{Application, Folder, Machine, Said, Wasm};
+use super::facts::{Application, Folder, Machine, Said, Wasm, WasmOpt};
 use crate::{
     Error,
     build::{
@@ -33,11 +33,11 @@ pub(super) fn machine(directory: &Path, target: Option<&Path>) -> Machine {
             Some(Target::FromSources(path)) => Wasm::FromSources(path),
             None => Wasm::Missing,
         },
-        wasm_opt: Some(match wasm_opt::find(named.as_deref(), directory) {
-            Ok(Found::Usable(path)) => Ok(path),
-            Ok(Found::None(note)) => Err(note),
-            Err(error) => Err(error.to_string()),
-        }),
+        wasm_opt: match wasm_opt::find(named.as_deref(), directory) {
+            Ok(Found::Usable(path)) => WasmOpt::Usable(path),
+            Ok(Found::None(note)) => WasmOpt::None(note),
+            Err(error) => WasmOpt::Wrong(error.to_string()),
+        },
         files: open_files(),
         target: target.and_then(|path| Some((path.to_owned(), free(path)?))),
     }

@@ -16,7 +16,7 @@ fn good() -> Machine {
         cc: Some("cc 14".into()),
         linkers: Some(vec!["/usr/bin/mold".into()]),
         wasm: Wasm::Installed,
-        wasm_opt: Some(Ok("/usr/bin/wasm-opt".into())),
+        wasm_opt: WasmOpt::Usable("/usr/bin/wasm-opt".into()),
         files: Some((65_536, 65_536)),
         target: Some(("/target".into(), 100_000_000_000)),
     }
@@ -31,7 +31,14 @@ fn a_machine_that_has_everything_has_nothing_wrong_with_it() {
 
 #[test]
 fn what_a_machine_lacks_is_named_with_what_mends_it() {
-    let cases: [(&str, Machine, &str, Level, &str); 9] = [
+    let cases: [(&str, Machine, &str, Level, &str); 10] = [
+        (
+            "the wrong wasm-opt",
+            Machine { wasm_opt: WasmOpt::Wrong("version 108".into()), ..good() },
+            "wasm-opt",
+            Level::Problem,
+            "TROPOS_WASM_OPT",
+        ),
         ("no Rust", Machine { rustc: None, ..good() }, "rustc", Level::Problem, "rustup update stable"),
         (
             "no Rust and no rustup",
@@ -65,7 +72,7 @@ fn what_a_machine_lacks_is_named_with_what_mends_it() {
         ),
         (
             "no wasm-opt",
-            Machine { wasm_opt: Some(Err("none was found".into())), ..good() },
+            Machine { wasm_opt: WasmOpt::None("none was found".into()), ..good() },
             "wasm-opt",
             Level::Note,
             "npm install binaryen",
