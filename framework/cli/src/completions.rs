@@ -49,7 +49,11 @@ fn script(shell: Shell) -> String {
     generate(shell, &mut Args::command(), PROGRAM, &mut text);
     let mut text = String::from_utf8_lossy(&text).into_owned();
     match shell {
-        Shell::Bash => text.push_str(BASH),
+        Shell::Bash => {
+            // The generator takes the space in `cargo tropos` for that before a command of ours.
+            text = text.replace("cargo__subcmd__tropos", "cargo__tropos");
+            text.push_str(BASH);
+        }
         Shell::Fish => text.push_str(FISH),
         // Cargo's function for zsh calls `_cargo-tropos` by itself; the others have no place to look further.
         _ => {}

@@ -14,7 +14,7 @@ pub(crate) enum Error {
     #[error("{command} failed ({status}); what it printed is above")]
     Failed { command: String, status: String },
 
-    #[error("{0}")]
+    #[error("{}", metadata(.0))]
     Metadata(#[from] cargo_metadata::Error),
 
     #[error("{0}")]
@@ -75,6 +75,19 @@ pub(crate) enum Error {
 
     #[error("{url} answered {status}: {meaning}")]
     Refused { url: String, status: u16, meaning: String },
+}
+
+/// What cargo said, without its own label; where it found nothing, what to do.
+fn metadata(error: &cargo_metadata::Error) -> String {
+    match error {
+        cargo_metadata::Error::CargoMetadata { stderr } if stderr.contains("could not find `Cargo.toml`") => {
+            "there is no Cargo.toml here or above: go into the application's folder, or name its Cargo.toml by \
+             --manifest-path"
+                .into()
+        }
+        cargo_metadata::Error::CargoMetadata { stderr } => stderr.trim().trim_start_matches("error: ").to_owned(),
+        other => other.to_string(),
+    }
 }
 
 impl Error {

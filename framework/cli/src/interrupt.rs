@@ -89,9 +89,11 @@ pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
     child.wait_with_output()
 }
 
-/// The exit code of a command that was ended early, as shells have it; `None` where it was not.
-pub(crate) fn exit_code() -> Option<u8> {
-    state().signal.and_then(|signal| u8::try_from(128 + signal).ok())
+/// Does not return where the command is being ended: whoever ends it takes the process with it, once nothing is left behind.
+pub(crate) fn hold_if_ending() {
+    while state().signal.is_some() {
+        std::thread::park();
+    }
 }
 
 #[cfg(not(unix))]
@@ -103,7 +105,7 @@ pub(crate) use unix::watch;
 #[cfg(unix)]
 mod unix {
     use super::state;
-    use rustix::process::{Pid, Signal, kill_process_group};
+    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
     use signal_hook::{
         consts::{SIGHUP, SIGINT, SIGTERM},
         iterator::Signals,
@@ -112,6 +114,8 @@ mod unix {
 
     /// How long children have to end: cargo lets go of its locks, a server rolls its transactions back.
     const PATIENCE: Duration = Duration::from_secs(5);
+    /// How long those have that the children left behind.
+    const LAST: Duration = Duration::from_secs(1);
     /// Between two looks at whether they have.
     const PAUSE: Duration = Duration::from_millis(20);
 
@@ -128,27 +132,45 @@ mod unix {
             // A second one does not wait.
             std::thread::spawn(move || {
                 if signals.forever().next().is_some() {
-                    end_children(Signal::KILL);
+                    send(&state().children.clone(), Signal::KILL);
                     leave(signal);
                 }
             });
-            state().signal = Some(signal);
-            end_children(Signal::TERM);
-            let mut waited = Duration::ZERO;
-            while !state().children.is_empty() && waited < PATIENCE {
-                std::thread::sleep(PAUSE);
-                waited += PAUSE;
-            }
-            end_children(Signal::KILL);
+            let groups = {
+                let mut state = state();
+                state.signal = Some(signal);
+                state.children.clone()
+            };
+            send(&groups, Signal::TERM);
+            wait(PATIENCE, || state().children.is_empty());
+            // What the children started is nobody's now.
+            wait(LAST, || groups.iter().all(|group| !exists(*group)));
+            send(&groups, Signal::KILL);
             leave(signal);
         });
     }
 
-    fn end_children(signal: Signal) {
-        let children = state().children.clone();
-        for child in children.into_iter().filter_map(|child| Pid::from_raw(i32::try_from(child).ok()?)) {
-            // One that has just ended needs no signal.
-            let _ = kill_process_group(child, signal);
+    fn pid(group: u32) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(group).ok()?)
+    }
+
+    fn send(groups: &[u32], signal: Signal) {
+        for group in groups.iter().filter_map(|group| pid(*group)) {
+            // One that has ended needs no signal.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn exists(group: u32) -> bool {
+        pid(group).is_some_and(|group| test_kill_process_group(group).is_ok())
+    }
+
+    /// Looks again and again, for as long as patience lasts.
+    fn wait(patience: Duration, is_over: impl Fn() -> bool) {
+        let mut waited = Duration::ZERO;
+        while !is_over() && waited < patience {
+            std::thread::sleep(PAUSE);
+            waited += PAUSE;
         }
     }
 

@@ -69,11 +69,10 @@ fn main() -> ExitCode {
         Command::Deploy(options) => deploy::run(options, &terminal),
         Command::Completions(options) => Ok(completions::run(options)),
     };
-    match (interrupt::exit_code(), result) {
-        // What failed did so because it was ended.
-        (Some(code), Err(_)) => ExitCode::from(code),
-        (_, Ok(code)) => code,
-        (None, Err(error)) => {
+    interrupt::hold_if_ending();
+    match result {
+        Ok(code) => code,
+        Err(error) => {
             terminal.error(&error);
             ExitCode::FAILURE
         }

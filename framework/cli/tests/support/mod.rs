@@ -1,5 +1,6 @@
 //! An application's folder, an origin that counts what it is asked, and nginx before it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     collections::HashMap,
