@@ -7,7 +7,7 @@ use crate::{
     args::{self, Args},
     terminal,
 };
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use clap_complete::{Shell, generate};
 use std::process::ExitCode;
 
@@ -38,6 +38,16 @@ const FISH: &str = r#"
 complete -c cargo -n '__fish_seen_subcommand_from tropos' -f -a '(complete -C (string replace -r "^.*?\btropos\b" cargo-tropos -- (commandline -cp)))'
 "#;
 
+/// The generator leaves words that are no options to the files of the folder.
+fn fish_words() -> String {
+    let words = |command: &str, words: Vec<String>| {
+        format!("complete -c {PROGRAM} -n '__fish_seen_subcommand_from {command}' -f -a '{}'\n", words.join(" "))
+    };
+    let targets = args::Target::value_variants().iter().map(|target| target.name().to_owned());
+    let shells = Shell::value_variants().iter().map(ToString::to_string);
+    words("deploy", targets.collect()) + &words("completions", shells.collect())
+}
+
 /// Prints it.
 pub(crate) fn run(options: &args::Completions) -> ExitCode {
     terminal::print(&script(options.shell));
@@ -54,7 +64,10 @@ fn script(shell: Shell) -> String {
             text = text.replace("cargo__subcmd__tropos", "cargo__tropos");
             text.push_str(BASH);
         }
-        Shell::Fish => text.push_str(FISH),
+        Shell::Fish => {
+            text.push_str(&fish_words());
+            text.push_str(FISH);
+        }
         // Cargo's function for zsh calls `_cargo-tropos` by itself; the others have no place to look further.
         _ => {}
     }
@@ -73,7 +86,14 @@ mod tests {
             for command in Args::command().get_subcommands() {
                 assert!(text.contains(command.get_name()), "{shell}: {}", command.get_name());
             }
+            assert!(!text.contains("cargo__subcmd__tropos"), "{shell}");
         }
+    }
+
+    #[test]
+    fn fish_knows_what_can_be_deployed_to() {
+        let words = "'__fish_seen_subcommand_from deploy' -f -a 'container compose systemd nginx'";
+        assert!(script(Shell::Fish).contains(words));
     }
 
     #[test]

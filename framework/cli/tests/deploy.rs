@@ -8,7 +8,7 @@ use std::{
     io::{BufRead as _, BufReader},
     process::Command,
 };
-use support::{Nginx, Origin, application, deploy, patiently};
+use support::{Nginx, Origin, application, deploy, nginx_program, patiently};
 
 /// Whether a program is there; a machine without it shows nothing about its files.
 fn has(program: &str) -> bool {
@@ -21,7 +21,7 @@ fn has(program: &str) -> bool {
 
 #[test]
 fn nginx_holds_pages_for_as_long_as_the_origin_says_and_no_longer() {
-    if !has("nginx") || !has("openssl") {
+    if !has(nginx_program()) || !has("openssl") {
         return;
     }
     let origin = Origin::start();
@@ -62,7 +62,7 @@ fn nginx_holds_pages_for_as_long_as_the_origin_says_and_no_longer() {
 
 #[test]
 fn without_a_page_cache_every_page_comes_from_the_origin_and_hashed_files_do_not() {
-    if !has("nginx") || !has("openssl") {
+    if !has(nginx_program()) || !has("openssl") {
         return;
     }
     let origin = Origin::start();
@@ -75,7 +75,7 @@ fn without_a_page_cache_every_page_comes_from_the_origin_and_hashed_files_do_not
 
 #[test]
 fn nothing_that_a_client_says_of_itself_goes_through() {
-    if !has("nginx") || !has("openssl") {
+    if !has(nginx_program()) || !has("openssl") {
         return;
     }
     let origin = Origin::start();
@@ -101,7 +101,7 @@ fn nothing_that_a_client_says_of_itself_goes_through() {
 
 #[test]
 fn events_and_pages_that_stream_arrive_as_they_are_sent() {
-    if !has("nginx") || !has("openssl") {
+    if !has(nginx_program()) || !has("openssl") {
         return;
     }
     let origin = Origin::start();
@@ -122,7 +122,7 @@ fn events_and_pages_that_stream_arrive_as_they_are_sent() {
 
 #[test]
 fn plain_http_leads_to_https() {
-    if !has("nginx") || !has("openssl") {
+    if !has(nginx_program()) || !has("openssl") {
         return;
     }
     let origin = Origin::start();

@@ -48,6 +48,9 @@ const FOR_TESTS: &[Need] = &[
     POSTGRES,
     // Debian keeps it out of the path of ordinary users.
     Need { package: "pgbouncer", found_by: Found::File("/usr/sbin/pgbouncer") },
+    // What `cargo tropos deploy nginx` writes is tested in use; Debian keeps nginx out of the path of ordinary users.
+    Need { package: "nginx-light", found_by: Found::File("/usr/sbin/nginx") },
+    program("openssl", "openssl"),
     // Screenshots would otherwise be measured in whatever font the machine has.
     Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];

@@ -202,7 +202,7 @@ impl Nginx {
         let conf = place(&written, folder.path(), origin, tls, plain);
         certificate(folder.path());
         let nginx = |extra: &[&str]| {
-            let mut command = Command::new("nginx");
+            let mut command = Command::new(nginx_program());
             command.arg("-p").arg(folder.path()).arg("-c").arg(&conf).args(extra);
             command
         };
@@ -255,6 +255,12 @@ impl Drop for Nginx {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.process.wait();
     }
+}
+
+/// Debian keeps it out of the path of ordinary users.
+pub fn nginx_program() -> &'static str {
+    const FOLDER: &str = "/usr/sbin/nginx";
+    if Path::new(FOLDER).is_file() { FOLDER } else { "nginx" }
 }
 
 fn free_port() -> u16 {
