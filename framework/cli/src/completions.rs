@@ -41,7 +41,10 @@ complete -c cargo -n '__fish_seen_subcommand_from tropos' -f -a '(complete -C (s
 /// The generator leaves words that are no options to the files of the folder.
 fn fish_words() -> String {
     let words = |command: &str, words: Vec<String>| {
-        format!("complete -c {PROGRAM} -n '__fish_seen_subcommand_from {command}' -f -a '{}'\n", words.join(" "))
+        format!(
+            "complete -c {PROGRAM} -n '__fish_seen_subcommand_from {command}' -f -a '{}'\n",
+            words.join(" ")
+        )
     };
     let targets = args::Target::value_variants().iter().map(|target| target.name().to_owned());
     let shells = Shell::value_variants().iter().map(ToString::to_string);
