@@ -58,6 +58,7 @@ fn look(options: &args::Doctor, terminal: &Terminal) -> Result<Findings, Error> 
     };
     let machine = probe::machine(directory, target);
     let mut findings = judge::machine(&machine);
+    let of_machine = findings.len();
     let mut production = false;
     if let Some(project) = &project {
         findings.extend(judge::application(&probe::application(project)));
@@ -74,7 +75,10 @@ fn look(options: &args::Doctor, terminal: &Terminal) -> Result<Findings, Error> 
         );
         findings.push(none.mend("go into the application's folder"));
     }
-    findings.extend(machine.files.map(|limit| judge::open_files(limit, production)));
+    if let Some(limit) = machine.files {
+        // It belongs to the machine, and how bad it is to the application.
+        findings.insert(of_machine, judge::open_files(limit, production));
+    }
     Ok(Findings { findings })
 }
 
