@@ -32,6 +32,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Build the application into dist/: the server, the islands, hashed assets and prerendered pages
     Build(Build),
+    /// Write an application whose routes are all `ssg` as plain files, for any static host
+    Export(Export),
     /// Run the server that `build` left in dist/
     Start(Start),
     /// Print the route table
@@ -75,6 +77,24 @@ pub(crate) struct Build {
     /// The wasm-opt to use, 120 or newer [default: the one on PATH or in node_modules/.bin]
     #[arg(long, value_name = "PATH", env = "TROPOS_WASM_OPT")]
     pub(crate) wasm_opt: Option<PathBuf>,
+    /// Render the other pages too where one fails, and name all that fail
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+    /// Print JSON at the end, in place of the table: one object, also where it fails
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) build: Build,
+    /// Where the files go [default: export/ in the package's directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// Write the `ssg` routes and leave out the others; links to those lead nowhere
+    #[arg(long)]
+    pub(crate) partial: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +139,9 @@ pub(crate) struct Revalidate {
     /// Print the sequence alone, and do not ask what was hit
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    /// Print JSON: the server's answer
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Where the server listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     pub(crate) url: String,

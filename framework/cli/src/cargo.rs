@@ -6,7 +6,11 @@ use std::{
     ffi::OsStr,
     io::BufReader,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// `server_fn` names its addresses by a hash over the build folder unless this says otherwise; the server, the islands
@@ -40,22 +44,83 @@ fn is_of_outer_package(name: &OsStr) -> bool {
         || name == "CARGO_CRATE_NAME"
 }
 
+/// What cargo made.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    /// The files of the target that was asked for.
+    pub(crate) files: Vec<PathBuf>,
+    /// Crates that were compiled, since they or what they depend on had changed.
+    pub(crate) crates: usize,
+}
+
+/// Cargos that run side by side, of which one that fails ends the others.
+#[derive(Debug, Default)]
+pub(crate) struct Together {
+    /// Two progress bars on one line would write over each other, so there is none.
+    several: bool,
+    stopped: AtomicBool,
+    children: Mutex<Vec<Arc<Mutex<Child>>>>,
+}
+
+impl Together {
+    /// One cargo, or several.
+    pub(crate) fn new(several: bool) -> Self {
+        Self { several, ..Self::default() }
+    }
+
+    /// Whether there are several.
+    pub(crate) fn are_several(&self) -> bool {
+        self.several
+    }
+
+    /// Ends those that run, and those that are started later.
+    pub(crate) fn stop(&self) {
+        let children = lock(&self.children);
+        self.stopped.store(true, Ordering::SeqCst);
+        // One that has ended by itself needs no more.
+        children.iter().for_each(|child| drop(lock(child).kill()));
+    }
+
+    fn add(&self, child: Arc<Mutex<Child>>) {
+        let mut children = lock(&self.children);
+        if self.stopped.load(Ordering::SeqCst) {
+            drop(lock(&child).kill());
+        }
+        children.push(child);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Compiles, and returns the files of the target of this name.
 ///
 /// # Errors
-/// Where cargo cannot be run, or the code does not compile.
-pub(crate) fn compile(mut command: Command, target: &str) -> Result<Vec<PathBuf>, Error> {
+/// Where cargo cannot be run, or the code does not compile; [`Error::Stopped`] where another was to be ended.
+pub(crate) fn compile(mut command: Command, target: &str, together: &Together) -> Result<Compiled, Error> {
     let shown = shown(&command);
     let run = |source| Error::Run { command: shown.clone(), source };
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
     let (mut child, _running) = interrupt::spawn(&mut command).map_err(run)?;
     let mut files = Vec::new();
     if let Some(stdout) = child.stdout.take() {
+    if together.several {
+        command.env("CARGO_TERM_PROGRESS_WHEN", "never");
+    }
+    let child = Arc::new(Mutex::new(command.spawn().map_err(run)?));
+    let stdout = lock(&child).stdout.take();
+    together.add(child.clone());
+    let mut compiled = Compiled { files: Vec::new(), crates: 0 };
+    if let Some(stdout) = stdout {
         for message in Message::parse_stream(BufReader::new(stdout)) {
             match message.map_err(run)? {
-                Message::CompilerArtifact(artifact) if artifact.target.name == target => {
-                    files.extend(artifact.executable.map(PathBuf::from));
-                    files.extend(artifact.filenames.into_iter().map(PathBuf::from));
+                Message::CompilerArtifact(artifact) => {
+                    compiled.crates += usize::from(!artifact.fresh);
+                    if artifact.target.name == target {
+                        compiled.files.extend(artifact.executable.map(PathBuf::from));
+                        compiled.files.extend(artifact.filenames.into_iter().map(PathBuf::from));
+                    }
                 }
                 // What programs print by themselves, such as a test runner.
                 Message::TextLine(line) => eprintln!("{line}"),
@@ -63,11 +128,12 @@ pub(crate) fn compile(mut command: Command, target: &str) -> Result<Vec<PathBuf>
             }
         }
     }
-    let status = child.wait().map_err(run)?;
-    if status.success() {
-        Ok(files)
-    } else {
-        Err(Error::Failed { command: shown, status: status.to_string() })
+    // It has closed its output, so this is soon over.
+    let status = lock(&child).wait().map_err(run)?;
+    match status.success() {
+        true => Ok(compiled),
+        false if together.stopped.load(Ordering::SeqCst) => Err(Error::Stopped { command: shown }),
+        false => Err(Error::Failed { command: shown, status: status.to_string() }),
     }
 }
 
@@ -88,6 +154,29 @@ mod tests {
         let mut command = Command::new("/somewhere/bin/cargo");
         command.args(["build", "--release"]);
         assert_eq!(shown(&command), "cargo build --release");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_fails_ends_those_beside_it_and_those_that_come_later() {
+        let together = Together::default();
+        // The last of the words that `compile` adds are arguments of the script.
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        assert_eq!(compile(shell("exit 0"), "x", &together).unwrap().crates, 0);
+        assert!(matches!(compile(shell("exit 3"), "x", &together), Err(Error::Failed { .. })));
+        std::thread::scope(|scope| {
+            let long = scope.spawn(|| compile(shell("exec sleep 60"), "x", &together));
+            while lock(&together.children).len() < 3 {
+                std::thread::yield_now();
+            }
+            together.stop();
+            assert!(matches!(long.join().unwrap(), Err(Error::Stopped { .. })));
+        });
+        assert!(matches!(compile(shell("exec sleep 60"), "x", &together), Err(Error::Stopped { .. })));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What can go wrong, and what to do about it.
 
+use crate::build::budgets::Measure;
 use std::{io, path::PathBuf};
+use tropos_core::build::PageFailure;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
-    #[error("{doing} {path}: {source}")]
+    #[error("{doing} {path}: {source}{}", remedy(source))]
     File { doing: &'static str, path: PathBuf, source: io::Error },
 
     #[error("{command} could not be run: {source}")]
@@ -15,6 +17,30 @@ pub(crate) enum Error {
     Failed { command: String, status: String },
 
     #[error("{}", metadata(.0))]
+    /// One of several was ended since another failed, which is the error to show.
+    #[error("{command} was stopped, since another one failed")]
+    Stopped { command: String },
+
+    #[error("{}", pages(failures, *keep_going, out))]
+    Pages { failures: Vec<PageFailure>, keep_going: bool, out: PathBuf },
+
+    #[error("{}", budgets(exceeded, out))]
+    Budgets { exceeded: Vec<Measure>, out: PathBuf },
+
+    /// Something in `tropos.toml`.
+    #[error("{0}")]
+    Config(String),
+
+    #[error(
+        "nothing was exported: {0} of the routes cannot be plain files. Make them `ssg`, serve the application by `cargo \
+         tropos start`, or write the others alone by --partial"
+    )]
+    NotStatic(usize),
+
+    #[error("nothing was exported: {0} on the pages lead nowhere; they are listed above")]
+    BrokenLinks(String),
+
+    #[error("{0}")]
     Metadata(#[from] cargo_metadata::Error),
 
     #[error("{0}")]
@@ -54,9 +80,10 @@ pub(crate) enum Error {
     Json { what: String, source: serde_json::Error },
 
     #[error(
-        "{0} holds files that no build put there (it has no manifest.json), so it is left alone; name another place by --out"
+        "{place} holds files that this command did not put there (it has no {marker}), so it is left alone; name another \
+         place by {option}"
     )]
-    ForeignOutput(PathBuf),
+    ForeignOutput { place: PathBuf, marker: &'static str, option: &'static str },
 
     #[error("nothing was written: {files} was changed, or is not of this command; --force overwrites")]
     Changed { files: String },
@@ -95,5 +122,77 @@ impl Error {
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::File { doing, path, source }
+    }
+}
+
+/// What to do where the system says no more than that it would not.
+fn remedy(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ". The previous build is as it was; free some space, or build elsewhere by --out"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ". This user may not do that there; change the folder's permissions, or name another place by --out"
+        }
+        _ => "",
+    }
+}
+
+fn pages(failures: &[PageFailure], keep_going: bool, out: &std::path::Path) -> String {
+    let count = failures.len();
+    let mut text = format!(
+        "{count} page{} could not be made, so {} is as it was:",
+        if count == 1 { "" } else { "s" },
+        out.display()
+    );
+    failures.iter().for_each(|failure| text.push_str(&format!("\n  {failure}")));
+    if !keep_going {
+        text.push_str(
+            "\n  The build stopped there; --keep-going renders the others too and names all that fail",
+        );
+    }
+    text
+}
+
+fn budgets(exceeded: &[Measure], out: &std::path::Path) -> String {
+    let mut text = format!("the build exceeds a budget of tropos.toml, so {} is as it was:", out.display());
+    exceeded.iter().for_each(|measure| text.push_str(&format!("\n  {measure}")));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_folder_of_somebody_elses_say_what_to_do() {
+        for (kind, expected) in [
+            (io::ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::PermissionDenied, "permissions"),
+            (io::ErrorKind::ReadOnlyFilesystem, "another place by --out"),
+        ] {
+            let error = Error::file("writing", "/out/x")(kind.into()).to_string();
+            assert!(error.starts_with("writing /out/x: ") && error.contains(expected), "{error}");
+        }
+        let error = Error::file("reading", "/out/x")(io::ErrorKind::NotFound.into()).to_string();
+        assert_eq!(error, "reading /out/x: entity not found");
+    }
+
+    #[test]
+    fn failed_pages_are_named_one_by_one_and_how_to_see_the_rest() {
+        let failure = |path: &str| PageFailure {
+            route: "/a/:b".into(),
+            path: path.into(),
+            params: Default::default(),
+            cause: "gone".into(),
+        };
+        let out = || PathBuf::from("dist");
+        let one = Error::Pages { failures: vec![failure("/a/1")], keep_going: false, out: out() };
+        assert!(one.to_string().starts_with(
+            "1 page could not be made, so dist is as it was:\n  /a/1 (route /a/:b): gone\n  The build stopped"
+        ));
+        let failures = (0..30).map(|n| failure(&format!("/a/{n}"))).collect();
+        let all = Error::Pages { failures, keep_going: true, out: out() }.to_string();
+        assert_eq!(all.lines().count(), 31, "{all}");
     }
 }

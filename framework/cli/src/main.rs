@@ -7,6 +7,7 @@
 //! | `project` | which package is meant, by `cargo metadata` |
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
+//! | `export` | from `dist/` to plain files for any static host |
 //! | `start`, `routes`, `revalidate`, `explain`, `db`, `doctor` | the other commands |
 //! | `deploy` | the files that a deployment needs |
 //! | `completions` | what shells need to complete these commands |
@@ -29,6 +30,7 @@ mod examples;
 mod explain;
 mod interrupt;
 mod near;
+mod export;
 mod program;
 mod project;
 mod revalidate;
@@ -60,7 +62,8 @@ fn main() -> ExitCode {
     }
     let result = match &args.command {
         Command::Build(options) => build::run(options, &mut terminal),
-        Command::Start(options) => start::run(options),
+        Command::Export(options) => export::run(options, &mut terminal),
+        Command::Start(options) => start::run(options, &terminal),
         Command::Routes(options) => routes::run(options, &terminal),
         Command::Revalidate(options) => revalidate::run(options),
         Command::Explain(options) => explain::run(options),

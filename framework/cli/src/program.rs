@@ -2,6 +2,12 @@
 //! configuration, and answers in JSON.
 
 use crate::{Error, build, cargo, interrupt, project::Project, terminal::Terminal};
+use crate::{
+    Error, build,
+    cargo::{self, Together},
+    project::Project,
+    terminal::Terminal,
+};
 use serde::de::DeserializeOwned;
 use std::{
     ffi::OsStr,
@@ -31,7 +37,7 @@ pub(crate) fn at_hand(project: &Project, anew: bool, terminal: &Terminal) -> Res
         terminal
             .note(format_args!("there is no build in {}; compiling for debugging", project.out.display()));
     }
-    build::server::compile(project, true)
+    Ok(build::server::compile(project, true, &Together::default())?.path)
 }
 
 /// Runs the program in the package's directory, where its `tropos.toml` is. One that answers has succeeded, whatever its

@@ -66,7 +66,10 @@ pub(crate) fn run(options: &args::Revalidate) -> Result<ExitCode, Error> {
     let text = server::read(&url, request.send(&body), meaning)?;
     let answer: Answer = serde_json::from_str(&text)
         .map_err(|source| Error::Json { what: format!("the answer of {url}"), source })?;
-    terminal::print(&shown(&answer));
+    match options.json {
+        true => terminal::print(&format!("{}\n", text.trim_end())),
+        false => terminal::print(&shown(&answer)),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

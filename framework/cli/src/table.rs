@@ -1,6 +1,9 @@
 //! Tables: that of routes, which a build ends with too, and plain ones.
 
-use crate::terminal::{Look, bytes, count};
+use crate::{
+    build::growth::{Growth, Since, sizes},
+    terminal::{Look, bytes, count},
+};
 use serde::Deserialize;
 use tropos_core::manifest::{Manifest, PageIndex};
 
@@ -10,7 +13,9 @@ pub(crate) struct Route {
     pub(crate) name: String,
     pub(crate) pattern: String,
     pub(crate) mode: String,
+    #[serde(default)]
     pub(crate) revalidate: Option<String>,
+    #[serde(default)]
     pub(crate) expire: Option<String>,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
@@ -91,11 +96,24 @@ pub(crate) fn declared(routes: &[Route], color: bool) -> String {
     lay_out(&rows, color)
 }
 
-/// The routes with what the build made of each, and the totals.
-pub(crate) fn built(routes: &[Route], index: &PageIndex, manifest: &Manifest, color: bool) -> String {
-    let head = HEAD.map(|(text, right)| Cell { text: text.into(), look: Look::Dim, right });
-    let mut rows = vec![head.to_vec()];
+/// The routes with what the build made of each, what has grown `since` the one before, and the totals.
+pub(crate) fn built(
+    routes: &[Route],
+    index: &PageIndex,
+    manifest: &Manifest,
+    since: Option<&Since>,
+    color: bool,
+) -> String {
+    let mut rows = vec![head().to_vec()];
     rows.extend(routes.iter().map(|route| row(route, index)));
+    // A column of its own, and only where it has something to say.
+    let grown = |route: &Route| since?.routes.get(&route.pattern).copied().and_then(changed);
+    if routes.iter().any(|route| grown(route).is_some()) {
+        let title = Cell::new("since the last build").look(Look::Dim);
+        let cells = std::iter::once(title)
+            .chain(routes.iter().map(|route| grown(route).unwrap_or_else(|| Cell::new(""))));
+        rows.iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
+    }
     let mut text = lay_out(&rows, color);
 
     let pages = index.routes.values().map(|pages| pages.paths.len() as u64).sum();
@@ -105,22 +123,28 @@ pub(crate) fn built(routes: &[Route], index: &PageIndex, manifest: &Manifest, co
         format!("{} ({} of HTML)", plural(pages, "page"), bytes(html)),
         plural(manifest.assets.len() as u64, "asset"),
     ];
-    if let Some(islands) = &manifest.islands {
-        let size = |name: &str| {
-            let asset = manifest.assets.get(name);
-            asset.map_or(0, |asset| asset.encoded.get("br").copied().unwrap_or(asset.bytes))
-        };
+    if manifest.islands.is_some() {
+        let (script, wasm) = sizes(manifest);
         totals.push(format!(
             "islands {} ({} of script, {} of wasm, by brotli)",
-            bytes(size(&islands.script) + size(&islands.wasm)),
-            bytes(size(&islands.script)),
-            bytes(size(&islands.wasm))
+            bytes(script + wasm),
+            bytes(script),
+            bytes(wasm)
         ));
+        if let Some(cell) = since.and_then(|since| changed(since.islands)) {
+            totals.push(cell.look.paint(&format!("islands {}", cell.text), color));
+        }
     } else {
         totals.push("no islands".into());
     }
     text.push_str(&format!("\n  {}\n", totals.join(" · ")));
     text
+}
+
+/// What has changed, red where it is more.
+fn changed(growth: Growth) -> Option<Cell> {
+    let look = if growth.is_more() { Look::Red } else { Look::Green };
+    growth.text().map(|text| Cell::new(text).look(look))
 }
 
 fn row(route: &Route, index: &PageIndex) -> Vec<Cell> {
@@ -208,6 +232,7 @@ mod tests {
             script_bytes: wasm_bytes / 10,
             wasm_bytes,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            measured: None,
         };
         let index = PageIndex {
             version: VERSION,
@@ -243,7 +268,32 @@ mod tests {
 
   3 routes · 1,201 pages (9.8 MB of HTML) · 2 assets · islands 65.0 kB (4.0 kB of script, 61.0 kB of wasm, by brotli)
 ";
-        assert_eq!(built(&rows, &index, &manifest, false), expected);
+        assert_eq!(built(&rows, &index, &manifest, None, false), expected);
+    }
+
+    #[test]
+    fn what_has_grown_has_a_column_where_anything_has() {
+        let (rows, index, manifest) = example();
+        let mut since = Since {
+            routes: BTreeMap::from([("/".to_owned(), Growth::default())]),
+            islands: Growth::default(),
+        };
+        assert_eq!(
+            built(&rows, &index, &manifest, Some(&since), false),
+            built(&rows, &index, &manifest, None, false)
+        );
+        let grown = Growth { html: 1_200, script: 0, wasm: -300 };
+        since.routes.insert("/items/:id".to_owned(), grown);
+        since.islands = Growth { html: 0, script: 0, wasm: -300 };
+        let text = built(&rows, &index, &manifest, Some(&since), false);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].ends_with("    wasm  since the last build"), "{text}");
+        assert!(lines[1].ends_with("       –"), "{text}");
+        assert!(lines[2].ends_with("61.0 kB  HTML +1.2 kB, wasm −300 B"), "{text}");
+        assert!(lines[5].ends_with("by brotli) · islands wasm −300 B"), "{text}");
+        let painted = built(&rows, &index, &manifest, Some(&since), true);
+        assert!(painted.contains("\u{1b}[31mHTML +1.2 kB, wasm −300 B\u{1b}[0m"), "more is red");
+        assert!(painted.contains("\u{1b}[32mislands wasm −300 B\u{1b}[0m"), "less is green");
     }
 
     #[test]
@@ -260,7 +310,7 @@ mod tests {
     #[test]
     fn colours_do_not_move_the_columns() {
         let (rows, index, manifest) = example();
-        let painted = built(&rows, &index, &manifest, true);
+        let painted = built(&rows, &index, &manifest, None, true);
         assert!(painted.contains("\u{1b}[32mssg\u{1b}[0m"));
         let mut plain = String::new();
         let mut skipping = false;
@@ -272,7 +322,7 @@ mod tests {
                 _ => {}
             }
         }
-        assert_eq!(plain, built(&rows, &index, &manifest, false));
+        assert_eq!(plain, built(&rows, &index, &manifest, None, false));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     fmt::Display,
     io::{IsTerminal as _, Write as _},
     sync::OnceLock,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 use tropos_core::{Clock as _, SystemClock};
@@ -96,7 +97,7 @@ pub(crate) struct Terminal {
     /// Whether standard output shows colours.
     pub(crate) color_out: bool,
     /// The phases that are over, with the time each took.
-    pub(crate) phases: Vec<(&'static str, Duration)>,
+    phases: Mutex<Vec<(&'static str, Duration)>>,
 }
 
 impl Terminal {
@@ -109,21 +110,30 @@ impl Terminal {
             color: color.shows(none, std::io::stderr().is_terminal()),
             color_out: color.shows(none, std::io::stdout().is_terminal()),
             phases: Vec::new(),
+            color: wanted && std::io::stderr().is_terminal(),
+            color_out: wanted && std::io::stdout().is_terminal(),
+            phases: Mutex::default(),
         }
     }
 
-    /// Runs a part of the work and notes how long it took.
+    /// Runs a part of the work and notes how long it took; several may run side by side.
     pub(crate) fn phase<T>(
-        &mut self,
+        &self,
         name: &'static str,
         what: &str,
-        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+        work: impl FnOnce(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.line(&format!("{} {}", Look::Bold.paint(&format!("{name:>12}"), self.color), what));
         let start = self.clock.now();
         let result = work(self)?;
-        self.phases.push((name, self.clock.now().since(start)));
+        let span = self.clock.now().since(start);
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).push((name, span));
         Ok(result)
+    }
+
+    /// The phases that are over, in the order in which they ended.
+    pub(crate) fn phases(&self) -> Vec<(&'static str, Duration)> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Something that a person should know and that does not stop the work.
@@ -165,6 +175,11 @@ pub(crate) fn bytes(count: u64) -> String {
             format!("{}.{} GB", tenths / 10, tenths % 10)
         }
     }
+}
+
+/// `+1.2 kB`, `−300 B`.
+pub(crate) fn change(by: i64) -> String {
+    format!("{}{}", if by < 0 { "−" } else { "+" }, bytes(by.unsigned_abs()))
 }
 
 /// `0.4 s`, `59.9 s`, `3 min 14 s`.

@@ -15,12 +15,14 @@
 //! | [`failure`], [`answer`] | errors of application code, and what a page answers without a view |
 //! | [`cache_arg`] | what a cached function may be called with |
 //! | [`explain`] | why a path would hit or miss, from the server to the command line |
+//! | [`build`] | what an application's program tells the command that builds it |
 //! | [`manifest`] | what a build leaves for the server: assets and pages |
 //!
 //! Nothing here does I/O, and everything builds for `wasm32-unknown-unknown`.
 
 pub mod age;
 pub mod answer;
+pub mod build;
 pub mod cache_arg;
 pub mod clock;
 pub mod error;

@@ -85,4 +85,42 @@ pub struct RoutePages {
     pub wasm_bytes: u64,
     /// Tags that all its pages carry, for the route table.
     pub tags: Vec<String>,
+    /// What its pages weigh, each with the assets that it names; `None` unless the build was asked to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+/// The heaviest pages of a route, by what is sent where the browser takes brotli.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// HTML alone.
+    pub html: Weight,
+    /// The stylesheets that the HTML names.
+    pub style: Weight,
+    /// The scripts that the HTML names.
+    pub script: Weight,
+    /// The wasm that the HTML names.
+    pub wasm: Weight,
+    /// All of these together.
+    pub page: Weight,
+}
+
+/// The heaviest page in one respect.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weight {
+    /// Bytes.
+    pub bytes: u64,
+    /// The page's path; empty where no page weighs anything.
+    pub path: String,
+}
+
+impl Weight {
+    /// Keeps the heavier of the two.
+    pub fn raise(&mut self, bytes: u64, path: &str) {
+        if bytes > self.bytes {
+            *self = Self { bytes, path: path.to_owned() };
+        }
+    }
 }

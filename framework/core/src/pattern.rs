@@ -39,6 +39,11 @@ impl Params {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Names and values, in the order of the pattern.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The values in the order of the pattern.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.iter().map(|(_, value)| value.as_str())

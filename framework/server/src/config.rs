@@ -64,6 +64,9 @@ pub enum ConfigError {
     },
 }
 
+/// The table of size budgets: it is the build's, which knows its keys, and nothing to a server.
+const BUDGETS: &str = "budgets";
+
 /// The shortest secret, in characters: what is signed with it can be tried out at leisure by whoever holds one cookie, and
 /// 16 random letters and digits are out of reach.
 pub const SHORTEST_SECRET: usize = 16;
@@ -213,7 +216,7 @@ impl Config {
             source.set_input(Some(&shown::without_values(text)));
             ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) }
         })?;
-        let known = || KEYS.iter().map(|known| known.name).chain([database::TABLE]);
+        let known = || KEYS.iter().map(|known| known.name).chain([database::TABLE, BUDGETS]);
         if let Some(key) = table.keys().find(|key| known().all(|known| known != key.as_str())) {
             let nearest = nearest(known(), key);
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
@@ -367,6 +370,13 @@ mod tests {
         assert_eq!((config.addr.port(), config.cache_bytes), (5000, 2048));
         let port = read(file, &[("PORT", "8080")]).unwrap().addr;
         assert_eq!(port.to_string(), "0.0.0.0:8080");
+    }
+
+    #[test]
+    fn the_table_of_budgets_is_the_builds_and_no_unknown_key() {
+        assert!(read("[budgets]\nscript = \"20 kB\"\n[budgets.routes.\"/a/:b\"]\nwasm = 1", &[]).is_ok());
+        let error = read("[budget]\nscript = 1", &[]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `budgets`?"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why an application cannot start, build or answer.
 
 use std::{net::SocketAddr, path::PathBuf};
+use tropos_core::build::PageFailure;
 
 /// Why an application cannot start, build or answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +81,7 @@ pub enum Error {
     Prerender(Vec<PageFailure>),
     /// The command line is not understood.
     #[error(
-        "unknown command `{0}`: write `serve` (the default), `prerender`, `routes`, `db migrate`, `db status`, `db seed`, `db reset` or `doctor`"
+        "unknown command `{0}`: write `serve` (the default), `prerender`, `export --out DIR`, `routes`, `db migrate`, `db status`, `db seed`, `db reset` or `doctor`"
     )]
     Command(String),
     /// Something was asked of a request where there is none to be asked, or it is not there.
@@ -91,21 +92,10 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
-/// A page that could not be made at build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageFailure {
-    /// The page's route.
-    pub route: String,
-    /// The path, or the route's pattern where its list could not be made.
-    pub path: String,
-    /// What the page, or its list, said.
-    pub cause: String,
-}
-
 fn describe(failures: &[PageFailure]) -> String {
     let mut text = format!("{} of the pages could not be made:", failures.len());
     for failure in failures.iter().take(20) {
-        text.push_str(&format!("\n  {} ({}): {}", failure.path, failure.route, failure.cause));
+        text.push_str(&format!("\n  {failure}"));
     }
     if failures.len() > 20 {
         text.push_str(&format!("\n  and {} more", failures.len() - 20));

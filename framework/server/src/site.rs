@@ -69,11 +69,6 @@ pub struct Site {
 pub(crate) struct Listed(HashMap<&'static str, HashSet<String>>);
 
 impl Listed {
-    /// The paths of a closed route; `None` for any other.
-    pub(crate) fn paths(&self, page: &PageRoute) -> Option<&HashSet<String>> {
-        self.0.get(page.route.pattern())
-    }
-
     /// Whether `path` is a page of the route; the pattern alone decides where nothing was listed.
     pub(crate) fn has(&self, page: &PageRoute, path: &str) -> bool {
         !page.route.is_closed() || self.0.get(page.route.pattern()).is_none_or(|paths| paths.contains(path))
@@ -116,7 +111,7 @@ impl Site {
         };
         let engine = Engine::open(engine_config, clock.clone(), seed).await?;
         let manifest = dist.as_ref().map(|dist| dist.manifest.clone());
-        Self::assemble(&mut app, config, dist, manifest, engine).await
+        Self::assemble(&mut app, config, dist, manifest, engine).await?.listed().await
     }
 
     /// An application over an engine that stands already.
@@ -124,10 +119,11 @@ impl Site {
     /// # Errors
     /// As [`Site::open`].
     pub async fn over(mut app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
-        Self::assemble(&mut app, config, None, None, engine).await
+        Self::assemble(&mut app, config, None, None, engine).await?.listed().await
     }
 
-    /// An application that makes the pages of its build: with the build's files, and a store that nobody keeps.
+    /// An application that makes the pages of its build: with the build's files, and a store that nobody keeps. Nothing is
+    /// listed, since a build names every list that fails, and not the first alone.
     pub(crate) async fn for_build(
         mut app: App,
         config: Config,
@@ -137,7 +133,7 @@ impl Site {
         let manifest = dist.map(|dist| dist.manifest);
         // What others have changed is for the instances that serve: a build would take it and tell nobody.
         app.other_writers = false;
-        Self::assemble(&mut app, config, None, manifest, engine).await
+        Self::assemble(&mut app, config, None, manifest, engine).await.map(Arc::new)
     }
 
     async fn assemble(
@@ -146,7 +142,7 @@ impl Site {
         dist: Option<Dist>,
         manifest: Option<Manifest>,
         engine: Engine,
-    ) -> Result<Arc<Self>, Error> {
+    ) -> Result<Self, Error> {
         render::install();
         tropos_fetch::install(
             &engine,
@@ -173,7 +169,7 @@ impl Site {
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
         let clock = engine.clock().clone();
-        let site = Self {
+        Ok(Self {
             listed: Listed::default(),
             table,
             cx,
@@ -195,9 +191,13 @@ impl Site {
             _bridges: bridges,
             db,
             seen,
-        };
-        let listed = site.list().await?;
-        let site = Arc::new(Self { listed, ..site });
+        })
+    }
+
+    /// With the pages of closed routes, and ready to answer.
+    async fn listed(self) -> Result<Arc<Self>, Error> {
+        let listed = self.list().await?;
+        let site = Arc::new(Self { listed, ..self });
         site.warm_what_is_invalidated();
         Ok(site)
     }
@@ -214,9 +214,10 @@ impl Site {
                         .unwrap_or_default()
                 }
                 None => self.paths_of(page).await.map_err(|failure| {
-                    Error::Prerender(vec![crate::error::PageFailure {
+                    Error::Prerender(vec![tropos_core::build::PageFailure {
                         route: page.route.pattern().to_owned(),
                         path: page.route.pattern().to_owned(),
+                        params: Default::default(),
                         cause: failure.to_string(),
                     }])
                 })?,

@@ -2,7 +2,7 @@
 //!
 //! [`collect`] reads, [`plan`] decides names and rewrites stylesheets, [`write()`] compresses and writes.
 
-use super::{compress, css, names};
+use super::{before::Before, compress, css, names};
 use crate::Error;
 use std::{
     collections::BTreeMap,
@@ -167,22 +167,38 @@ impl Planner {
     }
 }
 
-/// Compresses and writes the files, on all processors; returns what the manifest says of them.
+/// What [`write()`] did.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// For the manifest.
+    pub(crate) assets: BTreeMap<String, Asset>,
+    /// Files that have encodings.
+    pub(crate) compressed: usize,
+    /// Those of them whose encodings the build before had.
+    pub(crate) reused: usize,
+}
+
+/// Compresses and writes the files, on all processors; what `before` has is not compressed again.
 ///
 /// # Errors
 /// Where something cannot be written.
-pub(crate) fn write(files: &[Hashed], public: &Path) -> Result<BTreeMap<String, Asset>, Error> {
+pub(crate) fn write(files: &[Hashed], public: &Path, before: Option<&Before>) -> Result<Written, Error> {
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Ok(BTreeMap::new()));
+    let done = Mutex::new(Ok(Written::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = write_one(file, public);
+                    let result = write_one(file, public, before);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     match (&mut *done, result) {
-                        (Ok(assets), Ok(asset)) => drop(assets.insert(file.name.clone(), asset)),
+                        (Ok(written), Ok((asset, reused))) => {
+                            let compressed = !asset.encoded.is_empty();
+                            written.compressed += usize::from(compressed);
+                            written.reused += usize::from(compressed && reused);
+                            written.assets.insert(file.name.clone(), asset);
+                        }
                         (Ok(_), Err(error)) => *done = Err(error),
                         (Err(_), _) => {}
                     }
@@ -196,8 +212,10 @@ pub(crate) fn write(files: &[Hashed], public: &Path) -> Result<BTreeMap<String, 
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write_one(file: &Hashed, public: &Path) -> Result<Asset, Error> {
-    let encodings = compress::encodings(&file.name, &file.bytes);
+fn write_one(file: &Hashed, public: &Path, before: Option<&Before>) -> Result<(Asset, bool), Error> {
+    let known = before.and_then(|before| before.encodings(file));
+    let reused = known.is_some();
+    let encodings = known.unwrap_or_else(|| compress::encodings(&file.name, &file.bytes));
     let mut places = vec![public.join(&file.file)];
     if names::belongs_at_root(&file.name) {
         places.push(public.join(ROOT).join(&file.name));
@@ -211,14 +229,15 @@ fn write_one(file: &Hashed, public: &Path) -> Result<Asset, Error> {
         }
     }
     let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    Ok(Asset {
+    let asset = Asset {
         file: file.file.clone(),
         bytes: length(&file.bytes),
         encoded: encodings
             .iter()
             .map(|encoded| (encoded.coding.to_owned(), length(&encoded.bytes)))
             .collect(),
-    })
+    };
+    Ok((asset, reused))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -309,7 +328,7 @@ mod tests {
             put(&public.join(name), text.as_bytes()).unwrap();
         }
         let plan = plan(collect(&public).unwrap()).unwrap();
-        let assets = write(&plan.files, &out).unwrap();
+        let assets = write(&plan.files, &out, None).unwrap().assets;
 
         assert_eq!(
             assets.keys().map(String::as_str).collect::<Vec<_>>(),

@@ -24,18 +24,19 @@ pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// The codings, with what each adds to a file's name.
+pub(crate) const CODINGS: [(&str, &str); 3] = [("br", "br"), ("zstd", "zst"), ("gzip", "gz")];
+
 /// The encodings that are smaller than the file; none for what is compressed in itself.
 pub(crate) fn encodings(name: &str, bytes: &[u8]) -> Vec<Encoded> {
     if bytes.len() < WORTH_IT_FROM || COMPRESSED.contains(&names::extension(name).as_str()) {
         return Vec::new();
     }
-    let all = [
-        ("br", "br", brotli(bytes)),
-        ("zstd", "zst", zstd::encode_all(bytes, 19).ok()),
-        ("gzip", "gz", gzip(bytes)),
-    ];
-    all.into_iter()
-        .filter_map(|(coding, suffix, bytes)| bytes.map(|bytes| Encoded { coding, suffix, bytes }))
+    let encoded = [brotli(bytes), zstd::encode_all(bytes, 19).ok(), gzip(bytes)];
+    CODINGS
+        .into_iter()
+        .zip(encoded)
+        .filter_map(|((coding, suffix), bytes)| bytes.map(|bytes| Encoded { coding, suffix, bytes }))
         .filter(|encoded| encoded.bytes.len() < bytes.len())
         .collect()
 }

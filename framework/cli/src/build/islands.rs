@@ -3,10 +3,16 @@
 use super::{
     assets::Hashed,
     glue, names,
-    target::{self, WASM},
+    server::Artifact,
+    target::{Target, WASM},
     wasm_opt::{self, Found},
 };
-use crate::{Error, args, cargo, project::Project, terminal::Terminal};
+use crate::{
+    Error, args,
+    cargo::{self, Together},
+    project::Project,
+    terminal::Terminal,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -53,16 +59,22 @@ pub(crate) fn check_version(locked: Option<&str>) -> Result<(), Error> {
 /// Compiles the library for the browser; returns where the module is.
 ///
 /// # Errors
-/// Where the target is missing, or the code does not compile.
-pub(crate) fn compile(project: &Project, debug: bool, terminal: &Terminal) -> Result<PathBuf, Error> {
-    let target = target::ensure(terminal)?;
+/// Where the code does not compile.
+pub(crate) fn compile(
+    project: &Project,
+    debug: bool,
+    target: &Target,
+    together: &Together,
+) -> Result<Artifact, Error> {
     let mut command = cargo::command();
     command.arg("rustc").arg("--manifest-path").arg(&project.manifest).args(arguments(&project.name, debug));
     target.apply(&mut command);
-    let files = cargo::compile(command, &project.library)?;
-    files.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "wasm")).ok_or_else(
-        || Error::Project(format!("cargo compiled `{}` for {WASM} and reported no .wasm file", project.name)),
-    )
+    let compiled = cargo::compile(command, &project.library, together)?;
+    let is_module = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
+    let missing =
+        || Error::Project(format!("cargo compiled `{}` for {WASM} and reported no .wasm file", project.name));
+    let path = compiled.files.into_iter().find(is_module).ok_or_else(missing)?;
+    Ok(Artifact { path, crates: compiled.crates })
 }
 
 /// `--crate-type` makes a module of any library, so that the manifest need not say it, and the server's build does not
@@ -84,7 +96,7 @@ fn arguments(package: &str, debug: bool) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::WasmBindgen`].
-pub(crate) fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Error> {
+fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Error> {
     let refused = |error| Error::WasmBindgen(format!("{error:#}"));
     let mut bindgen = Bindgen::new();
     let stem = SCRIPT.trim_end_matches(".js");
@@ -109,26 +121,46 @@ fn is_island(export: &str) -> bool {
     starts_a_name && hash.len() >= 5 && hash.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Makes the module smaller where a `wasm-opt` is at hand.
+/// The `wasm-opt` that makes the module smaller; none for debugging, or where none is at hand, which is noted.
 ///
 /// # Errors
-/// Where the one that was asked for cannot be used, or fails.
-pub(crate) fn optimise(
+/// Where the one that was asked for cannot be used.
+pub(crate) fn optimiser(
     options: &args::Build,
     project: &Project,
-    folder: &Path,
     terminal: &Terminal,
-) -> Result<(), Error> {
+) -> Result<Option<PathBuf>, Error> {
     if options.debug {
-        return Ok(());
+        return Ok(None);
     }
     match wasm_opt::find(options.wasm_opt.as_deref(), &project.directory)? {
-        Found::Usable(tool) => wasm_opt::run(&tool, &folder.join(MODULE)),
+        Found::Usable(tool) => Ok(Some(tool)),
         Found::None(note) => {
             terminal.note(note);
-            Ok(())
+            Ok(None)
         }
     }
+}
+
+/// Binds, optimises and names: the islands' files of a module, none where the application exports no island.
+///
+/// # Errors
+/// Where wasm-bindgen or the optimiser refuses the module, or something cannot be written.
+pub(crate) fn make(
+    module: &Path,
+    scratch: &Path,
+    optimiser: Option<&Path>,
+    debug: bool,
+) -> Result<Vec<Hashed>, Error> {
+    // Within the target folder, where no watcher looks.
+    let folder = tempfile::tempdir_in(scratch).map_err(Error::file("making a folder in", scratch))?;
+    if !bind(module, folder.path(), debug)? {
+        return Ok(Vec::new());
+    }
+    if let Some(tool) = optimiser {
+        wasm_opt::run(tool, &folder.path().join(MODULE))?;
+    }
+    files(folder.path(), debug)
 }
 
 /// The files that wasm-bindgen wrote, with hashed names.
@@ -137,7 +169,7 @@ pub(crate) fn optimise(
 ///
 /// # Errors
 /// Where something cannot be read, or the glue is not JavaScript.
-pub(crate) fn files(folder: &Path, debug: bool) -> Result<Vec<Hashed>, Error> {
+fn files(folder: &Path, debug: bool) -> Result<Vec<Hashed>, Error> {
     let read = |name: &str| fs::read(folder.join(name)).map_err(Error::file("reading", folder.join(name)));
     let mut hashed = Vec::new();
     let mut script = String::from_utf8_lossy(&read(SCRIPT)?).into_owned();

@@ -2,19 +2,28 @@
 //!
 //! | step | module |
 //! |---|---|
+//! | the server and the islands are compiled side by side | [`compile`] |
 //! | the server is compiled, renders pages, names its routes | [`server`] |
-//! | the islands are compiled, bound, made small | [`islands`], with [`target`], [`wasm_opt`], [`glue`] |
-//! | files are named by content and compressed | [`assets`], with [`names`], [`css`], [`compress`] |
+//! | the islands are compiled, bound, made small, or kept | [`islands`], with [`target`], [`wasm_opt`], [`glue`], [`kept`] |
+//! | files are named by content and compressed, unless they were | [`assets`], with [`names`], [`css`], [`compress`], [`before`] |
+//! | sizes are held to their budgets | [`budgets`] |
 //! | the finished folder takes the place of the one before | [`output`] |
-//! | what it came to | [`crate::table`] |
+//! | what it came to, and what has grown | [`growth`], [`report`], [`crate::table`] |
 
 mod assets;
+mod before;
+pub(crate) mod budgets;
+mod compile;
 mod compress;
 mod css;
 mod glue;
 pub(crate) mod islands;
+pub(crate) mod growth;
+mod islands;
+mod kept;
 mod names;
-mod output;
+pub(crate) mod output;
+pub(crate) mod report;
 pub(crate) mod server;
 pub(crate) mod target;
 pub(crate) mod wasm_opt;
@@ -22,68 +31,111 @@ pub(crate) mod wasm_opt;
 use crate::{
     Error, args,
     project::Project,
-    table,
+    table::{self, Route},
     terminal::{self, Terminal},
 };
 use assets::{Hashed, Plan};
-use output::Output;
+use before::{Before, Record};
+use budgets::{Budgets, Measure};
+use growth::Since;
+use output::{DIST, Output};
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 use tropos_core::manifest::{self, Asset, Islands, Manifest, PageIndex};
+
+/// A finished build.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) project: Project,
+    pub(crate) profile: &'static str,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) index: PageIndex,
+    pub(crate) manifest: Manifest,
+    /// What was as it is already.
+    pub(crate) skipped: Vec<String>,
+    /// The budgets, all of them held.
+    pub(crate) measures: Vec<Measure>,
+    /// What has grown; `None` where the build before was none of the same profile.
+    pub(crate) since: Option<Since>,
+}
 
 /// Builds, and prints the table.
 ///
 /// # Errors
 /// Whatever a step met; `dist/` is then as it was.
 pub(crate) fn run(options: &args::Build, terminal: &mut Terminal) -> Result<ExitCode, Error> {
-    let project = Project::find(&options.project)?;
-    islands::check_version(project.wasm_bindgen.as_deref())?;
-    Output::check(&project.out)?;
-    let profile = if options.debug { "dev" } else { "release" };
-
-    let server = terminal.phase("server", &format!("compiling {} ({profile})", project.name), |_| {
-        server::compile(&project, options.debug)
-    })?;
-    let islands = if project.hydrates { build_islands(options, &project, terminal)? } else { Vec::new() };
-    let output = Output::beside(&project.out)?;
-    let manifest = terminal.phase("assets", "naming and compressing files", |terminal| {
-        let plan = gather(&project, islands)?;
-        plan.warnings.iter().for_each(|warning| terminal.note(warning));
-        let assets = assets::write(&plan.files, &output.path().join("public"))?;
-        finish(&project, &server, output.path(), assets)
-    })?;
-    let server = output.path().join(project.binary());
-    terminal
-        .phase("pages", "rendering what can be rendered ahead", |_| server::prerender(&project, &server))?;
-    let routes = server::routes(&project, &server)?;
-    let index = read_index(output.path())?;
-    output.publish()?;
-
-    terminal::print(&format!("\n{}", table::built(&routes, &index, &manifest, terminal.color_out)));
+    let result = make(options, terminal);
+    if options.json {
+        let value = result.as_ref().map_or_else(report::failed, |built| report::built(built, terminal));
+        terminal::print(&format!("{value}\n"));
+        return result.map(|_| ExitCode::SUCCESS);
+    }
+    let built = result?;
+    let table =
+        table::built(&built.routes, &built.index, &built.manifest, built.since.as_ref(), terminal.color_out);
+    terminal::print(&format!("\n{table}"));
+    if !built.skipped.is_empty() {
+        terminal::print(&format!("  unchanged, so skipped: {}\n", built.skipped.join(", ")));
+    }
     terminal::print(&format!("  {}\n", times(terminal)));
-    terminal::print(&format!("  build {} in {}\n", manifest.build_id, project.out.display()));
+    terminal::print(&format!("  build {} in {}\n", built.manifest.build_id, built.project.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles the islands; no files where the application exports none.
-fn build_islands(
-    options: &args::Build,
-    project: &Project,
-    terminal: &mut Terminal,
-) -> Result<Vec<Hashed>, Error> {
-    let debug = options.debug;
-    let module = terminal.phase("islands", "compiling for the browser", |terminal| {
-        islands::compile(project, debug, terminal)
-    })?;
-    // Within the target folder, where no watcher looks.
-    let parent = &project.target;
-    let folder = tempfile::tempdir_in(parent).map_err(Error::file("making a folder in", parent))?;
-    terminal.phase("wasm", "binding and optimising", |terminal| {
-        if !islands::bind(&module, folder.path(), debug)? {
-            return Ok(Vec::new());
+/// Builds.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn make(options: &args::Build, terminal: &Terminal) -> Result<Built, Error> {
+    let project = Project::find(&options.project)?;
+    islands::check_version(project.wasm_bindgen.as_deref())?;
+    Output::check(&project.out, DIST)?;
+    let budgets = Budgets::read(&project.directory)?;
+    let before = Before::read(&project.out);
+    let profile = if options.debug { "dev" } else { "release" };
+
+    let compile::Compiled { server, islands, mut skipped } = compile::run(options, &project, terminal)?;
+    let output = Output::beside(&project.out, DIST)?;
+    let manifest = terminal.phase("assets", "naming and compressing files", |terminal| {
+        let plan = gather(&project, islands)?;
+        plan.warnings.iter().for_each(|warning| terminal.note(warning));
+        let written = assets::write(&plan.files, &output.path().join("public"), before.as_ref())?;
+        if written.reused > 0 {
+            skipped.push(format!("compressing {} of {} files", written.reused, written.compressed));
         }
-        islands::optimise(options, project, folder.path(), terminal)?;
-        islands::files(folder.path(), debug)
-    })
+        finish(&project, &server, output.path(), written.assets)
+    })?;
+    let server = output.path().join(project.binary());
+    // Always: what pages read may have changed, and nothing here could tell.
+    terminal.phase("pages", "rendering what can be rendered ahead", |_| {
+        server::prerender(&project, &server, options.keep_going, !budgets.is_empty())
+    })?;
+    let routes = server::routes(&project, &server)?;
+    let index = read_index(output.path())?;
+    let measures = hold(&budgets, &project, &routes, &index, &manifest, terminal)?;
+    Record { profile: profile.to_owned() }.write(output.path())?;
+    let since = before
+        .filter(|before| before.is_comparable(profile))
+        .map(|before| growth::since(&before, &index, &manifest));
+    output.publish()?;
+    Ok(Built { project, profile, routes, index, manifest, skipped, measures, since })
+}
+
+/// Holds the build to its budgets.
+fn hold(
+    budgets: &Budgets,
+    project: &Project,
+    routes: &[Route],
+    index: &PageIndex,
+    manifest: &Manifest,
+    terminal: &Terminal,
+) -> Result<Vec<Measure>, Error> {
+    let (measures, notes) = budgets.measure(routes, index, manifest)?;
+    notes.iter().for_each(|note| terminal.note(note));
+    let exceeded: Vec<_> = measures.iter().filter(|measure| measure.is_exceeded()).cloned().collect();
+    match exceeded.is_empty() {
+        true => Ok(measures),
+        false => Err(Error::Budgets { exceeded, out: project.out.clone() }),
+    }
 }
 
 /// The application's files and the islands' files.
@@ -147,9 +199,14 @@ fn read_index(folder: &Path) -> Result<PageIndex, Error> {
     }
 }
 
+/// Whether a file of `public/` lies under its plain name as well, at the root of the site.
+pub(crate) fn at_root(name: &str) -> bool {
+    names::belongs_at_root(name)
+}
+
 fn times(terminal: &Terminal) -> String {
     let mut parts: Vec<_> =
-        terminal.phases.iter().map(|(name, span)| format!("{name} {}", terminal::seconds(*span))).collect();
+        terminal.phases().iter().map(|(name, span)| format!("{name} {}", terminal::seconds(*span))).collect();
     parts.push(format!("in all {}", terminal::seconds(terminal.elapsed())));
     parts.join(" · ")
 }

@@ -8,6 +8,18 @@ use std::{
 use tempfile::TempDir;
 use tropos_core::manifest;
 
+/// What tells a folder of one's own from any other, and what to say where it is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// A file that every such folder holds.
+    pub(crate) marker: &'static str,
+    /// The option that names another place.
+    pub(crate) option: &'static str,
+}
+
+/// What `build` leaves.
+pub(crate) const DIST: Kind = Kind { marker: manifest::FILE, option: "--out" };
+
 /// Keeps the unfinished folder out of `git status`, since nobody ignores its name.
 const IGNORE: &str = ".gitignore";
 
@@ -20,20 +32,24 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Refuses a place that holds something that no build made: `--out ~` must not end in an empty home.
+    /// Refuses a place that holds something that no build made, since `--out ~` must not end in an empty home, and one
+    /// where nothing can be written: better now than after minutes of compiling.
     ///
     /// # Errors
-    /// [`Error::ForeignOutput`].
-    pub(crate) fn check(place: &Path) -> Result<(), Error> {
-        if is_foreign(place) { Err(Error::ForeignOutput(place.to_owned())) } else { Ok(()) }
+    /// [`Error::ForeignOutput`], or where no folder can be made there.
+    pub(crate) fn check(place: &Path, kind: Kind) -> Result<(), Error> {
+        Self::beside(place, kind).map(drop)
     }
 
     /// A new, empty folder beside `place`. To be made once compiling is over, so that it is there for a short time.
     ///
     /// # Errors
-    /// Where the folder cannot be made, or [`Output::check`] refuses.
-    pub(crate) fn beside(place: &Path) -> Result<Self, Error> {
-        Self::check(place)?;
+    /// Where the folder cannot be made, or the place holds something else.
+    pub(crate) fn beside(place: &Path, kind: Kind) -> Result<Self, Error> {
+        if is_foreign(place, kind) {
+            let Kind { marker, option } = kind;
+            return Err(Error::ForeignOutput { place: place.to_owned(), marker, option });
+        }
         let parent = place.parent().unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent).map_err(Error::file("making", parent))?;
         let mut prefix = place.file_name().unwrap_or_default().to_owned();
@@ -85,10 +101,10 @@ impl Output {
     }
 }
 
-/// Whether a folder holds something that is not a build.
-fn is_foreign(place: &Path) -> bool {
+/// Whether a folder holds something that is of no such kind.
+fn is_foreign(place: &Path, kind: Kind) -> bool {
     let holds_something = || place.read_dir().map_or(true, |mut entries| entries.next().is_some());
-    place.exists() && !place.join(manifest::FILE).is_file() && holds_something()
+    place.exists() && !place.join(kind.marker).is_file() && holds_something()
 }
 
 #[cfg(unix)]
@@ -119,7 +135,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("dist");
         for content in ["one", "two"] {
-            let output = Output::beside(&place).unwrap();
+            let output = Output::beside(&place, DIST).unwrap();
             fs::write(output.path().join(manifest::FILE), content).unwrap();
             fs::write(output.path().join(content), "").unwrap();
             output.publish().unwrap();
@@ -135,7 +151,7 @@ mod tests {
         let place = root.path().join("dist");
         fs::create_dir(&place).unwrap();
         fs::write(place.join(manifest::FILE), "old").unwrap();
-        let output = Output::beside(&place).unwrap();
+        let output = Output::beside(&place, DIST).unwrap();
         fs::write(output.path().join("half"), "").unwrap();
         drop(output);
         assert_eq!(fs::read_to_string(place.join(manifest::FILE)).unwrap(), "old");
@@ -146,10 +162,20 @@ mod tests {
     fn a_folder_that_no_build_made_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("letter.txt"), "").unwrap();
-        assert!(matches!(Output::beside(root.path()), Err(Error::ForeignOutput(_))));
+        assert!(matches!(Output::beside(root.path(), DIST), Err(Error::ForeignOutput { .. })));
         let empty = root.path().join("empty");
         fs::create_dir(&empty).unwrap();
-        assert!(Output::beside(&empty).is_ok());
+        assert!(Output::beside(&empty, DIST).is_ok());
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_be_made_is_refused_and_nothing_is_left_behind() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let error = Output::check(&root.path().join("file/dist"), DIST).unwrap_err().to_string();
+        assert!(error.starts_with("making ") && error.contains("file"), "{error}");
+        Output::check(&root.path().join("dist"), DIST).unwrap();
+        assert_eq!(names(root.path()), ["file"]);
     }
 
     #[cfg(unix)]
@@ -157,7 +183,7 @@ mod tests {
     fn another_user_may_read_the_build() {
         use std::os::unix::fs::PermissionsExt as _;
         let root = tempfile::tempdir().unwrap();
-        let output = Output::beside(&root.path().join("dist")).unwrap();
+        let output = Output::beside(&root.path().join("dist"), DIST).unwrap();
         assert_eq!(fs::metadata(output.path()).unwrap().permissions().mode() & 0o777, 0o755);
     }
 }

@@ -1,41 +1,76 @@
 //! The server binary: compiled, and asked to render pages and to name its routes.
 
 use crate::{Error, cargo, interrupt, project::Project, table::Route};
+use crate::{
+    Error,
+    cargo::{self, Together},
+    project::Project,
+    table::Route,
+};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use tropos_core::build::Prerendered;
+
+/// Something that was compiled.
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    pub(crate) path: PathBuf,
+    /// Crates that had to be compiled for it.
+    pub(crate) crates: usize,
+}
 
 /// Compiles the server; returns where it is.
 ///
 /// # Errors
 /// Where the code does not compile.
-pub(crate) fn compile(project: &Project, debug: bool) -> Result<PathBuf, Error> {
+pub(crate) fn compile(project: &Project, debug: bool, together: &Together) -> Result<Artifact, Error> {
     let mut command = cargo::command();
     command.arg("build").arg("--manifest-path").arg(&project.manifest);
     command.args(["--package", &project.name, "--bin", &project.name]);
     if !debug {
         command.arg("--release");
     }
-    let files = cargo::compile(command, &project.name)?;
+    let compiled = cargo::compile(command, &project.name, together)?;
     let is_server = |file: &PathBuf| file.file_name().is_some_and(|name| name == project.binary().as_str());
-    files
-        .into_iter()
-        .find(is_server)
-        .ok_or_else(|| Error::Project(format!("cargo compiled `{}` and reported no binary", project.name)))
+    let path = compiled.files.into_iter().find(is_server);
+    let missing = || Error::Project(format!("cargo compiled `{}` and reported no binary", project.name));
+    Ok(Artifact { path: path.ok_or_else(missing)?, crates: compiled.crates })
 }
 
 /// Runs the server's `prerender`, which writes `pages/` beside it.
 ///
 /// # Errors
-/// Where a page fails; the server says which.
-pub(crate) fn prerender(project: &Project, server: &Path) -> Result<(), Error> {
+/// [`Error::Pages`] with the pages that failed; [`Error::Failed`] where it could not begin, of which the server says why.
+pub(crate) fn prerender(
+    project: &Project,
+    server: &Path,
+    keep_going: bool,
+    measure: bool,
+) -> Result<Prerendered, Error> {
     let mut command = Command::new(server);
-    command.arg("prerender").current_dir(&project.directory).stdin(Stdio::null());
+    command.args(["prerender", "--json"]);
+    command.args(keep_going.then_some("--keep-going")).args(measure.then_some("--measure"));
+    command.current_dir(&project.directory).stdin(Stdio::null()).stderr(Stdio::inherit());
     let shown = cargo::shown(&command);
     let status =
         interrupt::status(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     if status.success() { Ok(()) } else { Err(Error::Failed { command: shown, status: status.to_string() }) }
+    let output = command.output().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let failed = || Error::Failed { command: shown, status: output.status.to_string() };
+    if output.stdout.trim_ascii().is_empty() {
+        return Err(failed());
+    }
+    let made: Prerendered = serde_json::from_slice(&output.stdout).map_err(|source| Error::Json {
+        what: format!("what `{} prerender` printed", project.name),
+        source,
+    })?;
+    match (made.failures.is_empty(), output.status.success()) {
+        (true, true) => Ok(made),
+        (true, false) => Err(failed()),
+        (false, _) => Err(Error::Pages { failures: made.failures, keep_going, out: project.out.clone() }),
+    }
 }
 
 /// Asks the server for its routes; returns the JSON that it printed.

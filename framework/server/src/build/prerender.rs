@@ -1,10 +1,11 @@
 //! Renders every page that a build can make, in parallel.
 
+use super::measure::{self, Scale};
 use crate::{
     App, Config, Dist, Error, Site,
     dispatch::render_to_store,
     dist::{INDEX, PAGES},
-    error::PageFailure,
+    render::BUILT_IN,
     routing::PageRoute,
 };
 use futures::{StreamExt, stream};
@@ -20,6 +21,7 @@ use tropos_cache::{
 };
 use tropos_core::{
     CanonicalPath, Failure, Key, Mode, Revalidate, SystemClock, Tags,
+    build::{PageFailure, Prerendered},
     manifest::{Islands, Manifest, PageIndex, RoutePages, VERSION},
 };
 
@@ -28,6 +30,19 @@ const AT_A_TIME: usize = 64;
 
 /// A page that takes longer has failed, as it would have in a running server.
 const RENDER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the pages of a build are made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Options {
+    /// Where `pages/` goes; beside the program unless given.
+    pub(crate) out: Option<PathBuf>,
+    /// Whether the others are made where one fails.
+    pub(crate) keep_going: bool,
+    /// Whether pages are weighed: each is compressed for it, a millisecond in a release build.
+    pub(crate) measure: bool,
+    /// Whether what became of them is printed as JSON.
+    pub(crate) json: bool,
+}
 
 /// One page to make.
 struct Job {
@@ -50,23 +65,25 @@ struct Made {
     tags: Vec<String>,
     html_bytes: u64,
     has_islands: bool,
+    /// Where pages are weighed.
+    weight: Option<measure::Page>,
 }
 
-/// Makes the pages of `app` into `pages/` within `out`, or beside the program, and writes their index.
+/// Makes the pages of `app` into `pages/` within the folder that `options` name, or beside the program, and writes their
+/// index unless pages failed. Stops at the first that fails unless it is to go on.
 ///
 /// A page that answers "not found" is left out, and so is an `isr` page that redirects: a running server asks those
 /// again, and an `ssg` page that was not found stays so until the next build.
 ///
 /// # Errors
-/// [`Error::Prerender`] with every page that failed; with `keep_going`, after all others have been made.
+/// Where the application cannot be opened, or nothing can be written. Pages that failed are no error here.
 pub(crate) async fn prerender(
     app: App,
     mut config: Config,
     dist: Option<Dist>,
-    out: Option<PathBuf>,
-    keep_going: bool,
-) -> Result<(), Error> {
-    let out = match (out, &dist) {
+    options: Options,
+) -> Result<Prerendered, Error> {
+    let out = match (options.out, &dist) {
         (Some(out), _) => out,
         (None, Some(dist)) => dist.dir.clone(),
         (None, None) => std::env::current_dir()?,
@@ -81,14 +98,20 @@ pub(crate) async fn prerender(
         let path = folder.join(format!("{shard:02x}"));
         std::fs::create_dir_all(&path).map_err(|source| Error::Dist { path, source })?;
     }
+    let scale = manifest.as_ref().filter(|_| options.measure).map(|manifest| {
+        let scripts = BUILT_IN.iter().map(|script| (script.file(), script.text.len() as u64));
+        Arc::new(Scale::new(manifest, scripts))
+    });
     let (jobs, mut failures) = jobs(&site).await;
+    let count = jobs.len();
+    // A list that failed is as good a reason to stop as a page.
+    let jobs = if failures.is_empty() || options.keep_going { jobs } else { Vec::new() };
     let bar = ProgressBar::new(jobs.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} pages  {per_sec}  {msg}") {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     let started = tokio::time::Instant::now();
-    let count = jobs.len();
     let mut index = PageIndex { version: VERSION, routes: BTreeMap::new() };
     for page in site.table.all().iter().filter(|page| page.route.mode().is_stored()) {
         index.routes.insert(page.route.pattern().to_owned(), RoutePages::default());
@@ -96,14 +119,11 @@ pub(crate) async fn prerender(
     // A task for each render: they run on all cores.
     let mut results = stream::iter(jobs)
         .map(|job| {
-            let (site, folder) = (site.clone(), folder.clone());
+            let (site, folder, scale) = (site.clone(), folder.clone(), scale.clone());
             tokio::spawn(async move {
-                let (route, path) = (job.page.route.pattern(), job.path.clone());
-                make(&site, job, &folder).await.map_err(|failure| PageFailure {
-                    route: route.to_owned(),
-                    path,
-                    cause: failure.to_string(),
-                })
+                let (page, path) = (job.page.clone(), job.path.clone());
+                let made = make(&site, job, &folder, scale.as_deref()).await;
+                made.map_err(|failure| failed(&page, path, failure.to_string()))
             })
         })
         .buffer_unordered(AT_A_TIME);
@@ -114,47 +134,62 @@ pub(crate) async fn prerender(
             Ok(Err(failure)) => failures.push(failure),
             Err(ended) => return Err(Error::Io(std::io::Error::other(ended))),
         }
-        if !keep_going && !failures.is_empty() {
+        if !options.keep_going && !failures.is_empty() {
             break;
         }
     }
     bar.finish_and_clear();
-    if !failures.is_empty() {
-        return Err(Error::Prerender(failures));
+    let spent = started.elapsed();
+    let made = Prerendered {
+        pages: count as u64,
+        milliseconds: u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
+        failures,
+    };
+    if !made.failures.is_empty() {
+        return Ok(made);
     }
     let path = folder.join(INDEX);
     let text = serde_json::to_vec(&index).map_err(|error| Error::Io(error.into()))?;
     std::fs::write(&path, text).map_err(|source| Error::Dist { path, source })?;
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = spent.as_secs_f64();
     eprintln!("{count} pages in {seconds:.2} s, {:.0} a second", count as f64 / seconds.max(0.001));
     site.close().await;
-    Ok(())
+    Ok(made)
+}
+
+/// A path that cannot be made; its parameters are what its pattern makes of it.
+fn failed(page: &PageRoute, path: String, cause: String) -> PageFailure {
+    // Where a list failed, the path is the pattern, which would match itself.
+    let canonical = CanonicalPath::parse(&path).ok().filter(|_| path != page.route.pattern());
+    let params = canonical.and_then(|canonical| page.pattern.matches(&canonical)).unwrap_or_default();
+    PageFailure {
+        route: page.route.pattern().to_owned(),
+        path,
+        params: params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        cause,
+    }
 }
 
 /// The pages to make: those that are listed, and those without parameters.
 async fn jobs(site: &Arc<Site>) -> (Vec<Job>, Vec<PageFailure>) {
     let (mut jobs, mut failures) = (Vec::new(), Vec::new());
     for page in site.table.all().iter().filter(|page| page.route.mode().is_stored()) {
-        let paths = match site.listed.paths(page) {
-            Some(paths) => Ok(paths.clone()),
-            None => site.paths_of(page).await,
-        };
-        match paths {
+        match site.paths_of(page).await {
             Ok(paths) => {
                 let sorted: BTreeSet<String> = paths.into_iter().collect();
                 jobs.extend(sorted.into_iter().map(|path| Job { page: page.clone(), path }));
             }
-            Err(failure) => failures.push(PageFailure {
-                route: page.route.pattern().to_owned(),
-                path: page.route.pattern().to_owned(),
-                cause: format!("its `prerender` function failed: {failure}"),
-            }),
+            Err(failure) => failures.push(failed(
+                page,
+                page.route.pattern().to_owned(),
+                format!("its `prerender` function failed: {failure}"),
+            )),
         }
     }
     (jobs, failures)
 }
 
-async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure> {
+async fn make(site: &Arc<Site>, job: Job, folder: &Path, scale: Option<&Scale>) -> Result<Done, Failure> {
     let Job { page, path } = job;
     let canonical = CanonicalPath::parse(&path)?;
     let params = page.pattern.matches(&canonical).ok_or_else(|| {
@@ -206,15 +241,16 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path) -> Result<Done, Failure
     };
     let html = produced.value.body(Coding::Identity).bytes.clone();
     let named = meta.tags.iter().filter(|tag| !tag.is_internal());
+    // Only the plain body: the server makes the others when the page is first asked for.
+    let headers = produced.value.headers().to_vec();
+    let plain = StoredPage::new(produced.value.status(), headers, html.clone());
     let made = Made {
+        weight: scale.map(|scale| tokio::task::block_in_place(|| scale.weigh(plain.clone()))),
         tags: named.map(ToString::to_string).collect(),
         file: file_of(&key),
         html_bytes: html.len() as u64,
         has_islands: memchr::memmem::find(&html, b"<leptos-island").is_some(),
     };
-    // Only the plain body: the server makes the others when the page is first asked for.
-    let headers = produced.value.headers().to_vec();
-    let plain = StoredPage::new(produced.value.status(), headers, html);
     let bytes = Entry::new(meta, plain).encode(&key);
     let target = folder.join(&made.file);
     tokio::task::block_in_place(|| std::fs::write(&target, bytes))
@@ -240,6 +276,9 @@ fn note(index: &mut PageIndex, done: Done, manifest: Option<&Manifest>) {
         && let Some((manifest, islands)) = manifest.and_then(|m| Some((m, m.islands.as_ref()?)))
     {
         (pages.script_bytes, pages.wasm_bytes) = island_bytes(manifest, islands);
+    }
+    if let Some(weight) = made.weight {
+        weight.note(pages.measured.get_or_insert_default(), &done.path);
     }
     match pages.paths.is_empty() {
         true => pages.tags = made.tags,

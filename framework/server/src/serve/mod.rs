@@ -20,10 +20,9 @@ use tropos_core::SystemClock;
 enum Command {
     Serve,
     /// Makes the pages of a build, into the folder if one is given, else beside the program.
-    Prerender {
-        out: Option<std::path::PathBuf>,
-        keep_going: bool,
-    },
+    Prerender(build::Options),
+    /// Writes the `ssg` pages of the build as plain files into the folder.
+    Export(std::path::PathBuf),
     Routes,
     /// Something to do with the database, without serving.
     Database(database::Task),
@@ -40,8 +39,14 @@ impl Command {
             [] | ["serve"] => Ok(Self::Serve),
             ["prerender", rest @ ..] => {
                 let out = rest.iter().position(|word| *word == "--out").and_then(|at| rest.get(at + 1));
-                Ok(Self::Prerender { out: out.map(Into::into), keep_going: rest.contains(&"--keep-going") })
+                Ok(Self::Prerender(build::Options {
+                    out: out.map(Into::into),
+                    keep_going: rest.contains(&"--keep-going"),
+                    measure: rest.contains(&"--measure"),
+                    json: rest.contains(&"--json"),
+                }))
             }
+            ["export", "--out", out] => Ok(Self::Export(out.into())),
             ["routes"] | ["routes", "--json"] => Ok(Self::Routes),
             _ => Err(Error::Command(words.join(" "))),
         }
@@ -68,7 +73,8 @@ impl Site {
 /// | command | does |
 /// |---|---|
 /// | none, `serve` | serves until SIGTERM or ctrl-c |
-/// | `prerender [--out DIR] [--keep-going]` | makes the pages of a build |
+/// | `prerender [--out DIR] [--keep-going] [--measure] [--json]` | makes the pages of a build; with `--measure` it weighs them, with `--json` it prints what became of them |
+/// | `export --out DIR` | writes the `ssg` pages of the build beside it as plain files, and prints their list as JSON |
 /// | `routes` | prints the routes as JSON |
 /// | `db migrate`, `db status`, `db seed`, `db reset --yes` | looks after the database, and prints what it did or found as JSON; `status` fails where something is pending |
 /// | `doctor [--instances N]` | says what is wrong with the database, how the application is configured and whether the shared store answers, as JSON; fails where the database has a problem |
@@ -105,10 +111,23 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
             let site = Site::open(app, config, dist, Arc::new(SystemClock::new())).await?;
             listener::serve(site, listeners).await?;
         }
-        Command::Prerender { out, keep_going } => {
+        Command::Prerender(options) => {
             config.log = "warn".to_owned();
             logs::start(&config);
-            build::prerender(app, config, dist, out, keep_going).await?;
+            let json = options.json;
+            let made = build::prerender(app, config, dist, options).await?;
+            let well = made.failures.is_empty();
+            match json {
+                true => print_json(&made)?,
+                false if !well => return Err(Error::Prerender(made.failures)),
+                false => {}
+            }
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Export(out) => {
+            config.log = "warn".to_owned();
+            logs::start(&config);
+            print_json(&build::export(app, config, dist, &out).await?)?;
         }
         Command::Routes => println!("{}", admin::routes_json(&app)?),
         Command::Database(task) => {
@@ -122,6 +141,11 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
+    println!("{}", serde_json::to_string(value).map_err(|error| Error::Io(error.into()))?);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,14 +154,16 @@ mod tests {
     fn commands_are_few_and_a_wrong_one_is_named() {
         let parse = |line: &str| Command::parse(line.split_whitespace().map(str::to_owned));
         assert_eq!(parse("").ok(), Some(Command::Serve));
-        assert_eq!(parse("prerender").ok(), Some(Command::Prerender { out: None, keep_going: false }));
-        let out = Some("x".into());
+        assert_eq!(parse("prerender").ok(), Some(Command::Prerender(build::Options::default())));
+        let options = build::Options { out: Some("x".into()), keep_going: true, ..build::Options::default() };
+        assert_eq!(parse("prerender --out x --keep-going").ok(), Some(Command::Prerender(options.clone())));
         assert_eq!(
-            parse("prerender --out x --keep-going").ok(),
-            Some(Command::Prerender { out, keep_going: true })
+            parse("prerender --out x --keep-going --measure --json").ok(),
+            Some(Command::Prerender(build::Options { measure: true, json: true, ..options }))
         );
+        assert_eq!(parse("export --out x").ok(), Some(Command::Export("x".into())));
         assert!(matches!(parse("db status").ok(), Some(Command::Database(_))));
-        for wrong in ["sevre", "db drop", "db"] {
+        for wrong in ["sevre", "db drop", "db", "export"] {
             assert!(parse(wrong).unwrap_err().to_string().contains(&format!("unknown command `{wrong}`")));
         }
     }
