@@ -1,6 +1,10 @@
 //! What can go wrong, and what to do about it.
 
-use crate::build::budgets::Measure;
+use crate::{
+    build::budgets::Measure,
+    export::{Broken, LeftOut},
+    table::plural,
+};
 use std::{io, path::PathBuf};
 use tropos_core::build::PageFailure;
 
@@ -32,13 +36,14 @@ pub(crate) enum Error {
     Config(String),
 
     #[error(
-        "nothing was exported: {0} of the routes cannot be plain files. Make them `ssg`, serve the application by `cargo \
-         tropos start`, or write the others alone by --partial"
+        "nothing was exported: {} cannot be plain files. Make them `ssg`, serve the application by `cargo \
+         tropos start`, or write the others alone by --partial",
+        plural(.0.len() as u64, "route")
     )]
-    NotStatic(usize),
+    NotStatic(Vec<LeftOut>),
 
-    #[error("nothing was exported: {0} on the pages lead nowhere; they are listed above")]
-    BrokenLinks(String),
+    #[error("nothing was exported: {} on the pages lead nowhere, as listed above", plural(.0.len() as u64, "link"))]
+    BrokenLinks(Vec<Broken>),
 
     #[error("{0}")]
     Metadata(#[from] cargo_metadata::Error),

@@ -1,7 +1,11 @@
 //! What a build came to, as JSON: `docs/reference/command-line.md` says what each key holds.
 
 use super::{Built, budgets::Measure, growth};
-use crate::{Error, terminal::Terminal};
+use crate::{
+    Error,
+    export::{Broken, LeftOut},
+    terminal::Terminal,
+};
 use serde_json::{Map, Value, json};
 use tropos_core::build::PageFailure;
 
@@ -44,9 +48,12 @@ pub(crate) fn built(built: &Built, terminal: &Terminal) -> Value {
 /// The object of one that failed.
 pub(crate) fn failed(error: &Error) -> Value {
     let (mut pages, mut budgets): (&[PageFailure], &[Measure]) = (&[], &[]);
+    let (mut left_out, mut broken): (&[LeftOut], &[Broken]) = (&[], &[]);
     match error {
         Error::Pages { failures, .. } => pages = failures,
         Error::Budgets { exceeded, .. } => budgets = exceeded,
+        Error::NotStatic(routes) => left_out = routes,
+        Error::BrokenLinks(links) => broken = links,
         _ => {}
     }
     json!({
@@ -54,6 +61,8 @@ pub(crate) fn failed(error: &Error) -> Value {
         "error": error.to_string(),
         "pages": pages,
         "budgets": budgets.iter().map(measure).collect::<Vec<_>>(),
+        "left_out": left_out,
+        "broken_links": broken,
     })
 }
 

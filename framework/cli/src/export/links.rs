@@ -5,17 +5,18 @@
 
 use super::layout::Files;
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use std::fmt;
 
 /// A reference that leads nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Broken {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Broken {
     /// The address of the page.
-    pub(super) page: String,
+    page: String,
     /// The attribute that holds it.
-    pub(super) attribute: String,
+    attribute: String,
     /// Where it leads.
-    pub(super) to: String,
+    to: String,
 }
 
 impl fmt::Display for Broken {

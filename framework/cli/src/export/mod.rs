@@ -22,7 +22,7 @@ use crate::{
     terminal::{self, Look, Terminal},
 };
 use layout::Files;
-use links::Broken;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -31,12 +31,16 @@ use std::{
 };
 use tropos_core::{build::Exported, manifest::ASSETS_PATH};
 
+pub(crate) use links::Broken;
+
 /// Tells an exported folder from any other, so that an export replaces its own kind alone.
 const EXPORT: Kind = Kind { marker: ".tropos-export", option: "--to" };
 
 /// A route that no static host can serve.
-struct LeftOut<'a> {
-    route: &'a Route,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LeftOut {
+    pattern: String,
+    mode: String,
     why: &'static str,
 }
 
@@ -71,7 +75,7 @@ fn export(options: &args::Export, terminal: &Terminal) -> Result<ExitCode, Error
         terminal::print(&list(&left_out, terminal.color_out));
     }
     if !left_out.is_empty() && !options.partial {
-        return Err(Error::NotStatic(left_out.len()));
+        return Err(Error::NotStatic(left_out));
     }
     let output = Output::beside(&to, EXPORT)?;
     let (summary, broken) = write(&built, output.path())?;
@@ -79,7 +83,7 @@ fn export(options: &args::Export, terminal: &Terminal) -> Result<ExitCode, Error
         // Where routes are left out, links to them are what was asked for.
         broken.iter().for_each(|broken| terminal.note(broken));
         if !options.partial {
-            return Err(Error::BrokenLinks(crate::table::plural(broken.len() as u64, "link")));
+            return Err(Error::BrokenLinks(broken));
         }
     }
     output.publish()?;
@@ -96,25 +100,25 @@ fn export(options: &args::Export, terminal: &Terminal) -> Result<ExitCode, Error
     Ok(ExitCode::SUCCESS)
 }
 
-impl<'a> LeftOut<'a> {
-    fn of(route: &'a Route) -> Option<Self> {
+impl LeftOut {
+    fn of(route: &Route) -> Option<Self> {
         let why = match route.mode.as_str() {
             "ssg" => return None,
             "isr" => "its pages are made again when they are old or invalidated, and plain files never are",
             "live" => "it pushes changes into the open page, and a static host has nothing to push",
             _ => "it is made for each request, and a static host answers all alike",
         };
-        Some(Self { route, why })
+        Some(Self { pattern: route.pattern.clone(), mode: route.mode.clone(), why })
     }
 }
 
-fn list(left_out: &[LeftOut<'_>], color: bool) -> String {
+fn list(left_out: &[LeftOut], color: bool) -> String {
     let rows: Vec<_> = left_out
         .iter()
         .map(|left| {
             vec![
-                (left.route.pattern.clone(), Look::Bold),
-                (left.route.mode.clone(), Look::Yellow),
+                (left.pattern.clone(), Look::Bold),
+                (left.mode.clone(), Look::Yellow),
                 (left.why.to_owned(), Look::Plain),
             ]
         })
@@ -122,19 +126,15 @@ fn list(left_out: &[LeftOut<'_>], color: bool) -> String {
     format!("\n{}", crate::table::plain(&["route", "mode", "why it is left out"], &rows, color))
 }
 
-fn as_json(to: &Path, summary: &Summary, left_out: &[LeftOut<'_>], broken: &[Broken]) -> Value {
+fn as_json(to: &Path, summary: &Summary, left_out: &[LeftOut], broken: &[Broken]) -> Value {
     json!({
         "ok": true,
         "to": to,
         "pages": summary.pages,
         "redirects": summary.redirects,
         "files": summary.files,
-        "left_out": left_out.iter().map(|left| json!({
-            "pattern": left.route.pattern, "mode": left.route.mode, "why": left.why,
-        })).collect::<Vec<_>>(),
-        "broken_links": broken.iter().map(|broken| json!({
-            "page": broken.page, "attribute": broken.attribute, "to": broken.to,
-        })).collect::<Vec<_>>(),
+        "left_out": left_out,
+        "broken_links": broken,
     })
 }
 
