@@ -8,15 +8,17 @@ const BY_THE_HOST: [&str; 3] = ["content-type", "location", "cache-control"];
 
 /// What hosts are told. Pages get no lifetime: what such hosts do by themselves, asking again at each visit and forgetting
 /// all at a deployment, is right for them, and a rule for `/*` would be added to that of the assets.
-pub(super) fn file(pages: &[ExportedPage]) -> String {
+///
+/// `pages`: each with the address that the host shows it under.
+pub(super) fn file<'a>(pages: impl IntoIterator<Item = (&'a str, &'a ExportedPage)>) -> String {
     let mut text = format!("{ASSETS_PATH}/*\n  Cache-Control: public, max-age=31536000, immutable\n");
-    for page in pages {
+    for (address, page) in pages {
         let own: Vec<_> =
             page.headers.iter().filter(|(name, _)| !BY_THE_HOST.contains(&name.as_str())).collect();
         if own.is_empty() {
             continue;
         }
-        let _ = writeln!(text, "{}", page.path);
+        let _ = writeln!(text, "{address}");
         for (name, value) in own {
             let _ = writeln!(text, "  {name}: {value}");
         }
@@ -36,13 +38,14 @@ mod tests {
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             file: String::new(),
         };
-        let text = file(&[
+        let pages = [
             page("/a", &[("content-type", "text/html")]),
             page("/b", &[("content-type", "text/html"), ("x-robots-tag", "noindex")]),
-        ]);
+        ];
+        let text = file([("/a/", &pages[0]), ("/b/", &pages[1])]);
         assert_eq!(
             text,
-            "/_tropos/assets/*\n  Cache-Control: public, max-age=31536000, immutable\n/b\n  x-robots-tag: noindex\n"
+            "/_tropos/assets/*\n  Cache-Control: public, max-age=31536000, immutable\n/b/\n  x-robots-tag: noindex\n"
         );
     }
 }

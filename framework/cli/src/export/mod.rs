@@ -148,7 +148,7 @@ fn write(built: &Built, folder: &Path) -> Result<(Summary, Vec<Broken>), Error> 
         fs::read(&path).map_err(Error::file("reading", path))
     };
     let mut files = Files::default();
-    let (mut pages, mut redirects) = (Vec::new(), 0);
+    let (mut pages, mut addresses, mut redirects) = (Vec::new(), Vec::new(), 0);
     for page in &exported.pages {
         let location = page.header("location").filter(|_| (300..400).contains(&page.status));
         let (file, body) = match location {
@@ -158,6 +158,7 @@ fn write(built: &Built, folder: &Path) -> Result<(Summary, Vec<Broken>), Error> 
             }
             None => (layout::file_of(&page.path, page.header("content-type"))?, read(&page.file)?),
         };
+        addresses.push(layout::address_of(&file));
         if file.ends_with(".html") {
             pages.push((layout::address_of(&file), String::from_utf8_lossy(&body).into_owned()));
         }
@@ -167,7 +168,8 @@ fn write(built: &Built, folder: &Path) -> Result<(Summary, Vec<Broken>), Error> 
     // Hosts show it at any depth, so it is checked as if it lay at the root, where its links with `/` work as well.
     pages.push(("/404.html".to_owned(), String::from_utf8_lossy(&not_found).into_owned()));
     files.add("404.html".to_owned(), not_found)?;
-    files.add("_headers".to_owned(), headers::file(&exported.pages).into_bytes())?;
+    let headers = headers::file(addresses.iter().map(String::as_str).zip(&exported.pages));
+    files.add("_headers".to_owned(), headers.into_bytes())?;
     let assets = ASSETS_PATH.trim_start_matches('/');
     for script in &exported.scripts {
         let name = script.rsplit('/').next().unwrap_or(script);
