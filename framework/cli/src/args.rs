@@ -2,6 +2,8 @@
 
 use crate::{examples, terminal::Color};
 use clap::{Parser, Subcommand, ValueEnum as _};
+use crate::new::Database;
+use clap::{Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Builds, starts and inspects Tropos applications.
@@ -30,6 +32,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a new application, which builds and passes its own tests
+    New(New),
     /// Build the application into dist/: the server, the islands, hashed assets and prerendered pages
     Build(Build),
     /// Write an application whose routes are all `ssg` as plain files, for any static host
@@ -68,6 +72,22 @@ pub(crate) struct Project {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = examples::BUILD)]
+pub(crate) struct New {
+    /// The folder to make; its last part is the application's name
+    #[arg(value_name = "NAME")]
+    pub(crate) path: PathBuf,
+    /// The database that it is written for [default: asks, or sqlite]
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<Database>,
+    /// Use Tailwind, where its program is found
+    #[arg(long)]
+    pub(crate) tailwind: bool,
+    /// Take the default for whatever is not said, and ask nothing
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) project: Project,
@@ -377,6 +397,17 @@ mod tests {
             panic!()
         };
         assert_eq!(build.project.package.as_deref(), Some("tropos"));
+    }
+
+    #[test]
+    fn a_new_application_has_a_path_and_one_of_two_databases() {
+        let Command::New(new) = parse("cargo-tropos new apps/shop --db postgres --yes").unwrap().command
+        else {
+            panic!()
+        };
+        assert_eq!((new.path, new.db, new.yes), ("apps/shop".into(), Some(Database::Postgres), true));
+        assert!(parse("cargo-tropos new").is_err());
+        assert!(parse("cargo-tropos new shop --db mysql").is_err());
     }
 
     #[test]

@@ -102,6 +102,20 @@ pub(crate) enum Error {
     #[error("no token: set TROPOS_REVALIDATE_TOKEN to the one that the server was started with")]
     NoToken,
 
+    #[error("`{name}` cannot be the name of an application: {why}; `{instead}` can")]
+    Name { name: String, why: &'static str, instead: String },
+
+    #[error(
+        "{folder} is not empty ({found}), and nothing is written over; name a folder that is empty or not there yet"
+    )]
+    Occupied { folder: PathBuf, found: String },
+
+    #[error("nothing was made; `--yes` takes the defaults without asking")]
+    GaveUp,
+
+    #[error("the template of new applications is broken, which is a fault of cargo-tropos: {0}")]
+    Template(minijinja::Error),
+
     #[error("{url} did not answer: {why}. Is the server running there? --url names another address")]
     Unreachable { url: String, why: String },
 

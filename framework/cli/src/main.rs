@@ -1,9 +1,10 @@
-//! `cargo tropos`: builds, starts and inspects Tropos applications.
+//! `cargo tropos`: makes, builds, starts and inspects Tropos applications.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `args` | what can be written after `cargo tropos` |
 //! | `examples` | what `--help` shows last |
+//! | `new` | a new application, from `app-template/` |
 //! | `project` | which package is meant, by `cargo metadata` |
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
@@ -31,6 +32,7 @@ mod explain;
 mod interrupt;
 mod near;
 mod export;
+mod new;
 mod program;
 mod project;
 mod revalidate;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         interrupt::watch();
     }
     let result = match &args.command {
+        Command::New(options) => new::run(options, &mut terminal),
         Command::Build(options) => build::run(options, &mut terminal),
         Command::Export(options) => export::run(options, &mut terminal),
         Command::Start(options) => start::run(options, &terminal),

@@ -1,0 +1,19 @@
+//! The application: its pages, its database, and what goes around them.
+
+use crate::{
+    frame,
+    pages::{Board, Home, Note, Write, failed, not_found},
+    seed,
+};
+use tropos::prelude::*;
+
+/// The application. `main` serves it, and tests ask it for pages.
+pub fn app() -> App {
+    App::new()
+        .migrations(sqlx::migrate!())
+        .seed(seed::seed)
+        .shell(frame::document)
+        .pages(routes![Home, Note, Write, Board])
+        .not_found(not_found)
+        .error_page(failed)
+}
