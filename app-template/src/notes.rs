@@ -55,13 +55,19 @@ pub async fn newest(db: &Db) -> Result<Vec<Note>> {
 #[cached(ttl = "1h", tags = ["note-{slug}"])]
 pub async fn by_slug(db: &Db, slug: &str) -> Result<Option<Note>> {
     let sql = "select slug, title, text, author, likes from note where slug = $1";
-    Ok(sqlx::query_as(sql).bind(slug).fetch_optional(db.read()).await?)
+    Ok(sqlx::query_as(sql)
+        .bind(slug)
+        .fetch_optional(db.read())
+        .await?)
 }
 
 /// Likes a note; how many do now, where there is such a note.
 pub async fn like(db: &Db, slug: &str) -> Result<Option<i64>> {
     let sql = "update note set likes = likes + 1 where slug = $1 returning likes";
-    let likes = sqlx::query_scalar(sql).bind(slug).fetch_optional(db.write()).await?;
+    let likes = sqlx::query_scalar(sql)
+        .bind(slug)
+        .fetch_optional(db.write())
+        .await?;
     if likes.is_some() {
         changed(slug).await?;
     }
@@ -71,14 +77,24 @@ pub async fn like(db: &Db, slug: &str) -> Result<Option<i64>> {
 /// Keeps a note.
 pub async fn add(db: &Db, title: &str, text: &str, author: &str) -> Result<Added> {
     let (title, text, slug) = (title.trim(), text.trim(), slug(title));
-    let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
+    let fits = |text: &str, most: usize| {
+        !text.is_empty() && text.chars().count() <= most && !text.contains('\0')
+    };
     if slug.is_empty() || !fits(title, LONGEST_TITLE) || !fits(text, LONGEST_TEXT) {
         return Ok(Added::Refused(Problem::Words));
     }
-    let author = if fits(author.trim(), LONGEST_TITLE) { author.trim() } else { "Somebody" };
+    let author = match author.trim() {
+        author if fits(author, LONGEST_TITLE) => author,
+        _ => "Somebody",
+    };
     let sql = "insert into note (slug, title, text, author, written_at) values ($1, $2, $3, $4, $5) \
                on conflict (slug) do nothing";
-    let insert = sqlx::query(sql).bind(&slug).bind(title).bind(text).bind(author).bind(now());
+    let insert = sqlx::query(sql)
+        .bind(&slug)
+        .bind(title)
+        .bind(text)
+        .bind(author)
+        .bind(now());
     if insert.execute(db.write()).await?.rows_affected() == 0 {
         return Ok(Added::Refused(Problem::Taken));
     }
@@ -95,12 +111,18 @@ async fn changed(slug: &str) -> Result<()> {
 /// A title as an address has it: `Why tags?` is `why-tags`.
 fn slug(title: &str) -> String {
     let words = title.split(|letter: char| !letter.is_alphanumeric());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-").to_lowercase()
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+        .to_lowercase()
 }
 
 /// Milliseconds since 1970.
 fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 

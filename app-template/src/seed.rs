@@ -13,7 +13,7 @@ const NOTES: [(&str, &str, &str); 3] = [
         "tags",
         "Tags",
         "This page carries the tag note-tags, because it read this note. Whoever changes the note names \
-         the tag, and the stored page is made anew. Like it, and reload.",
+         the tag, and the stored page is made anew. Like it, and see the number on the board.",
     ),
     (
         "modes",
@@ -25,15 +25,20 @@ const NOTES: [(&str, &str, &str); 3] = [
 
 /// Fills an empty database. It runs at each start, so it does nothing where there are notes.
 pub async fn seed(db: Db) -> Result<()> {
-    let any: Option<i64> =
-        sqlx::query_scalar("select likes from note limit 1").fetch_optional(db.read()).await?;
+    let any: Option<i64> = sqlx::query_scalar("select likes from note limit 1")
+        .fetch_optional(db.read())
+        .await?;
     if any.is_some() {
         return Ok(());
     }
     let sql = "insert into note (slug, title, text, author, likes, written_at) values ($1, $2, $3, $4, $5, $6)";
     let mut tx = db.tx().await?;
     for ((slug, title, text), order) in NOTES.into_iter().zip(1_i64..) {
-        let insert = sqlx::query(sql).bind(slug).bind(title).bind(text).bind("Tropos");
+        let insert = sqlx::query(sql)
+            .bind(slug)
+            .bind(title)
+            .bind(text)
+            .bind("Tropos");
         insert.bind(order * 3).bind(order).execute(&mut tx).await?;
     }
     tx.commit().await?;

@@ -14,7 +14,7 @@ pub async fn Board(db: Db) -> PageResult {
     let row = |note: Note| {
         view! {
             <li id=format!("note-{}", note.slug)>
-                <a href=NotePage::href(note.slug)>{note.title}</a>
+                <a href=NotePage::href(note.slug.clone())>{note.title}</a>
                 <span class="quiet">{note.author}</span>
                 <data value=note.likes>"♥ " {note.likes}</data>
             </li>

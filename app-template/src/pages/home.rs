@@ -2,26 +2,10 @@
 
 use super::{Board, Note, Write};
 use crate::frame::{Made, SITE};
-use tropos::prelude::*;
+use tropos::{Href, Mode, prelude::*};
 
 #[page("/", ssg)]
 pub async fn Home() -> PageResult {
-    let tour = [
-        ("isr", "A note", "Made at its first visit and kept, until somebody likes it.", Note::href("tags")),
-        ("server", "Write a note", "Made for you alone, with what your browser sent.", Write::href()),
-        ("live", "The board", "Made anew, while you look at it, whenever a note changes.", Board::href()),
-    ];
-    let stop = |(mode, title, says, href)| {
-        view! {
-            <li>
-                <a href=href>
-                    <b class=mode>{mode}</b>
-                    <h2>{title}</h2>
-                    <p>{says}</p>
-                </a>
-            </li>
-        }
-    };
     view! {
         <Title text=SITE/>
         <h1>"Say how each page is made."</h1>
@@ -29,8 +13,32 @@ pub async fn Home() -> PageResult {
             {SITE} " is a small application with a page in each of the four modes. Its code is short: begin with "
             <code>"src/pages/home.rs"</code> ", which is this page, and change something."
         </p>
-        <ul class="tour">{tour.map(stop).collect_view()}</ul>
+        <ul class="tour">
+            <Stop mode=Note::MODE title="A note" href=Note::href("tags")>
+                "Made at its first visit and kept, until somebody likes it."
+            </Stop>
+            <Stop mode=Write::MODE title="Write a note" href=Write::href()>
+                "Made for you alone, with what your browser sent."
+            </Stop>
+            <Stop mode=Board::MODE title="The board" href=Board::href()>
+                "Made anew, while you look at it, whenever a note changes."
+            </Stop>
+        </ul>
         <Made by=Home::MODE>"Made once, when the application was built. It has no script."</Made>
     }
     .into_page()
+}
+
+/// A page to look at next.
+#[component]
+fn Stop(mode: Mode, title: &'static str, href: Href, children: Children) -> impl IntoView {
+    view! {
+        <li>
+            <a href=href>
+                <b class=mode.as_str()>{mode.as_str()}</b>
+                <h2>{title}</h2>
+                <p>{children()}</p>
+            </a>
+        </li>
+    }
 }

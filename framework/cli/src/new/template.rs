@@ -36,6 +36,7 @@ macro_rules! sources {
 const SOURCES: &[Source] = sources! {
     Always "Cargo.toml.jinja"
     Always "README.md.jinja"
+    Always ".cargo/config.toml.jinja"
     Always ".gitignore.jinja"
     OwnRepository ".github/workflows/ci.yml.jinja"
     Always "build.rs"
@@ -112,8 +113,7 @@ impl Choices {
     fn is_for(&self, when: When) -> bool {
         match when {
             When::Always => true,
-            // A path of this machine means nothing to the service.
-            When::OwnRepository => self.own_repository && self.released,
+            When::OwnRepository => self.own_repository,
             When::Tailwind => self.tailwind.is_some(),
         }
     }

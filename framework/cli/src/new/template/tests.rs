@@ -90,7 +90,7 @@ fn manifests_and_configurations_can_be_read_and_say_what_was_chosen() {
         let has = |path: &str| files.iter().any(|file| file.path == path);
         assert_eq!(has("styles/app.css"), choices.tailwind.is_some());
         assert_eq!(has("styles/site.css"), choices.tailwind.is_some());
-        assert_eq!(has(".github/workflows/ci.yml"), choices.own_repository && choices.released);
+        assert_eq!(has(".github/workflows/ci.yml"), choices.own_repository);
         assert_eq!(text(&files, "README.md").contains("createdb my_shop"), postgres);
         assert_eq!(text(&files, "README.md").contains("tailwindcss -i a"), choices.tailwind.is_some());
     }
