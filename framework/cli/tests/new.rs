@@ -75,13 +75,13 @@ fn workshop() -> (PathBuf, File) {
 async fn an_application_is_free_of_warnings_passes_its_tests_and_runs_on_postgresql() {
     let (folder, _lock) = workshop();
     let shop = new(&folder, &["shop", "--yes"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = new(elsewhere.path(), &["shop", "--db", "postgres", "--yes"]);
     cargo_succeeds(&shop, &["clippy", "--all-targets", "--", "-D", "warnings"]);
     let tested = cargo_succeeds(&shop, &["test"]);
     assert!(tested.contains("4 passed"), "{tested}");
 
     // What the other database changes is configuration alone, so one program shows both.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let other = new(elsewhere.path(), &["shop", "--db", "postgres", "--yes"]);
     for part in ["src", "migrations", "tests", "Cargo.toml"] {
         assert_eq!(contents(&shop.join(part)), contents(&other.join(part)), "{part}");
     }
