@@ -93,7 +93,7 @@ pub(crate) fn chosen() -> Option<Color> {
 pub(crate) struct Terminal {
     clock: SystemClock,
     /// Whether standard error shows colours.
-    color: bool,
+    pub(crate) color: bool,
     /// Whether standard output shows colours.
     pub(crate) color_out: bool,
     /// The phases that are over, with the time each took.

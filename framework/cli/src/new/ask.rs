@@ -1,7 +1,10 @@
 //! What is asked: what the command line leaves open, where a person sits at it.
 
+mod choice;
+
 use super::Database;
 use crate::{Error, args, terminal::Terminal};
+use choice::Choice;
 use std::io::IsTerminal as _;
 
 /// All that is to be known.
@@ -32,7 +35,7 @@ const DATABASE: Database = Database::Sqlite;
 pub(crate) fn answers(options: &args::New, terminal: &Terminal) -> Result<Answers, Error> {
     let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     match who(options.yes, is_terminal) {
-        By::Person => ask(options),
+        By::Person => ask(options, terminal),
         by => {
             let answers = defaults(options);
             if by == By::Nobody
@@ -63,32 +66,28 @@ fn taken(options: &args::New, answers: Answers) -> Option<String> {
     taken.map(|taken| format!("nobody is there to ask, so {taken} is taken; --yes says that it is meant"))
 }
 
-fn ask(options: &args::New) -> Result<Answers, Error> {
-    let theme = dialoguer::theme::ColorfulTheme::default();
+fn ask(options: &args::New, terminal: &Terminal) -> Result<Answers, Error> {
     let database = match options.db {
         Some(database) => database,
-        None => {
-            let kinds = [Database::Sqlite, Database::Postgres];
-            let says = [
-                "SQLite: a file beside the application, nothing to install",
-                "PostgreSQL: a server, for many instances and replicas",
-            ];
-            let select = dialoguer::Select::with_theme(&theme).with_prompt("Database").items(says).default(0);
-            let at = select.interact_opt().map_err(unanswered)?.ok_or(Error::GaveUp)?;
-            kinds.get(at).copied().unwrap_or(DATABASE)
-        }
+        None => Choice::new(
+            "Which database?",
+            [
+                (Database::Sqlite, "SQLite", "a file beside the application, nothing to install"),
+                (Database::Postgres, "PostgreSQL", "a server, for many instances and replicas"),
+            ],
+        )
+        .ask(terminal.color)?,
     };
-    let tailwind = options.tailwind || {
-        let prompt = "Tailwind, instead of plain CSS alone?";
-        let confirm = dialoguer::Confirm::with_theme(&theme).with_prompt(prompt).default(false);
-        confirm.interact_opt().map_err(unanswered)?.ok_or(Error::GaveUp)?
-    };
+    let tailwind = options.tailwind
+        || Choice::new(
+            "Which style sheet?",
+            [
+                (false, "Plain CSS", "one file, as it is served"),
+                (true, "Tailwind", "utilities beside it, made by its own program"),
+            ],
+        )
+        .ask(terminal.color)?;
     Ok(Answers { database, tailwind })
-}
-
-fn unanswered(error: dialoguer::Error) -> Error {
-    let dialoguer::Error::IO(source) = error;
-    Error::Run { command: "the question".to_owned(), source }
 }
 
 #[cfg(test)]

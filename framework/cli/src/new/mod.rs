@@ -9,10 +9,12 @@
 //! | [`workspace`] | becoming a member of the workspace that is around it |
 //! | [`tailwind`] | finding Tailwind, and having it make the style sheet |
 //! | [`folder`] | the new folder: what is there already, writing, git |
+//! | [`next`] | what to do with it |
 
 mod ask;
 mod folder;
 mod name;
+mod next;
 mod origin;
 mod tailwind;
 mod template;
@@ -20,7 +22,7 @@ mod workspace;
 
 use crate::{
     Error, args,
-    terminal::{self, Look, Terminal},
+    terminal::{self, Terminal},
 };
 use folder::Place;
 use origin::Origin;
@@ -96,7 +98,8 @@ pub(crate) fn run(options: &args::New, terminal: &mut Terminal) -> Result<ExitCo
             Ok(())
         })?;
     }
-    terminal::print(&next(&options.path, answers.database, &place.krate(), terminal));
+    let next = next::Next { path: &options.path, database: answers.database, krate: &place.krate() };
+    terminal::print(&next.text(&terminal.phases, terminal.color_out));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,29 +125,4 @@ fn make_styles(tailwind: &Tailwind, folder: &Path, terminal: &Terminal) {
             tailwind.command()
         ));
     }
-}
-
-/// What to do next.
-fn next(path: &Path, database: Database, krate: &str, terminal: &Terminal) -> String {
-    let color = terminal.color_out;
-    let mut lines = vec![(format!("cd {}", path.display()), "")];
-    if database == Database::Postgres {
-        lines.push((format!("createdb {krate}"), "or name another database by DATABASE_URL"));
-    }
-    lines.push(("cargo tropos dev".to_owned(), "builds it, serves it, and follows what you change"));
-    lines.push(("cargo test".to_owned(), "asks it for its pages, without a server"));
-    let width = lines.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let mut text = format!("\n  made in {}; next:\n\n", terminal::seconds(terminal.elapsed()));
-    for (command, says) in lines {
-        let padded = Look::Cyan.paint(&format!("{command:width$}"), color);
-        let line = format!("    {padded}  {}", Look::Dim.paint(says, color));
-        text.push_str(if says.is_empty() { padded_only(&padded) } else { line }.as_str());
-        text.push('\n');
-    }
-    text.push('\n');
-    text
-}
-
-fn padded_only(padded: &str) -> String {
-    format!("    {}", padded.trim_end())
 }
