@@ -202,6 +202,42 @@ fn without_a_terminal_the_defaults_are_taken_and_said() {
     assert!(!next.contains('\u{1b}'), "colours where nobody looks: {next:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn tailwind_makes_the_sheet_where_it_is_found_and_plain_css_is_there_where_it_is_not() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    // Neither git nor Tailwind: both are said, and neither stops the work.
+    let without = tropos_with_path(folder.path(), &bin, &["new", "plain", "--tailwind", "--yes"]);
+    assert!(without.status.success(), "{}", stderr(&without));
+    for says in ["Tailwind was not found", "git did not make a repository"] {
+        assert!(stderr(&without).contains(says), "{}", stderr(&without));
+    }
+    let plain = folder.path().join("plain");
+    assert!(!plain.join("styles").exists() && plain.join("public/style.css").is_file());
+
+    let program = bin.join("tailwindcss");
+    fs::write(&program, "#!/bin/sh\necho \"/* made of $2 */\" > \"$4\"\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let with = tropos_with_path(folder.path(), &bin, &["new", "made", "--tailwind", "--yes"]);
+    assert!(with.status.success(), "{}", stderr(&with));
+    let made = folder.path().join("made");
+    let sheet = fs::read_to_string(made.join("public/style.css")).unwrap();
+    assert_eq!(sheet, "/* made of styles/app.css */\n");
+    assert!(made.join("styles/site.css").is_file());
+    assert!(fs::read_to_string(made.join("README.md")).unwrap().contains("`tailwindcss -i styles/app.css"));
+}
+
+/// Runs `cargo tropos` with nothing else on the path.
+#[cfg(unix)]
+fn tropos_with_path(folder: &Path, path: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-tropos"));
+    command.arg("tropos").args(arguments).current_dir(folder).env("PATH", path).stdin(Stdio::null());
+    command.output().unwrap()
+}
+
 #[test]
 fn within_a_workspace_and_a_repository_it_becomes_a_part_of_both() {
     let folder = tempfile::tempdir().unwrap();
