@@ -64,6 +64,8 @@ impl Decision {
 pub struct Redirect {
     pub(crate) status: StatusCode,
     pub(crate) location: String,
+    /// Whether it leads from plain `http` to `https`, and so elsewhere though all else is the same.
+    pub(crate) other_scheme: bool,
 }
 
 impl Redirect {
@@ -76,7 +78,7 @@ impl Redirect {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) || !is_location(location) {
             return Err(wrong());
         }
-        Ok(Self { status, location: location.to_owned() })
+        Ok(Self { status, location: location.to_owned(), other_scheme: false })
     }
 
     /// Where it leads.

@@ -1,9 +1,10 @@
 //! What a hook may change, a type for each direction, so that what is meant for the page is never sent to the client.
 
-use crate::{Error, VariantName, Variants};
+use crate::{Error, Event, VariantName, Variants, ready::security::Csp, request::Geo};
 use cookie::Cookie;
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
 
 /// Changes of all hooks together may be this many; more is an error, not a request that grows without end.
 pub const MOST_EDITS: usize = 128;
@@ -46,6 +47,10 @@ pub struct Edits {
     cookies: Vec<Cookie<'static>>,
     variants: Variants,
     context: Vec<(&'static str, String)>,
+    events: Vec<Event>,
+    csp: Option<Arc<Csp>>,
+    geo: Option<Geo<'static>>,
+    same_for_all: bool,
     error: Option<Error>,
 }
 
@@ -115,6 +120,30 @@ impl Edits {
         }
     }
 
+    /// Tells the adapter of something, such as an exposure to an experiment. What is beyond
+    /// [`MOST_EVENTS`](crate::event::MOST_EVENTS) of one request is dropped: no page fails for what is counted.
+    pub fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Says by which policy the page's own content is held (CSP), in place of an earlier one. The server completes it with the
+    /// nonce of a streamed page or the hashes of a stored one: see [`ready::security`](crate::ready::security).
+    pub fn csp(&mut self, policy: Arc<Csp>) {
+        self.csp = Some(policy);
+    }
+
+    /// Says where the visitor is, for later hooks: they read it by [`EdgeRequest::client`](crate::EdgeRequest::client).
+    pub fn geo(&mut self, geo: Geo<'static>) {
+        self.geo = Some(geo);
+    }
+
+    /// Says that this very decision is the same whoever asks, of a hook that on other paths
+    /// [depends on the visitor](crate::Hook::depends_on_visitor): the page may then stay public. Right only where neither
+    /// headers, cookies nor address were looked at.
+    pub fn same_for_all(&mut self) {
+        self.same_for_all = true;
+    }
+
     fn has_room(&mut self) -> bool {
         let room = self.request.0.len() + self.response.0.len() + self.cookies.len() < MOST_EDITS;
         if !room {
@@ -156,6 +185,10 @@ impl Edits {
                 cookies: self.cookies,
                 variants: self.variants,
                 context: self.context,
+                events: self.events,
+                csp: self.csp,
+                geo: self.geo,
+                same_for_all: self.same_for_all,
             }),
         }
     }
@@ -169,6 +202,10 @@ pub(crate) struct Parts {
     pub(crate) cookies: Vec<Cookie<'static>>,
     pub(crate) variants: Variants,
     pub(crate) context: Vec<(&'static str, String)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) csp: Option<Arc<Csp>>,
+    pub(crate) geo: Option<Geo<'static>>,
+    pub(crate) same_for_all: bool,
 }
 
 macro_rules! headers {

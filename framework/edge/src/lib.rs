@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`request`] | what a hook may read, one parser for each part |
 //! | [`edits`] | what it may change, a type for each direction |
+//! | [`event`] | what it tells the adapter |
 //! | [`decision`] | what it may decide |
 //! | [`matching`] | which requests a hook is for |
 //! | [`hook`](mod@hook) | the trait, and hooks of functions |
@@ -32,6 +33,7 @@
 pub mod decision;
 pub mod edits;
 mod error;
+pub mod event;
 pub mod hook;
 pub mod hooks;
 pub mod matching;
@@ -44,6 +46,7 @@ pub mod variant;
 pub use decision::{Decision, Redirect, Reply};
 pub use edits::Edits;
 pub use error::Error;
+pub use event::Event;
 pub use hook::{Hook, Verdict, hook};
 pub use hooks::Hooks;
 pub use matching::Match;

@@ -213,7 +213,7 @@ fn is_method(method: &str, asked: &Method) -> bool {
     asked.as_str() == method || (method == "GET" && asked == Method::HEAD)
 }
 
-fn is_host(host: &str, asked: &str) -> bool {
+pub(crate) fn is_host(host: &str, asked: &str) -> bool {
     let asked = match asked.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => asked,

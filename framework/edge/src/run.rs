@@ -1,14 +1,17 @@
 //! One request through all hooks.
 
 use crate::{
-    Decision, EdgeRequest, Edits, Error, Hooks, Platform, Redirect, Reply, Variants, Verdict,
+    Decision, EdgeRequest, Edits, Error, Event, Hooks, Platform, Redirect, Reply, Variants, Verdict,
     decision::Target,
     edits::{HeaderEdit, Parts},
+    event::MOST_EVENTS,
     hooks::Entry,
+    ready::security::{Csp, Inline},
     request::Route,
 };
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::sync::Arc;
 use tropos_core::CanonicalPath;
 
 /// A request is rewritten this often at most; then it goes in circles, and is answered with 508 (RFC 5842 §7.2).
@@ -52,6 +55,10 @@ pub struct Passed {
     pub context: Vec<(&'static str, String)>,
     /// Whether a hook that ran depends on who asks, so that no cache outside may decide in its place.
     pub personal: bool,
+    /// What the adapter is to hand on to telemetry, once the answer is under way.
+    pub events: Vec<Event>,
+    /// The policy that the server completes and sends with a page.
+    pub csp: Option<Arc<Csp>>,
 }
 
 /// What hooks add to an answer.
@@ -102,6 +109,8 @@ pub struct Answer {
     pub error: Option<Error>,
     /// The hook that gave it.
     pub hook: String,
+    /// What the adapter is to hand on to telemetry. Exposures are not among them: nobody saw the page.
+    pub events: Vec<Event>,
 }
 
 /// Sends a request through all hooks that are for it.
@@ -168,9 +177,14 @@ impl State {
         edits: Edits,
         request: &mut EdgeRequest<'_>,
     ) -> Result<Decision, Error> {
-        self.personal |= depends;
-        let decision = verdict?;
-        let parts = edits.into_parts()?;
+        let (decision, parts) = match (verdict, edits.into_parts()) {
+            (Ok(decision), Ok(parts)) => (decision, parts),
+            (Err(error), _) | (_, Err(error)) => {
+                self.personal |= depends;
+                return Err(error);
+            }
+        };
+        self.personal |= depends && !parts.same_for_all;
         if !parts.request.is_empty() {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
@@ -185,6 +199,12 @@ impl State {
         self.parts.cookies.extend(parts.cookies);
         self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
         self.parts.context.extend(parts.context);
+        self.parts.events.extend(parts.events);
+        self.parts.events.truncate(MOST_EVENTS);
+        self.parts.csp = parts.csp.or(self.parts.csp.take());
+        if let Some(geo) = parts.geo {
+            request.client.geo = geo;
+        }
         Ok(decision)
     }
 
@@ -218,12 +238,14 @@ impl State {
             variants: request.variants,
             context: parts.context,
             personal,
+            events: parts.events,
+            csp: parts.csp,
         }
     }
 
     fn redirect(self, hook: &str, to: Redirect, request: &EdgeRequest<'_>) -> Outcome {
         // Whoever is given a cookie may be let through the next time.
-        if self.parts.cookies.is_empty() && leads_to_itself(&to.location, request) {
+        if self.parts.cookies.is_empty() && !to.other_scheme && leads_to_itself(&to.location, request) {
             let error =
                 Error::Hook(format!("the redirect to {} leads back to where it came from", to.location));
             return self.answer(hook, Reply::text(508, "this address leads in circles"), Some(error));
@@ -238,8 +260,16 @@ impl State {
     }
 
     fn answer(self, hook: &str, reply: Reply, error: Option<Error>) -> Outcome {
-        let response = Additions { headers: self.parts.response, cookies: self.parts.cookies };
-        Outcome::Answer(Answer { reply, response, error, hook: hook.to_owned() })
+        let Parts { mut response, cookies, mut events, csp, .. } = self.parts;
+        // An answer of a hook is not rendered: it has nothing inline that could be named.
+        if let Some(policy) = csp
+            && let Ok(value) = HeaderValue::from_str(&policy.render(Inline::None))
+        {
+            response.push(HeaderEdit::Set(policy.header(), value));
+        }
+        events.retain(|event| !matches!(event, Event::Exposure(_)));
+        let response = Additions { headers: response, cookies };
+        Outcome::Answer(Answer { reply, response, error, hook: hook.to_owned(), events })
     }
 }
 

@@ -1,1 +1,34 @@
 //! Hooks that most sites need. Each is a [`Hook`](crate::Hook) with a builder; its rules are in its documentation.
+
+pub mod address;
+mod bucket;
+pub mod experiment;
+pub mod flags;
+pub mod geo;
+pub mod locale;
+pub mod redirects;
+pub mod security;
+pub mod visitor;
+
+use crate::Error;
+use tropos_core::CanonicalPath;
+
+/// What is wrong with how a hook is configured, as its [`check`](crate::Hook::check) says it.
+fn wrong(hook: &str, problem: impl std::fmt::Display) -> Error {
+    Error::Hook(format!("the hook `{hook}`: {problem}"))
+}
+
+/// Whether a name may be that of a cookie and of a key of the query, and needs no quoting in either: RFC 6265 §4.1.1 allows more.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// Whether a path may be that of a page: not one of Tropos itself, of a server function, or of a file, by the dot in its last
+/// segment.
+fn may_be_a_page(path: &CanonicalPath) -> bool {
+    let mut segments = path.segments();
+    let own = matches!(segments.next(), Some("_tropos" | "api"));
+    let file = path.segments().last().is_some_and(|last| last.contains('.'));
+    !own && !file
+}

@@ -1,0 +1,139 @@
+//! Which rule an address falls under: a hash look-up for those without parameters.
+
+use super::{
+    rule::{Kind, Rule},
+    target::Target,
+};
+use crate::matching::is_host;
+use std::{borrow::Cow, collections::HashMap};
+use tropos_core::{
+    CanonicalPath, Params, Pattern,
+    pattern::{Segment, same_paths},
+};
+
+/// A rule, read.
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    pub(super) rule: Rule,
+    pub(super) from: Pattern,
+    pub(super) target: Target,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// By host, or by none, and path.
+    exact: HashMap<String, HashMap<String, usize>>,
+    /// The others by their first segment, or by none where that is a parameter; in the order in which they are tried.
+    patterns: HashMap<Option<String>, Vec<(usize, usize)>>,
+    any_host: bool,
+}
+
+/// Which rules count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Only {
+    All,
+    /// Those that rewrite: the address that a visitor sees has been judged.
+    Rewrites,
+    /// Those that name a host: the address is of a site that this one may not be.
+    WithHost,
+}
+
+impl Only {
+    fn counts(self, rule: &Rule) -> bool {
+        match self {
+            Self::All => true,
+            Self::Rewrites => rule.kind == Kind::Rewrite,
+            Self::WithHost => rule.host.is_some(),
+        }
+    }
+}
+
+impl Index {
+    /// The index, and what is there twice.
+    pub(super) fn new(rules: &[Ready]) -> (Self, Vec<String>) {
+        let mut index =
+            Self { any_host: rules.iter().any(|ready| ready.rule.host.is_some()), ..Self::default() };
+        let mut twice = Vec::new();
+        let mut patterns = Vec::new();
+        for (at, ready) in rules.iter().enumerate() {
+            let host = ready.rule.host.clone().unwrap_or_default();
+            if ready.from.names().next().is_none() && !host.starts_with("*.") {
+                let path = ready.from.as_str().to_owned();
+                let earlier = index.exact.entry(host).or_default().insert(path, at);
+                let earlier = earlier.and_then(|earlier| rules.get(earlier));
+                twice.extend(earlier.map(|earlier| both(&earlier.rule, &ready.rule)));
+            } else {
+                patterns.push((at, ready));
+            }
+        }
+        patterns.sort_by(|(_, a), (_, b)| {
+            let any = |ready: &Ready| ready.rule.host.is_none();
+            a.from.specificity(&b.from).then(any(a).cmp(&any(b)))
+        });
+        for (order, (at, ready)) in patterns.iter().enumerate() {
+            let first = match ready.from.segments().first() {
+                Some(Segment::Static(text)) => Some(text.clone()),
+                _ => None,
+            };
+            let beside = index.patterns.entry(first).or_default();
+            let same = beside.iter().filter_map(|(_, other)| rules.get(*other)).find(|other| {
+                other.rule.host == ready.rule.host && same_paths(other.from.as_str(), ready.from.as_str())
+            });
+            twice.extend(same.map(|other| both(&other.rule, &ready.rule)));
+            beside.push((order, *at));
+        }
+        (index, twice)
+    }
+
+    /// The rule for an address: those without parameters first, of the host before those of any; then the more specific pattern.
+    pub(super) fn find(
+        &self,
+        rules: &[Ready],
+        host: &str,
+        path: &CanonicalPath,
+        only: Only,
+    ) -> Option<(usize, Params)> {
+        let named = if self.any_host { Some(without_port(host)) } else { None };
+        let hosts = named.as_deref().into_iter().chain([""]);
+        let counts = |at: &usize| rules.get(*at).is_some_and(|ready| only.counts(&ready.rule));
+        let exact = hosts.filter_map(|host| self.exact.get(host)?.get(path.as_str()).copied()).find(counts);
+        if let Some(at) = exact {
+            return Some((at, Params::default()));
+        }
+        if self.patterns.is_empty() {
+            return None;
+        }
+        // A pattern matches no path with a slash at its end.
+        let path = match path.has_trailing_slash() {
+            true => Cow::Owned(CanonicalPath::parse(path.as_str()).ok()?),
+            false => Cow::Borrowed(path),
+        };
+        let of = |first: Option<String>| {
+            self.patterns.get(&first)?.iter().filter(|(_, at)| counts(at)).find_map(|(order, at)| {
+                let ready = rules.get(*at)?;
+                let here = ready.rule.host.as_ref().is_none_or(|own| is_host(own, host));
+                let params = if here { ready.from.matches(&path) } else { None };
+                Some((*order, *at, params?))
+            })
+        };
+        let first = path.segments().next().map(str::to_owned);
+        let known = [first.and_then(|first| of(Some(first))), of(None)].into_iter().flatten();
+        known.min_by_key(|(order, ..)| *order).map(|(_, at, params)| (at, params))
+    }
+}
+
+fn both(earlier: &Rule, later: &Rule) -> String {
+    format!("{} and {} are for the same addresses: leave one", earlier.label(), later.label())
+}
+
+/// A host in small letters, without its port.
+fn without_port(host: &str) -> Cow<'_, str> {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(name.to_ascii_lowercase()),
+        false => Cow::Borrowed(name),
+    }
+}

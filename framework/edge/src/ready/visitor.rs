@@ -1,0 +1,144 @@
+//! Who a visitor is to experiments and flags: a number by chance, kept in a cookie, and nothing else of them.
+
+use super::{is_name, wrong};
+use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict};
+use cookie::{Cookie, time::Duration};
+
+/// The cookie that visitors are known by, unless another is said.
+pub const VISITOR_COOKIE: &str = "visitor";
+
+/// A name for a visitor is this long at most; a longer one counts as none. A UUID has 36 characters.
+pub const LONGEST_VISITOR: usize = 128;
+
+/// Gives each visitor a name by chance, of 128 bits, so that [flags](super::flags) and [experiments](super::experiment) that
+/// come later know them again; in this very request too.
+///
+/// Crawlers are given none: each of their visits would be a new visitor. The cookie is `HttpOnly`, of the whole site, and
+/// kept for a year. It says nothing of the visitor; whether consent must be asked for it is for the site to know:
+/// [`only_with`](Self::only_with) waits for it.
+///
+/// ```
+/// use tropos_edge::{Hooks, ready::visitor::VisitorId};
+/// let hooks = Hooks::new().hook(VisitorId::new().only_with("consent", "yes"));
+/// # hooks.check().unwrap();
+/// ```
+#[derive(Debug, Clone)]
+pub struct VisitorId {
+    cookie: String,
+    days: u16,
+    consent: Option<(String, String)>,
+}
+
+impl VisitorId {
+    /// By the cookie [`VISITOR_COOKIE`].
+    pub fn new() -> Self {
+        // Browsers keep no cookie for longer than 400 days (RFC 6265bis §5.5).
+        Self { cookie: VISITOR_COOKIE.to_owned(), days: 365, consent: None }
+    }
+
+    /// By another cookie.
+    #[must_use]
+    pub fn cookie(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.cookie);
+        self
+    }
+
+    /// Kept for so many days.
+    #[must_use]
+    pub fn days(mut self, days: u16) -> Self {
+        self.days = days;
+        self
+    }
+
+    /// Only for visitors whose cookie `name` has this value.
+    #[must_use]
+    pub fn only_with(mut self, name: &str, value: &str) -> Self {
+        self.consent = Some((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl Default for VisitorId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hook for VisitorId {
+    fn name(&self) -> &str {
+        "visitor"
+    }
+
+    fn decide<'a>(
+        &'a self,
+        request: &'a EdgeRequest<'_>,
+        edits: &'a mut Edits,
+        platform: &'a dyn Platform,
+    ) -> Verdict<'a> {
+        let agreed =
+            self.consent.as_ref().is_none_or(|(name, value)| request.cookie(name) == Some(value.as_str()));
+        if agreed && visitor(request, &self.cookie).is_none() && !is_crawler(request) {
+            let name = format!("{:016x}{:016x}", platform.random(), platform.random());
+            let cookie = Cookie::build((self.cookie.clone(), name)).path("/").http_only(true);
+            edits.set_cookie(cookie.max_age(Duration::days(i64::from(self.days))).build());
+        }
+        Decision::Next.into()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if !is_name(&self.cookie) {
+            return Err(wrong("visitor", "a cookie's name is 1 to 64 letters, digits, `-`, `_` and `.`"));
+        }
+        if !(1..=400).contains(&self.days) {
+            return Err(wrong(
+                "visitor",
+                "the cookie is kept for 1 to 400 days: browsers keep none for longer",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The visitor's name by a cookie, where it has one that may be a name.
+pub(super) fn visitor<'r>(request: &'r EdgeRequest<'_>, cookie: &str) -> Option<&'r str> {
+    request.cookie(cookie).filter(|name| (1..=LONGEST_VISITOR).contains(&name.len()))
+}
+
+/// What crawlers, previews and monitors have in the name that they send.
+const CRAWLERS: [&str; 12] = [
+    "bot",
+    "crawl",
+    "spider",
+    "slurp",
+    "facebookexternalhit",
+    "embedly",
+    "preview",
+    "lighthouse",
+    "headless",
+    "pingdom",
+    "uptime",
+    "monitor",
+];
+
+/// Names are looked through this far.
+const LONGEST_AGENT: usize = 512;
+
+/// Whether a program asks that follows links or measures, by its own word (`User-Agent`); one without any counts as one.
+pub(super) fn is_crawler(request: &EdgeRequest<'_>) -> bool {
+    let Some(agent) = request.headers().get("user-agent").filter(|agent| !agent.is_empty()) else {
+        return true;
+    };
+    let agent = agent.get(..LONGEST_AGENT).unwrap_or(agent);
+    CRAWLERS
+        .iter()
+        .any(|word| agent.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+}
+
+/// Whether a browser fetches ahead of what the visitor may never open (`Sec-Purpose`, Fetch §3.2.7).
+pub(super) fn is_prefetch(request: &EdgeRequest<'_>) -> bool {
+    ["sec-purpose", "purpose"].iter().any(|name| {
+        request
+            .header(name)
+            .is_some_and(|purpose| purpose.get(..8).is_some_and(|p| p.eq_ignore_ascii_case("prefetch")))
+    })
+}
