@@ -108,7 +108,7 @@ fn shortened(rules: &[Ready], ready: &Ready, steps: &[(usize, String)]) -> Optio
     let to = unmark(last?, &ready.from);
     let target = Target::parse(&to, &ready.from).ok()?;
     let rule = super::Rule { kind, ..ready.rule.clone() };
-    Some((Ready { rule, target, from: ready.from.clone() }, to))
+    Some((Ready { rule, target, ..ready.clone() }, to))
 }
 
 /// A chain is for ever where all of it is.

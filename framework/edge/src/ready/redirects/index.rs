@@ -15,8 +15,35 @@ use tropos_core::{
 #[derive(Debug, Clone)]
 pub(super) struct Ready {
     pub(super) rule: Rule,
+    /// The one path that it is for, in its one spelling, where it has no parameters.
+    pub(super) literal: Option<String>,
+    /// What it is for otherwise, and the parameters of its target.
     pub(super) from: Pattern,
     pub(super) target: Target,
+}
+
+impl Ready {
+    /// The first segment of all that it is for; `None` where that differs.
+    fn first(&self) -> Option<String> {
+        match (&self.literal, self.from.segments().first()) {
+            (Some(path), _) => CanonicalPath::parse(path).ok()?.segments().next().map(str::to_owned),
+            (None, Some(Segment::Static(text))) => Some(text.clone()),
+            (None, _) => None,
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.rule.host == other.rule.host
+            && self.literal == other.literal
+            && same_paths(self.from.as_str(), other.from.as_str())
+    }
+
+    fn matches(&self, path: &CanonicalPath) -> Option<Params> {
+        match &self.literal {
+            Some(literal) => (literal == path.as_str()).then(Params::default),
+            None => self.from.matches(path),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -57,28 +84,23 @@ impl Index {
         let mut patterns = Vec::new();
         for (at, ready) in rules.iter().enumerate() {
             let host = ready.rule.host.clone().unwrap_or_default();
-            if ready.from.names().next().is_none() && !host.starts_with("*.") {
-                let path = ready.from.as_str().to_owned();
-                let earlier = index.exact.entry(host).or_default().insert(path, at);
-                let earlier = earlier.and_then(|earlier| rules.get(earlier));
-                twice.extend(earlier.map(|earlier| both(&earlier.rule, &ready.rule)));
-            } else {
-                patterns.push((at, ready));
+            match &ready.literal {
+                Some(path) if !host.starts_with("*.") => {
+                    let earlier = index.exact.entry(host).or_default().insert(path.clone(), at);
+                    let earlier = earlier.and_then(|earlier| rules.get(earlier));
+                    twice.extend(earlier.map(|earlier| both(&earlier.rule, &ready.rule)));
+                }
+                _ => patterns.push((at, ready)),
             }
         }
         patterns.sort_by(|(_, a), (_, b)| {
-            let any = |ready: &Ready| ready.rule.host.is_none();
-            a.from.specificity(&b.from).then(any(a).cmp(&any(b)))
+            let any = |ready: &Ready| (ready.literal.is_none(), ready.rule.host.is_none());
+            any(a).0.cmp(&any(b).0).then(a.from.specificity(&b.from)).then(any(a).1.cmp(&any(b).1))
         });
         for (order, (at, ready)) in patterns.iter().enumerate() {
-            let first = match ready.from.segments().first() {
-                Some(Segment::Static(text)) => Some(text.clone()),
-                _ => None,
-            };
-            let beside = index.patterns.entry(first).or_default();
-            let same = beside.iter().filter_map(|(_, other)| rules.get(*other)).find(|other| {
-                other.rule.host == ready.rule.host && same_paths(other.from.as_str(), ready.from.as_str())
-            });
+            let beside = index.patterns.entry(ready.first()).or_default();
+            let same =
+                beside.iter().filter_map(|(_, other)| rules.get(*other)).find(|other| other.is_like(ready));
             twice.extend(same.map(|other| both(&other.rule, &ready.rule)));
             beside.push((order, *at));
         }
@@ -112,7 +134,7 @@ impl Index {
             self.patterns.get(&first)?.iter().filter(|(_, at)| counts(at)).find_map(|(order, at)| {
                 let ready = rules.get(*at)?;
                 let here = ready.rule.host.as_ref().is_none_or(|own| is_host(own, host));
-                let params = if here { ready.from.matches(&path) } else { None };
+                let params = if here { ready.matches(&path) } else { None };
                 Some((*order, *at, params?))
             })
         };

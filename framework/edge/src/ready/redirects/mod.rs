@@ -64,7 +64,7 @@ impl Redirects {
                 Err(problem) => problems.push(problem),
             }
         }
-        let patterns = ready.iter().filter(|ready| ready.from.names().next().is_some()).count();
+        let patterns = ready.iter().filter(|ready: &&Ready| ready.literal.is_none()).count();
         if ready.len() > MOST_RULES || patterns > MOST_PATTERNS {
             problems.push(format!(
                 "there are {} rules, {patterns} of them with parameters: {MOST_RULES} and {MOST_PATTERNS} at most are held",
@@ -130,15 +130,19 @@ fn prepare(rule: Rule) -> Result<Ready, String> {
         return Err(problem);
     }
     let label = rule.label();
-    // One that is no pattern may still be a path that is spelled otherwise.
-    let spelled = CanonicalPath::parse(&rule.from).map(|path| path.as_str().to_owned());
-    let from = Pattern::parse(&rule.from).or_else(|error| match &spelled {
-        Ok(path) if !rule.from.contains(['*', ':']) => {
-            Pattern::parse(path).map_err(|error| error.to_string())
+    if rule.from.contains(['?', '#']) {
+        return Err(format!("{label}: a rule is for a path: leave out what is behind `?` or `#`"));
+    }
+    let (literal, from) = match rule.from.contains("/:") || rule.from.contains("/*") {
+        true => (None, Pattern::parse(&rule.from).map_err(|error| format!("{label}: {error}"))?),
+        false => {
+            let path = CanonicalPath::parse(&rule.from);
+            let path = path.map_err(|error| format!("{label}: the path {error}"))?;
+            // It has no parameters, as the root has none.
+            let none = Pattern::parse("/").map_err(|error| error.to_string())?;
+            (Some(path.as_str().to_owned()), none)
         }
-        _ => Err(error.to_string()),
-    });
-    let from = from.map_err(|error| format!("{label}: {error}"))?;
+    };
     let target = Target::parse(&rule.to, &from).map_err(|problem| format!("{label} {problem}"))?;
     let (origin, _, tail) = split(&rule.to);
     if rule.kind == Kind::Rewrite && (!origin.is_empty() || tail.contains('#')) {
@@ -153,7 +157,7 @@ fn prepare(rule: Rule) -> Result<Ready, String> {
         Some(host) => Err(format!(
             "{label} is for `{host}`, which is no host: write a name without a port, or `*.` and a name"
         )),
-        None => Ok(Ready { rule, from, target }),
+        None => Ok(Ready { rule, literal, from, target }),
     }
 }
 

@@ -37,7 +37,7 @@ impl Target {
         let (origin, path, tail) = split(to);
         let known = |name: &str| match from.names().any(|known| known == name) {
             true => Ok(name.to_owned()),
-            false => Err(format!("uses `{name}` in `{to}`, which `{from}` has not")),
+            false => Err(format!("uses `{name}` in `{to}`, which is no parameter of it")),
         };
         let mut parts = vec![Part::Text(origin.to_owned())];
         if !path.is_empty() && !path.starts_with('/') {
