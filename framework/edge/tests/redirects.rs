@@ -94,7 +94,7 @@ fn a_table_is_followed() {
         ("shop.example", "307 /shop"),
         ("SHOP.example:8080", "307 /shop"),
         ("other.example", "307 /else"),
-        ("de.shop.example", "307 /else"),
+        ("de.shop.example", "307 /below"),
         ("de.sub.example", "307 /else"),
         ("evilshop.example", "307 /else"),
     ] {

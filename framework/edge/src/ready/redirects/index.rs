@@ -23,26 +23,16 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// The first segment of all that it is for; `None` where that differs.
+    /// The first segment of all that a pattern is for; `None` where that differs.
     fn first(&self) -> Option<String> {
-        match (&self.literal, self.from.segments().first()) {
-            (Some(path), _) => CanonicalPath::parse(path).ok()?.segments().next().map(str::to_owned),
-            (None, Some(Segment::Static(text))) => Some(text.clone()),
-            (None, _) => None,
+        match self.from.segments().first() {
+            Some(Segment::Static(text)) => Some(text.clone()),
+            _ => None,
         }
     }
 
-    fn is_like(&self, other: &Self) -> bool {
-        self.rule.host == other.rule.host
-            && self.literal == other.literal
-            && same_paths(self.from.as_str(), other.from.as_str())
-    }
-
-    fn matches(&self, path: &CanonicalPath) -> Option<Params> {
-        match &self.literal {
-            Some(literal) => (literal == path.as_str()).then(Params::default),
-            None => self.from.matches(path),
-        }
+    fn is_for(&self, host: &str) -> bool {
+        self.rule.host.as_ref().is_none_or(|own| is_host(own, host))
     }
 }
 
@@ -50,6 +40,8 @@ impl Ready {
 pub(super) struct Index {
     /// By host, or by none, and path.
     exact: HashMap<String, HashMap<String, usize>>,
+    /// By path, for hosts below others, the longer first.
+    below: HashMap<String, Vec<usize>>,
     /// The others by their first segment, or by none where that is a parameter; in the order in which they are tried.
     patterns: HashMap<Option<String>, Vec<(usize, usize)>>,
     any_host: bool,
@@ -84,23 +76,33 @@ impl Index {
         let mut patterns = Vec::new();
         for (at, ready) in rules.iter().enumerate() {
             let host = ready.rule.host.clone().unwrap_or_default();
-            match &ready.literal {
-                Some(path) if !host.starts_with("*.") => {
-                    let earlier = index.exact.entry(host).or_default().insert(path.clone(), at);
-                    let earlier = earlier.and_then(|earlier| rules.get(earlier));
-                    twice.extend(earlier.map(|earlier| both(&earlier.rule, &ready.rule)));
+            let earlier = match &ready.literal {
+                Some(path) if host.starts_with("*.") => {
+                    let beside = index.below.entry(path.clone()).or_default();
+                    let of = |at: &usize| rules.get(*at).and_then(|other| other.rule.host.as_deref());
+                    let earlier = beside.iter().find(|at| of(at) == Some(&host)).copied();
+                    beside.push(at);
+                    beside.sort_by_key(|at| std::cmp::Reverse(of(at).map(str::len)));
+                    earlier
                 }
-                _ => patterns.push((at, ready)),
-            }
+                Some(path) => index.exact.entry(host).or_default().insert(path.clone(), at),
+                None => {
+                    patterns.push((at, ready));
+                    None
+                }
+            };
+            twice
+                .extend(earlier.and_then(|at| rules.get(at)).map(|earlier| both(&earlier.rule, &ready.rule)));
         }
         patterns.sort_by(|(_, a), (_, b)| {
-            let any = |ready: &Ready| (ready.literal.is_none(), ready.rule.host.is_none());
-            any(a).0.cmp(&any(b).0).then(a.from.specificity(&b.from)).then(any(a).1.cmp(&any(b).1))
+            let any = |ready: &Ready| ready.rule.host.is_none();
+            a.from.specificity(&b.from).then(any(a).cmp(&any(b)))
         });
         for (order, (at, ready)) in patterns.iter().enumerate() {
             let beside = index.patterns.entry(ready.first()).or_default();
-            let same =
-                beside.iter().filter_map(|(_, other)| rules.get(*other)).find(|other| other.is_like(ready));
+            let same = beside.iter().filter_map(|(_, other)| rules.get(*other)).find(|other| {
+                other.rule.host == ready.rule.host && same_paths(other.from.as_str(), ready.from.as_str())
+            });
             twice.extend(same.map(|other| both(&other.rule, &ready.rule)));
             beside.push((order, *at));
         }
@@ -116,10 +118,13 @@ impl Index {
         only: Only,
     ) -> Option<(usize, Params)> {
         let named = if self.any_host { Some(without_port(host)) } else { None };
-        let hosts = named.as_deref().into_iter().chain([""]);
         let counts = |at: &usize| rules.get(*at).is_some_and(|ready| only.counts(&ready.rule));
-        let exact = hosts.filter_map(|host| self.exact.get(host)?.get(path.as_str()).copied()).find(counts);
-        if let Some(at) = exact {
+        let of = |host: &str| self.exact.get(host)?.get(path.as_str()).copied().filter(counts);
+        let below = || {
+            let here = |at: &&usize| counts(at) && rules.get(**at).is_some_and(|ready| ready.is_for(host));
+            self.below.get(path.as_str())?.iter().find(here).copied()
+        };
+        if let Some(at) = named.and_then(|host| of(&host)).or_else(below).or_else(|| of("")) {
             return Some((at, Params::default()));
         }
         if self.patterns.is_empty() {
@@ -133,8 +138,7 @@ impl Index {
         let of = |first: Option<String>| {
             self.patterns.get(&first)?.iter().filter(|(_, at)| counts(at)).find_map(|(order, at)| {
                 let ready = rules.get(*at)?;
-                let here = ready.rule.host.as_ref().is_none_or(|own| is_host(own, host));
-                let params = if here { ready.matches(&path) } else { None };
+                let params = if ready.is_for(host) { ready.from.matches(&path) } else { None };
                 Some((*order, *at, params?))
             })
         };

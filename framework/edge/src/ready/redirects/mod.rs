@@ -27,7 +27,7 @@ const MOST_PROBLEMS: usize = 20;
 
 /// Sends visitors of old addresses to new ones, and shows pages at addresses of others, by a table.
 ///
-/// - A rule without parameters is found by one look-up in a hash table (two where rules name hosts), however many there are. One of the request's host goes before one of any; these before patterns;
+/// - A rule without parameters is found by one look-up in a hash table (two where rules name hosts), however many there are. One of the request's host goes before one of `*.` hosts, and that before one of any; these before patterns;
 ///   of patterns, the more specific, as the router does.
 /// - A slash at the end makes no difference; capitals do.
 /// - The query goes with the visitor, behind that of the target, unless the rule says otherwise.
@@ -190,17 +190,16 @@ impl Hook for Redirects {
             return Decision::Next.into();
         };
         let address = ready.target.fill(&params);
-        let address = if ready.rule.keep_query { with_query(address, request.query()) } else { address };
+        let query = if ready.rule.keep_query { request.query() } else { "" };
         match ready.rule.kind {
             Kind::Redirect(status) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TEMPORARY_REDIRECT);
-                Redirect::new(status, &address).map(Decision::Redirect).into()
+                Redirect::new(status, &with_query(address, query)).map(Decision::Redirect).into()
             }
-            // A rewrite without a query keeps that of the request; with an empty one it has none.
-            Kind::Rewrite if !ready.rule.keep_query && !address.contains('?') => {
-                Decision::rewrite(&format!("{address}?")).into()
-            }
-            Kind::Rewrite => Decision::rewrite(&address).into(),
+            Kind::Rewrite if address.contains('?') => Decision::rewrite(&with_query(address, query)).into(),
+            // Without a query, a rewrite keeps that of the request; with an empty one it has none.
+            Kind::Rewrite if ready.rule.keep_query => Decision::rewrite(&address).into(),
+            Kind::Rewrite => Decision::rewrite(&format!("{address}?")).into(),
         }
     }
 
