@@ -50,7 +50,7 @@ pub struct Edits {
     events: Vec<Event>,
     csp: Option<Arc<Csp>>,
     geo: Option<Geo<'static>>,
-    same_for_all: bool,
+    personal: bool,
     error: Option<Error>,
 }
 
@@ -137,11 +137,10 @@ impl Edits {
         self.geo = Some(geo);
     }
 
-    /// Says that this very decision is the same whoever asks, of a hook that on other paths
-    /// [depends on the visitor](crate::Hook::depends_on_visitor): the page may then stay public. Right only where neither
-    /// headers, cookies nor address were looked at.
-    pub fn same_for_all(&mut self) {
-        self.same_for_all = true;
+    /// Says that this very decision depends on who asks, where the hook as a whole does not
+    /// ([`depends_on_visitor`](crate::Hook::depends_on_visitor)): a page that goes on from here is `private` to caches outside.
+    pub fn depends_on_visitor(&mut self) {
+        self.personal = true;
     }
 
     fn has_room(&mut self) -> bool {
@@ -188,7 +187,7 @@ impl Edits {
                 events: self.events,
                 csp: self.csp,
                 geo: self.geo,
-                same_for_all: self.same_for_all,
+                personal: self.personal,
             }),
         }
     }
@@ -205,7 +204,7 @@ pub(crate) struct Parts {
     pub(crate) events: Vec<Event>,
     pub(crate) csp: Option<Arc<Csp>>,
     pub(crate) geo: Option<Geo<'static>>,
-    pub(crate) same_for_all: bool,
+    pub(crate) personal: bool,
 }
 
 macro_rules! headers {

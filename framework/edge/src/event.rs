@@ -18,6 +18,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether both tell of the same: one exposure to an experiment, however often its hook ran.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exposure(one), Self::Exposure(other)) => one.experiment == other.experiment,
+            _ => self == other,
+        }
+    }
+}
+
 /// A visitor is about to be shown a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposure {

@@ -177,14 +177,10 @@ impl State {
         edits: Edits,
         request: &mut EdgeRequest<'_>,
     ) -> Result<Decision, Error> {
-        let (decision, parts) = match (verdict, edits.into_parts()) {
-            (Ok(decision), Ok(parts)) => (decision, parts),
-            (Err(error), _) | (_, Err(error)) => {
-                self.personal |= depends;
-                return Err(error);
-            }
-        };
-        self.personal |= depends && !parts.same_for_all;
+        self.personal |= depends;
+        let decision = verdict?;
+        let parts = edits.into_parts()?;
+        self.personal |= parts.personal;
         if !parts.request.is_empty() {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
@@ -199,8 +195,13 @@ impl State {
         self.parts.cookies.extend(parts.cookies);
         self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
         self.parts.context.extend(parts.context);
-        self.parts.events.extend(parts.events);
-        self.parts.events.truncate(MOST_EVENTS);
+        for event in parts.events {
+            // After a rewrite all hooks run again; what they show is seen once.
+            let known = self.parts.events.iter().any(|known| known.is_as(&event));
+            if !known && self.parts.events.len() < MOST_EVENTS {
+                self.parts.events.push(event);
+            }
+        }
         self.parts.csp = parts.csp.or(self.parts.csp.take());
         if let Some(geo) = parts.geo {
             request.client.geo = geo;

@@ -73,7 +73,8 @@ fn one_host_and_https_by_the_word_of_a_trusted_proxy_alone() {
     };
     let secure = || www().https();
     type Make<'m> = &'m dyn Fn() -> Addresses;
-    let cases: [(Make<'_>, &str, &str, Option<(&str, &str)>, &str); 17] = [
+    type Case<'m> = (Make<'m>, &'m str, &'m str, Option<(&'m str, &'m str)>, &'m str);
+    let cases: [Case<'_>; 17] = [
         (&www, "www.shop.example", "/a", None, "-"),
         (&www, "shop.example", "/a?b=c", None, "https://www.shop.example/a?b=c"),
         (&www, "SHOP.example", "/A/", None, "https://www.shop.example/a"),

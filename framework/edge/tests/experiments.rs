@@ -5,8 +5,9 @@ mod common;
 
 use common::{Asked, Still, outcome_on};
 use tropos_edge::{
-    Event, Hook, Hooks, VariantName,
+    Decision, Event, Hook, Hooks, Reply, VariantName,
     event::Exposure,
+    hook,
     ready::{
         experiment::{Experiment, Layer},
         visitor::VisitorId,
@@ -212,7 +213,7 @@ fn the_query_forces_only_where_it_may_and_leaves_nothing_behind() {
 
 #[test]
 fn each_view_is_an_exposure_except_what_is_fetched_ahead() {
-    let hooks = one(Experiment::<Ab>::new().named("button text").named("button-text"));
+    let hooks = one(Experiment::<Ab>::new().named("button-text"));
     let mut visitor = Visitor::default();
     let first = visitor.ask(&Still::default(), &hooks, "/");
     let variant = first.variants.get::<Ab>().unwrap().as_str();
@@ -224,6 +225,23 @@ fn each_view_is_an_exposure_except_what_is_fetched_ahead() {
         let Outcome::Pass(passed) = outcome_on(&Still::default(), &hooks, &ahead) else { panic!() };
         assert!(passed.events.is_empty() && passed.response.cookies.len() == 1);
     }
+}
+
+#[test]
+fn a_rewrite_makes_no_second_exposure_and_an_answer_makes_none() {
+    let experiment = || Experiment::<Ab>::new();
+    let rewrites = Hooks::new().hook(experiment()).at("/", hook("goes", |_, _| Decision::rewrite("/home")));
+    let passed = Visitor::default().ask(&Still::default(), &rewrites, "/");
+    assert!(
+        matches!(&passed.events[..], [Event::Exposure(Exposure { first: true, .. })]),
+        "{:?}",
+        passed.events
+    );
+    let answers =
+        Hooks::new().hook(experiment()).hook(hook("no", |_, _| Decision::from(Reply::text(403, "no"))));
+    let asked = Asked::get("/").header("user-agent", BROWSER);
+    let Outcome::Answer(answer) = outcome_on(&Still::default(), &answers, &asked) else { panic!() };
+    assert!(answer.events.is_empty() && answer.response.cookies.len() == 1);
 }
 
 #[test]

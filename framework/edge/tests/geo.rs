@@ -47,7 +47,8 @@ impl Database for Book {
 
 #[test]
 fn each_cdn_is_read_by_its_own_headers_from_trusted_peers_alone() {
-    let cases: [(Cdn, &[(&str, &str)], &str); 13] = [
+    type Case<'c> = (Cdn, &'c [(&'c str, &'c str)], &'c str);
+    let cases: [Case<'_>; 13] = [
         (
             Cdn::cloudflare(),
             &[("CF-IPCountry", "DE"), ("cf-region-code", "BE"), ("cf-ipcity", "Berlin")],

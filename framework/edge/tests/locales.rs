@@ -90,7 +90,7 @@ fn came_of(locales: Locales, asked: &Asked) -> String {
             let mut headers: HeaderMap = answer.reply.headers().iter().cloned().collect();
             answer.response.apply(&mut headers, true);
             assert_eq!(answer.reply.status(), 307);
-            (headers.clone(), format!("{}", headers["location"].to_str().unwrap()), true)
+            (headers.clone(), headers["location"].to_str().unwrap().to_owned(), true)
         }
         Outcome::Pass(passed) => {
             let mut headers = HeaderMap::new();

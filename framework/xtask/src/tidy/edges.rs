@@ -93,6 +93,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("opentelemetry*", &["tropos-telemetry"]),
     ("sentry*", &["tropos-telemetry"]),
     ("reqwest", &["tropos-fetch"]),
+    ("maxminddb", &["tropos-edge"]),
     ("wasm-bindgen-cli-support", &["cargo-tropos"]),
 ];
 

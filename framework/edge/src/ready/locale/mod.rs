@@ -102,7 +102,9 @@ impl Locales {
     }
 
     /// What the visitor asks for by cookie or header; the first language where they ask for none of the site's.
-    fn asked(&self, request: &EdgeRequest<'_>) -> usize {
+    fn asked(&self, request: &EdgeRequest<'_>, edits: &mut Edits) -> usize {
+        edits.depends_on_visitor();
+        edits.response_headers().append("vary", VARY);
         let kept = request.cookie(&self.cookie);
         let kept = kept.and_then(|kept| self.tags.iter().position(|tag| tag.eq_ignore_ascii_case(kept)));
         // Several lines are one list (RFC 9110 §5.3), of which the first has what is wanted most.
@@ -132,20 +134,15 @@ impl Locales {
         let named = path.segments().next().and_then(|first| self.tags.iter().position(|tag| tag == first));
         match (&self.how, named) {
             (How::Variant { choose, .. }, _) => {
-                let at = self.asked(request);
-                edits.response_headers().append("vary", VARY);
+                let at = self.asked(request, edits);
                 choose(edits, at);
                 return self.go_on(at, edits);
             }
             // After a rewrite, what was decided by cookie or header stays decided by them.
-            (_, Some(at)) => {
-                edits.same_for_all();
-                return self.go_on(at, edits);
-            }
+            (_, Some(at)) => return self.go_on(at, edits),
             (_, None) => {}
         }
-        let at = self.asked(request);
-        edits.response_headers().append("vary", VARY);
+        let at = self.asked(request, edits);
         let Some(tag) = self.tags.get(at).filter(|_| !(self.plain && at == 0)) else {
             return self.go_on(0, edits);
         };
@@ -178,10 +175,14 @@ impl Hook for Locales {
         _: &'a dyn Platform,
     ) -> Verdict<'a> {
         if self.leaves_alone(request.path()) {
-            edits.same_for_all();
             return Decision::Next.into();
         }
         self.choose(request, edits)
+    }
+
+    /// A path that names its language, or is left alone, is the same for all; other choices say so themselves.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -17,9 +17,11 @@
 
 mod csp;
 mod seal;
+mod source;
 
-pub use csp::{Csp, Directive, Inline, Source};
+pub use csp::{Csp, Inline};
 pub use seal::{Hashes, MOST_HASHES, Sealed, nonce, seal};
+pub use source::{Directive, Source};
 
 use super::wrong;
 use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict};
