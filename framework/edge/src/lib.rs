@@ -24,7 +24,7 @@
 //! | [`hook`](mod@hook) | the trait, and hooks of functions |
 //! | [`hooks`] | many of them, in order, for all pages or some |
 //! | [`run`] | one request through all hooks: rewriting, loops, bounds |
-//! | [`variant`] | what a stored page may differ by |
+//! | [`variant`](mod@variant) | what a stored page may differ by |
 //! | [`platform`] | what an adapter offers: clock, chance, look-ups, fetches |
 //! | [`ready`] | hooks that most sites need |
 //!
