@@ -12,7 +12,7 @@ use tropos_edge::{
         experiment::{Experiment, Layer},
         visitor::VisitorId,
     },
-    run::{Outcome, Passed},
+    run::{Outcome, Passed, run},
 };
 
 tropos_edge::variant! { enum Ab: "ab" { A = "a", B = "b" } }
@@ -220,11 +220,45 @@ fn each_view_is_an_exposure_except_what_is_fetched_ahead() {
     let exposure = |first| Event::Exposure(Exposure { experiment: "button-text".into(), variant, first });
     assert_eq!(first.events, [exposure(true)]);
     assert_eq!(visitor.ask(&Still::default(), &hooks, "/").events, [exposure(false)]);
-    for (name, value) in [("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch")] {
+    for (name, value) in
+        [("sec-purpose", "prefetch;prerender"), ("purpose", "prefetch"), ("accept", "text/event-stream")]
+    {
         let ahead = Asked::get("/").header("user-agent", BROWSER).header(name, value);
         let Outcome::Pass(passed) = outcome_on(&Still::default(), &hooks, &ahead) else { panic!() };
         assert!(passed.events.is_empty() && passed.response.cookies.len() == 1);
     }
+}
+
+#[test]
+fn files_and_tropos_itself_stay_the_same_for_all() {
+    let hooks = Hooks::new()
+        .hook(VisitorId::new())
+        .hook(Experiment::<Ab>::new())
+        .hook(Layer::new("layer").experiment(0..9, Experiment::<Price>::new()));
+    for (target, personal) in [
+        ("/", true),
+        ("/products/7", true),
+        ("/robots.txt", false),
+        ("/_tropos/assets/a.12ab.js", false),
+        ("/_tropos/live/x", false),
+    ] {
+        let passed = Visitor::default().ask(&Still::default(), &hooks, target);
+        assert_eq!(passed.personal, personal, "{target}");
+        assert_eq!(passed.response.cookies.is_empty(), !personal, "{target}");
+        assert_eq!(passed.variants.is_empty() && passed.events.is_empty(), !personal, "{target}");
+    }
+    let page = |_: &tropos_core::CanonicalPath| {
+        Some(tropos_edge::request::Route { pattern: "/releases/:version", mode: tropos_core::Mode::Isr })
+    };
+    let asked = Asked::get("/releases/1.2").header("user-agent", BROWSER);
+    let platform = Still::default();
+    let routed = run(&hooks, asked.request(), &page, &platform);
+    let Outcome::Pass(passed) = futures::executor::block_on(routed) else { panic!() };
+    assert!(passed.personal && !passed.variants.is_empty(), "the router says that this is a page");
+    let mut post = Asked::get("/").header("user-agent", BROWSER);
+    post.method = http::Method::POST;
+    let Outcome::Pass(passed) = outcome_on(&Still::default(), &hooks, &post) else { panic!() };
+    assert!(passed.events.is_empty(), "a form that is sent is no view");
 }
 
 #[test]

@@ -130,6 +130,21 @@ fn a_table_of_the_store_is_kept_for_ten_seconds_and_a_broken_one_leaves_the_last
 }
 
 #[test]
+fn only_variants_make_a_page_private_and_files_have_no_flags() {
+    let flags = || Flags::new().flag("new-checkout", Rule::on());
+    for (flags, target, personal, context) in [
+        (flags(), "/", false, 1),
+        (flags().variant::<NewCheckout>(), "/", true, 1),
+        (flags().variant::<NewCheckout>(), "/api/f", true, 1),
+        (flags().variant::<NewCheckout>(), "/logo.svg", false, 0),
+        (flags().variant::<NewCheckout>(), "/_tropos/assets/a", false, 0),
+    ] {
+        let passed = common::pass(&Hooks::new().hook(flags), &Asked::get(target));
+        assert_eq!((passed.personal, passed.context.len()), (personal, context), "{target}");
+    }
+}
+
+#[test]
 fn a_problem_of_the_store_is_told_by_name() {
     let hooks = Hooks::new().hook(Flags::new().from_store("config", "flags"));
     let platform = Still::default();

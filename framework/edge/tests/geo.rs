@@ -114,6 +114,10 @@ fn countries_choose_a_group() {
         assert_eq!(passed.variants.get::<Market>(), Some(market), "{country:?}");
         assert!(passed.personal);
     }
+    let file = pass(&Hooks::new().hook(groups()), &Asked::get("/logo.svg"));
+    assert!(!file.personal && file.variants.is_empty());
+    let located = pass(&Hooks::new().hook(Locate::new()), &from(Some("DE")));
+    assert!(!located.personal, "nothing that is stored differs by it");
 }
 
 #[test]

@@ -10,12 +10,24 @@ pub mod redirects;
 pub mod security;
 pub mod visitor;
 
-use crate::Error;
+use crate::{EdgeRequest, Error};
 use tropos_core::CanonicalPath;
 
 /// What is wrong with how a hook is configured, as its [`check`](crate::Hook::check) says it.
 fn wrong(hook: &str, problem: impl std::fmt::Display) -> Error {
     Error::Hook(format!("the hook `{hook}`: {problem}"))
+}
+
+/// Whether a request is for a page, as far as one can tell: by the router, or by its path.
+fn is_for_a_page(request: &EdgeRequest<'_>) -> bool {
+    request.route().is_some() || may_be_a_page(request.path())
+}
+
+/// Whether a request is for a file or for Tropos itself. They are the same for all, and must stay so for caches outside: a visitor's
+/// cookie on a script would have every visitor fetch it from here.
+fn is_for_a_file(request: &EdgeRequest<'_>) -> bool {
+    let function = request.path().segments().next() == Some("api");
+    !function && !is_for_a_page(request)
 }
 
 /// Whether a name may be that of a cookie and of a key of the query, and needs no quoting in either: RFC 6265 §4.1.1 allows more.

@@ -1,6 +1,6 @@
 //! Who a visitor is to experiments and flags: a number by chance, kept in a cookie, and nothing else of them.
 
-use super::{is_name, wrong};
+use super::{is_for_a_file, is_name, wrong};
 use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict};
 use cookie::{Cookie, time::Duration};
 
@@ -13,7 +13,7 @@ pub const LONGEST_VISITOR: usize = 128;
 /// Gives each visitor a name by chance, of 128 bits, so that [flags](super::flags) and [experiments](super::experiment) that
 /// come later know them again; in this very request too.
 ///
-/// Crawlers are given none: each of their visits would be a new visitor. The cookie is `HttpOnly`, of the whole site, and
+/// Crawlers are given none: each of their visits would be a new visitor; and files give none. The cookie is `HttpOnly`, of the whole site, and
 /// kept for a year. It says nothing of the visitor; whether consent must be asked for it is for the site to know:
 /// [`only_with`](Self::only_with) waits for it.
 ///
@@ -77,12 +77,22 @@ impl Hook for VisitorId {
     ) -> Verdict<'a> {
         let agreed =
             self.consent.as_ref().is_none_or(|(name, value)| request.cookie(name) == Some(value.as_str()));
-        if agreed && visitor(request, &self.cookie).is_none() && !is_crawler(request) {
+        if agreed
+            && !is_for_a_file(request)
+            && visitor(request, &self.cookie).is_none()
+            && !is_crawler(request)
+        {
             let name = format!("{:016x}{:016x}", platform.random(), platform.random());
             let cookie = Cookie::build((self.cookie.clone(), name)).path("/").http_only(true);
+            edits.depends_on_visitor();
             edits.set_cookie(cookie.max_age(Duration::days(i64::from(self.days))).build());
         }
         Decision::Next.into()
+    }
+
+    /// Only whoever is given a cookie, which says so itself.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -134,11 +144,13 @@ pub(super) fn is_crawler(request: &EdgeRequest<'_>) -> bool {
         .any(|word| agent.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
 }
 
-/// Whether a browser fetches ahead of what the visitor may never open (`Sec-Purpose`, Fetch §3.2.7).
-pub(super) fn is_prefetch(request: &EdgeRequest<'_>) -> bool {
-    ["sec-purpose", "purpose"].iter().any(|name| {
-        request
-            .header(name)
-            .is_some_and(|purpose| purpose.get(..8).is_some_and(|p| p.eq_ignore_ascii_case("prefetch")))
-    })
+/// Whether somebody is about to look at a page: not at what a browser fetches ahead of what they may never open (`Sec-Purpose`, Fetch
+/// §3.2.7), nor at the events of a page that is open.
+pub(super) fn is_view(request: &EdgeRequest<'_>) -> bool {
+    let ahead = ["sec-purpose", "purpose"].iter().any(|name| {
+        let purpose = request.header(name).and_then(|purpose| purpose.get(..8));
+        purpose.is_some_and(|purpose| purpose.eq_ignore_ascii_case("prefetch"))
+    });
+    let events = request.header("accept").is_some_and(|accept| accept.starts_with("text/event-stream"));
+    request.method() == http::Method::GET && !ahead && !events
 }

@@ -5,7 +5,7 @@ use crate::{
     Decision, EdgeRequest, Edits, Error, Hook, Platform, VariantName, Verdict,
     ready::{
         bucket::{WHOLE, below_whole, bucket},
-        is_name,
+        is_for_a_page, is_name,
         visitor::{is_crawler, visitor},
         wrong,
     },
@@ -94,11 +94,20 @@ impl Hook for Layer {
         edits: &'a mut Edits,
         platform: &'a dyn Platform,
     ) -> Verdict<'a> {
+        if !is_for_a_page(request) {
+            return Decision::Next.into();
+        }
+        edits.depends_on_visitor();
         let place = if is_crawler(request) { None } else { Some(self.place(request, edits, platform)) };
         for (places, contender) in &self.contenders {
             contender.run(request, edits, platform, place.is_some_and(|place| places.contains(&place)));
         }
         Decision::Next.into()
+    }
+
+    /// Said for pages alone: files stay the same for all.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

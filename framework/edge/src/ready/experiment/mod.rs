@@ -7,8 +7,8 @@ pub use layer::Layer;
 
 use super::{
     bucket::WHOLE,
-    is_name,
-    visitor::{is_crawler, is_prefetch},
+    is_for_a_page, is_name,
+    visitor::{is_crawler, is_view},
     wrong,
 };
 use crate::{
@@ -28,7 +28,8 @@ use crate::{
 /// The draw is by chance; or, with [`by_visitor`](Self::by_visitor), a hash of the salt, the experiment's name and
 /// the visitor's: then who loses the cookie is given the same again, as long as the weights stay. The name in the hash makes two experiments independent.
 ///
-/// Each view by who takes part leaves an [`Exposure`], except for what a browser fetches ahead.
+/// Each view by who takes part leaves an [`Exposure`]: a `GET` of a page, but not what a browser fetches ahead, nor the event stream of a
+/// page that is open. Files, server functions' addresses and Tropos's own are left alone.
 ///
 /// ```
 /// use tropos_edge::{Hooks, Match, ready::experiment::Experiment};
@@ -149,7 +150,7 @@ impl<V: VariantName> Experiment<V> {
             None => self.draw(kept, request, edits, platform).map(|value| (value, true)),
         };
         edits.choose(value.map_or(V::at(0), |(value, _)| value));
-        if let Some((value, first)) = value.filter(|_| !is_prefetch(request)) {
+        if let Some((value, first)) = value.filter(|_| is_view(request)) {
             let experiment = self.name.clone();
             edits.event(Event::Exposure(Exposure { experiment, variant: value.as_str(), first }));
         }
@@ -173,8 +174,16 @@ impl<V: VariantName> Hook for Experiment<V> {
         edits: &'a mut Edits,
         platform: &'a dyn Platform,
     ) -> Verdict<'a> {
-        self.show(request, edits, platform, true);
+        if is_for_a_page(request) {
+            edits.depends_on_visitor();
+            self.show(request, edits, platform, true);
+        }
         Decision::Next.into()
+    }
+
+    /// Said for pages alone: files stay the same for all.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

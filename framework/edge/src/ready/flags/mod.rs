@@ -7,6 +7,7 @@ pub use table::{LONGEST_TABLE, MOST_ALLOWED, MOST_FLAGS, Rule};
 
 use super::{
     geo::Country,
+    is_for_a_file,
     visitor::{VISITOR_COOKIE, visitor},
     wrong,
 };
@@ -113,6 +114,10 @@ impl Flags {
         let visitor = visitor(request, &self.visitor);
         let country = Country::of(request);
         let on = |name: &str| self.rule(name, table).is_some_and(|rule| rule.is_on(name, visitor, country));
+        // Stored pages see the variants alone.
+        if !self.variants.is_empty() {
+            edits.depends_on_visitor();
+        }
         for variant in &self.variants {
             (variant.choose)(edits, on(variant.name));
         }
@@ -144,6 +149,9 @@ impl Hook for Flags {
         edits: &'a mut Edits,
         platform: &'a dyn Platform,
     ) -> Verdict<'a> {
+        if is_for_a_file(request) {
+            return Decision::Next.into();
+        }
         let now = platform.now();
         let Some(memo) = &self.store else {
             self.judge(&self.written, request, edits);
@@ -161,6 +169,11 @@ impl Hook for Flags {
             self.judge(&table, request, edits);
             Ok(Decision::Next)
         }))
+    }
+
+    /// Said where variants are chosen. The list of what is on is read by pages that nobody stores.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -1,7 +1,10 @@
 //! Countries as values of a variant.
 
 use super::{Country, country::Countries};
-use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, VariantName, Verdict, ready::wrong};
+use crate::{
+    Decision, EdgeRequest, Edits, Error, Hook, Platform, VariantName, Verdict,
+    ready::{is_for_a_page, wrong},
+};
 
 /// Chooses a variant by the country, so that pages are stored once for each group of countries, not for each country.
 ///
@@ -56,8 +59,16 @@ impl<V: VariantName> Hook for CountryGroups<V> {
         edits: &'a mut Edits,
         _: &'a dyn Platform,
     ) -> Verdict<'a> {
-        edits.choose(self.value(Country::of(request)));
+        if is_for_a_page(request) {
+            edits.depends_on_visitor();
+            edits.choose(self.value(Country::of(request)));
+        }
         Decision::Next.into()
+    }
+
+    /// Said for pages alone: files stay the same for all.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

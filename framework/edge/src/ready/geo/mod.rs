@@ -38,8 +38,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 /// # hooks.check().unwrap();
 /// ```
 ///
-/// Pages of requests that it ran for are not public to caches outside: put it in a
-/// [group](crate::Hooks::group) of those that need it.
+/// By itself it leaves pages public: what a stored page differs by is for later hooks to choose, and those say so.
 #[derive(Clone, Default)]
 pub struct Locate {
     cdn: Option<Cdn>,
@@ -139,6 +138,11 @@ impl Hook for Locate {
         });
         edits.geo(geo);
         Decision::Next.into()
+    }
+
+    /// What it leaves is read by later hooks, which say so themselves, and by pages that nobody stores.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use super::{Country, country::Countries};
 use crate::{
     Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict,
     decision::is_location,
-    ready::{is_name, may_be_a_page, visitor::is_crawler, wrong},
+    ready::{is_for_a_page, is_name, may_be_a_page, visitor::is_crawler, wrong},
 };
 use cookie::{Cookie, time::Duration};
 
@@ -84,6 +84,10 @@ impl Hook for CountryRedirect {
         edits: &'a mut Edits,
         _: &'a dyn Platform,
     ) -> Verdict<'a> {
+        if !is_for_a_page(request) {
+            return Decision::Next.into();
+        }
+        edits.depends_on_visitor();
         if request.query_value(&self.stay).is_some_and(|value| value == "1") {
             // 90 days: then they may have moved.
             let cookie = Cookie::build((self.stay.clone(), "1")).path("/").max_age(Duration::days(90));
@@ -95,6 +99,11 @@ impl Hook for CountryRedirect {
             Some(location) => Decision::redirect(&location).or(Ok(Decision::Next)).into(),
             None => Decision::Next.into(),
         }
+    }
+
+    /// Said for pages alone: files stay the same for all.
+    fn depends_on_visitor(&self) -> bool {
+        false
     }
 
     fn check(&self) -> Result<(), Error> {
