@@ -50,6 +50,7 @@ pub struct Edits {
     events: Vec<Event>,
     csp: Option<Arc<Csp>>,
     geo: Option<Geo<'static>>,
+    marks: Vec<String>,
     personal: bool,
     error: Option<Error>,
 }
@@ -108,10 +109,8 @@ impl Edits {
             Ok(json) => {
                 self.context.retain(|(name, _)| *name != T::NAME);
                 self.context.push((T::NAME, json));
-                if self.context.iter().map(|(name, json)| name.len() + json.len()).sum::<usize>()
-                    > LONGEST_CONTEXT
-                {
-                    self.fail(Error::Limit("hooks leave more than 4 KiB of values for the page: leave a name, and let the page read the rest"));
+                if context_len(&self.context) > LONGEST_CONTEXT {
+                    self.fail(CONTEXT_FULL);
                 }
             }
             Err(error) => {
@@ -143,10 +142,16 @@ impl Edits {
         self.personal = true;
     }
 
+    /// Notes something for later hooks of this very request, which [`is_marked`](crate::EdgeRequest::is_marked) tells. After a
+    /// rewrite all hooks run again: by a mark, one that counts knows that it has.
+    pub fn mark(&mut self, mark: impl Into<String>) {
+        self.marks.push(mark.into());
+    }
+
     fn has_room(&mut self) -> bool {
         let room = self.request.0.len() + self.response.0.len() + self.cookies.len() < MOST_EDITS;
         if !room {
-            self.fail(Error::Limit("hooks change more than 128 headers and cookies of one request"));
+            self.fail(EDITS_FULL);
         }
         room
     }
@@ -187,6 +192,7 @@ impl Edits {
                 events: self.events,
                 csp: self.csp,
                 geo: self.geo,
+                marks: self.marks,
                 personal: self.personal,
             }),
         }
@@ -204,8 +210,34 @@ pub(crate) struct Parts {
     pub(crate) events: Vec<Event>,
     pub(crate) csp: Option<Arc<Csp>>,
     pub(crate) geo: Option<Geo<'static>>,
+    pub(crate) marks: Vec<String>,
     pub(crate) personal: bool,
 }
+
+impl Parts {
+    /// How many headers and cookies are changed.
+    pub(crate) fn edits(&self) -> usize {
+        self.request.len() + self.response.len() + self.cookies.len() + self.marks.len()
+    }
+
+    /// How long the values for the page are together.
+    pub(crate) fn context_len(&self) -> usize {
+        context_len(&self.context)
+    }
+}
+
+fn context_len(context: &[(&'static str, String)]) -> usize {
+    context.iter().map(|(name, json)| name.len() + json.len()).sum()
+}
+
+/// More values for the page than fit.
+pub(crate) const CONTEXT_FULL: Error = Error::Limit(
+    "hooks leave more than 4 KiB of values for the page: leave a name, and let the page read the rest",
+);
+
+/// More changes than one request may have.
+pub(crate) const EDITS_FULL: Error =
+    Error::Limit("hooks change more than 128 headers and cookies of one request");
 
 macro_rules! headers {
     ($name:ident, $response:literal) => {

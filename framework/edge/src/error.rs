@@ -19,6 +19,14 @@ pub enum Error {
         "some pages are guarded, and it is not said who may call these server functions: {0}. Name each in `Hooks::guard` beside the pages that use it, or in `Hooks::open`"
     )]
     Functions(String),
+    /// A hook is configured so that it could not do what it is for.
+    #[error("the hook `{hook}` is configured wrongly: {problem}")]
+    Configured {
+        /// The hook's name.
+        hook: String,
+        /// What is wrong, and what to write instead.
+        problem: String,
+    },
     /// A header's name or value that no header may have.
     #[error("`{name}: {value}` is no header: a name is a token, and a value has no line end")]
     Header {
@@ -38,4 +46,11 @@ pub enum Error {
     /// What a hook itself could not do. The request is then answered with 500: a guard that fails guards.
     #[error("{0}")]
     Hook(String),
+}
+
+impl Error {
+    /// What [`Hook::check`](crate::Hook::check) gives.
+    pub(crate) fn configured(hook: &str, problem: impl Into<String>) -> Self {
+        Self::Configured { hook: hook.to_owned(), problem: problem.into() }
+    }
 }

@@ -5,6 +5,7 @@ use crate::{
     decision::Target,
     edits::{HeaderEdit, Parts},
     event::MOST_EVENTS,
+    edits::{CONTEXT_FULL, EDITS_FULL, HeaderEdit, LONGEST_CONTEXT, MOST_EDITS, Parts},
     hooks::Entry,
     ready::security::{Csp, Inline},
     request::Route,
@@ -181,6 +182,13 @@ impl State {
         let decision = verdict?;
         let parts = edits.into_parts()?;
         self.personal |= parts.personal;
+        // What sets a cookie is for one visitor.
+        self.personal |= parts.personal || !parts.cookies.is_empty();
+        if self.parts.edits() + parts.edits() > MOST_EDITS {
+            return Err(EDITS_FULL);
+        }
+        request.marks.extend(parts.marks.iter().cloned());
+        self.parts.marks.extend(parts.marks);
         if !parts.request.is_empty() {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
@@ -206,6 +214,10 @@ impl State {
         if let Some(geo) = parts.geo {
             request.client.geo = geo;
         }
+        if self.parts.context_len() > LONGEST_CONTEXT {
+            return Err(CONTEXT_FULL);
+        }
+        request.context.clone_from(&self.parts.context);
         Ok(decision)
     }
 

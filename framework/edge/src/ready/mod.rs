@@ -44,3 +44,23 @@ fn may_be_a_page(path: &CanonicalPath) -> bool {
     let file = path.segments().last().is_some_and(|last| last.contains('.'));
     !own && !file
 }
+pub mod bots;
+pub mod cors;
+pub mod guard;
+pub mod jwt;
+pub mod maintenance;
+mod network;
+pub mod next;
+pub mod rate_limit;
+mod secret;
+pub mod session;
+
+pub use bots::Bots;
+pub use cors::Cors;
+pub use guard::{Guard, Roles};
+pub use jwt::Jwt;
+pub use maintenance::Maintenance;
+pub use network::Network;
+pub use rate_limit::RateLimit;
+pub use secret::{SHORTEST_SECRET, Secret};
+pub use session::Sessions;

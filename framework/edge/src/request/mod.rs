@@ -11,7 +11,7 @@ pub use cookies::pairs as cookie_pairs;
 pub use headers::{Headers, RawHeader};
 pub use query::pairs as query_pairs;
 
-use crate::Variants;
+use crate::{Variants, edits::ContextValue};
 use http::Method;
 use std::borrow::Cow;
 use tropos_core::{CanonicalPath, Mode, UnixMillis};
@@ -36,6 +36,10 @@ pub struct EdgeRequest<'a> {
     pub(crate) rewritten_from: Option<CanonicalPath>,
     pub(crate) now: UnixMillis,
     pub(crate) chance: u64,
+    /// What earlier hooks left for the page: names and JSON.
+    pub(crate) context: Vec<(&'static str, String)>,
+    /// What earlier hooks noted for later ones.
+    pub(crate) marks: Vec<String>,
 }
 
 /// The page that the path leads to.
@@ -72,6 +76,8 @@ impl<'a> EdgeRequest<'a> {
             rewritten_from: None,
             now: 0,
             chance: 0,
+            context: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -147,6 +153,17 @@ impl<'a> EdgeRequest<'a> {
     /// A number that nobody can foretell: of this request, the same for all hooks.
     pub fn chance(&self) -> u64 {
         self.chance
+    }
+
+    /// The value that an earlier hook has left for the page, such as a session. Nothing that a client sends gets there.
+    pub fn context<T: ContextValue>(&self) -> Option<T> {
+        let (_, json) = self.context.iter().find(|(name, _)| *name == T::NAME)?;
+        serde_json::from_str(json).ok()
+    }
+
+    /// Whether an earlier hook has [marked](crate::Edits::mark) this request so.
+    pub fn is_marked(&self, mark: &str) -> bool {
+        self.marks.iter().any(|known| known == mark)
     }
 
     /// The variants that were chosen so far.
