@@ -7,13 +7,14 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tropos_core::{CanonicalPath, clock::UnixMillis};
 use tropos_edge::{
     EdgeRequest, Error, Hooks, Platform,
     platform::{BoxFuture, Count},
+    ready::rate_limit::{Counters, Window},
     request::{Client, Headers, Route},
     run::{Answer, Outcome, Passed, run},
 };
@@ -71,8 +72,39 @@ pub struct Still {
     pub now: AtomicU64,
     pub random: AtomicU64,
     pub store: Mutex<HashMap<(String, String), Bytes>>,
-    pub counts: Mutex<HashMap<String, u32>>,
+    pub counters: Mutex<Option<Counters>>,
+    /// Keys that were counted, in order.
+    pub counted: Mutex<Vec<String>>,
     pub answers: Mutex<HashMap<String, (u16, Bytes)>>,
+    /// Look-ups and fetches so far.
+    pub lookups: AtomicU64,
+    pub fetches: AtomicU64,
+    /// Look-ups and counts fail.
+    pub broken: AtomicBool,
+}
+
+impl Still {
+    pub fn at(now: u64) -> Self {
+        Self { now: now.into(), ..Self::default() }
+    }
+
+    pub fn set(&self, now: u64) {
+        self.now.store(now, Ordering::Relaxed);
+    }
+
+    pub fn later(&self, millis: u64) {
+        self.now.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    fn counts(&self, key: &str, most: u32, seconds: u32, window: Window) -> Result<Count, Error> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Error::Hook("the store of counts is broken".into()));
+        }
+        self.counted.lock().unwrap().push(key.to_owned());
+        let mut counters = self.counters.lock().unwrap();
+        let counters = counters.get_or_insert_with(|| Counters::new(1000));
+        Ok(counters.count(key, most, seconds, window, self.now()))
+    }
 }
 
 impl Platform for Still {
@@ -85,19 +117,31 @@ impl Platform for Still {
     }
 
     fn lookup<'a>(&'a self, store: &'a str, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        if self.broken.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(Error::Hook("the store is broken".into())) });
+        }
         let found = self.store.lock().unwrap().get(&(store.to_owned(), name.to_owned())).cloned();
         Box::pin(async move { Ok(found) })
     }
 
     fn count<'a>(&'a self, key: &'a str, most: u32, seconds: u32) -> BoxFuture<'a, Result<Count, Error>> {
-        let mut counts = self.counts.lock().unwrap();
-        let used = counts.entry(key.to_owned()).or_default();
-        *used += 1;
-        let left = most.checked_sub(*used);
-        Box::pin(async move { Ok(Count { left, seconds }) })
+        let count = self.counts(key, most, seconds, Window::Fixed);
+        Box::pin(async move { count })
+    }
+
+    fn count_sliding<'a>(
+        &'a self,
+        key: &'a str,
+        most: u32,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<Count, Error>> {
+        let count = self.counts(key, most, seconds, Window::Sliding);
+        Box::pin(async move { count })
     }
 
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(u16, Bytes), Error>> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
         let answer = self.answers.lock().unwrap().get(url).cloned();
         Box::pin(async move { answer.ok_or_else(|| Error::Hook(format!("{url} does not answer"))) })
     }
@@ -114,6 +158,47 @@ pub fn outcome(hooks: &Hooks, asked: &Asked) -> Outcome {
 pub fn outcome_on(platform: &Still, hooks: &Hooks, asked: &Asked) -> Outcome {
     let nowhere = |_: &CanonicalPath| None::<Route<'static>>;
     futures::executor::block_on(run(hooks, asked.request(), &nowhere, platform))
+}
+
+/// The headers of an answer to a request that goes on.
+pub fn passed_headers(passed: &Passed) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    passed.response.apply(&mut headers, true);
+    headers
+}
+
+/// All lines of a header of an answer, those of the reply and those that hooks added, joined by ` | `.
+pub fn answered(answer: &Answer, name: &str) -> String {
+    let mut headers: HeaderMap = answer.reply.headers().iter().cloned().collect();
+    answer.response.apply(&mut headers, true);
+    lines(&headers, name)
+}
+
+/// All lines of a header, joined by ` | `.
+pub fn lines(headers: &HeaderMap, name: &str) -> String {
+    headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(" | ")
+}
+
+pub fn pass_on(platform: &Still, hooks: &Hooks, asked: &Asked) -> Passed {
+    match outcome_on(platform, hooks, asked) {
+        Outcome::Pass(passed) => passed,
+        Outcome::Answer(answer) => panic!("answered: {answer:?}"),
+    }
+}
+
+pub fn answer_on(platform: &Still, hooks: &Hooks, asked: &Asked) -> Answer {
+    match outcome_on(platform, hooks, asked) {
+        Outcome::Answer(answer) => answer,
+        Outcome::Pass(passed) => panic!("passed: {passed:?}"),
+    }
+}
+
+/// 200 where a request goes on; the status of the answer otherwise.
+pub fn status_on(platform: &Still, hooks: &Hooks, asked: &Asked) -> u16 {
+    match outcome_on(platform, hooks, asked) {
+        Outcome::Pass(_) => 200,
+        Outcome::Answer(answer) => answer.reply.status().as_u16(),
+    }
 }
 
 pub fn pass(hooks: &Hooks, asked: &Asked) -> Passed {
