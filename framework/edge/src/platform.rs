@@ -27,8 +27,8 @@ pub trait Platform: Send + Sync {
     /// left, and the seconds until the window ends.
     fn count<'a>(&'a self, key: &'a str, most: u32, seconds: u32) -> BoxFuture<'a, Result<Count, Error>>;
 
-    /// As [`count`](Self::count), over the last so many seconds in place of a window that begins anew: nobody gets twice
-    /// `most` through around the border of two windows. A platform without such a count counts in windows.
+    /// As [`count`](Self::count), over the last so many seconds in place of a window that begins anew: after a burst there is
+    /// room again bit by bit, and not for another burst at once. A platform without such a count counts in windows.
     fn count_sliding<'a>(
         &'a self,
         key: &'a str,

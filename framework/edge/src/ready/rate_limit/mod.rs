@@ -57,7 +57,7 @@ impl RateLimit {
             most,
             seconds: u32::try_from(within.as_secs()).unwrap_or(u32::MAX),
             by: vec![By::address()],
-            // In windows that begin anew, twice the limit gets through around a border.
+            // In windows that begin anew, twice the limit gets through at once around a border.
             window: Window::Sliding,
             closed: false,
         }

@@ -15,6 +15,7 @@ pub enum Window {
     /// From the first request on, for so many seconds; then anew.
     Fixed,
     /// Over the last so many seconds, as an estimate: the window before counts by the share of it that is still within reach.
+    /// Exact for who asks evenly; by bursts somebody may get more than the limit through in one span, never twice as many.
     Sliding,
 }
 
