@@ -182,6 +182,15 @@ impl State {
         let decision = verdict?;
         let parts = edits.into_parts()?;
         self.personal |= parts.personal;
+        let mut parts = edits.into_parts()?;
+        if self.rewrites > 0 {
+            // A hook that ran under the first path as well does not add its lines a second time.
+            let is_new = |known: &[HeaderEdit], edit: &HeaderEdit| {
+                !matches!(edit, HeaderEdit::Append(..)) || !known.contains(edit)
+            };
+            parts.request.retain(|edit| is_new(&self.parts.request, edit));
+            parts.response.retain(|edit| is_new(&self.parts.response, edit));
+        }
         // What sets a cookie is for one visitor.
         self.personal |= parts.personal || !parts.cookies.is_empty();
         if self.parts.edits() + parts.edits() > MOST_EDITS {

@@ -4,12 +4,19 @@
 mod common;
 mod tokens;
 
+use bytes::Bytes;
 use common::{Asked, Still, answer_on, status_on};
+use futures::{FutureExt, channel::oneshot};
 use std::sync::atomic::Ordering;
+use std::{future::Future, pin::Pin, sync::Mutex};
 use tokens::{Claims, SECRET, b64, by_es256, by_secret, ed25519, es256, signed};
+use tropos_core::{CanonicalPath, clock::UnixMillis};
 use tropos_edge::{
-    Hooks,
+    Error, Hooks, Platform,
+    platform::{BoxFuture, Count},
     ready::{Jwt, jwt::Algorithm},
+    request::Route,
+    run::{Outcome, run},
 };
 
 const NOW: u64 = 1_700_000_000_000;
@@ -151,4 +158,82 @@ fn of_a_set_only_keys_of_the_algorithms_that_are_asked_for_count() {
     still.later(HOUR);
     assert_eq!(status_on(&still, &hooks, &asked("63")), 200);
     assert_eq!(status_on(&still, &hooks, &asked("last")), 401);
+}
+
+/// An issuer that answers when the test says so.
+#[derive(Default)]
+struct Slow {
+    waiting: Mutex<Vec<oneshot::Sender<Bytes>>>,
+    now: std::sync::atomic::AtomicU64,
+}
+
+impl Platform for Slow {
+    fn now(&self) -> UnixMillis {
+        NOW + self.now.load(Ordering::Relaxed)
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+
+    fn lookup<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn count<'a>(&'a self, _: &'a str, _: u32, _: u32) -> BoxFuture<'a, Result<Count, Error>> {
+        Box::pin(async { Err(Error::Hook("no counts".into())) })
+    }
+
+    fn fetch<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(u16, Bytes), Error>> {
+        let (answer, answered) = oneshot::channel();
+        self.waiting.lock().unwrap().push(answer);
+        Box::pin(async { answered.await.map(|body| (200, body)).map_err(|_| Error::Hook("gone".into())) })
+    }
+
+    fn wait_until(&self, _: BoxFuture<'static, ()>) {}
+}
+
+fn nowhere(_: &CanonicalPath) -> Option<Route<'static>> {
+    None
+}
+
+fn status(outcome: Outcome) -> u16 {
+    match outcome {
+        Outcome::Pass(_) => 200,
+        Outcome::Answer(answer) => answer.reply.status().as_u16(),
+    }
+}
+
+#[test]
+fn at_a_cold_start_eight_fetch_at_once_and_later_one_alone() {
+    let (slow, hooks, asked) = (Slow::default(), hooks(), asked("a"));
+    let waiting = || slow.waiting.lock().unwrap().len();
+    let answer = |body: &str| {
+        slow.waiting.lock().unwrap().drain(..).for_each(|sender| drop(sender.send(body.to_owned().into())))
+    };
+    type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+    let start = || -> Running<'_> { Box::pin(run(&hooks, asked.request(), &nowhere, &slow)) };
+    let mut running: Vec<_> = (0..8).map(|_| start()).collect();
+    assert!(running.iter_mut().all(|one| one.now_or_never().is_none()));
+    assert_eq!(waiting(), 8);
+    // One more is told at once; when one of the eight is given up, there is room again.
+    assert_eq!(start().now_or_never().map(status), Some(500));
+    running.pop();
+    let mut ninth = start();
+    assert!((&mut ninth).now_or_never().is_none());
+    running.push(ninth);
+    answer(&set(&[es256_jwk("a")]));
+    for one in running {
+        assert_eq!(one.now_or_never().map(status), Some(200));
+    }
+    // When they are old, one fetches, and the others go on with what there is.
+    slow.now.store(HOUR, Ordering::Relaxed);
+    let mut fetching = start();
+    assert!((&mut fetching).now_or_never().is_none());
+    for _ in 0..5 {
+        assert_eq!(start().now_or_never().map(status), Some(200));
+    }
+    assert_eq!(waiting(), 1);
+    answer("rubbish");
+    assert_eq!(fetching.now_or_never().map(status), Some(200), "by the old ones");
 }

@@ -5,6 +5,7 @@ mod common;
 mod tokens;
 
 use common::{Asked, Still, answer_on, answered, outcome_on, pass_on, status_on};
+use proptest::prelude::*;
 use std::time::Duration;
 use tokens::{
     Claims, RSA_N, SECRET, b64, by_ed25519, by_es256, by_secret, ed25519, es256_public, keys, signed, unb64,
@@ -322,4 +323,21 @@ fn what_is_configured_wrongly_is_said_at_start() {
     }
     whole(fetched(url, Algorithm::Es256)).check().unwrap();
     check().check().unwrap();
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_one_letter_leaves_a_token_good(at in 0_usize..200, byte in 0x21_u8..0x7f) {
+        let mut token = good().into_bytes();
+        let at = at % token.len();
+        prop_assume!(token[at] != byte);
+        token[at] = byte;
+        prop_assert!(check().read(&String::from_utf8(token).unwrap(), NOW).is_err());
+    }
+
+    #[test]
+    fn no_text_is_a_token(text in r"[A-Za-z0-9_.=-]{0,300}", any in ".{0,100}") {
+        prop_assert!(check().read(&text, NOW).is_err());
+        prop_assert!(check().read(&any, NOW).is_err());
+    }
 }

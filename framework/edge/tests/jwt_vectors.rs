@@ -139,6 +139,7 @@ fn what_is_no_key_is_refused_with_a_reason() {
         (format!(r#"{{"kty":"RSA","n":"{long}","e":"AQAB"}}"#), "4,096"),
         (format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQ"}}"#), "exponent"),
         (format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAA"}}"#), "exponent"),
+        (format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"{}"}}"#, "AQAB".repeat(1000)), "exponent"),
         (format!(r#"{{"kty":"RSA","n":"{RSA_N}="}}"#), "`n`"),
     ] {
         let error = Key::from_jwk(&json).unwrap_err().to_string();
@@ -148,5 +149,9 @@ fn what_is_no_key_is_refused_with_a_reason() {
         format!(r#"{{"kty":"EC","crv":"P-256","x":"{px}","y":"{py}","use":"sig","alg":"ES256","kid":"a"}}"#);
     let key = Key::from_jwk(&fine).unwrap();
     assert_eq!((key.kid(), key.algorithm()), (Some("a"), Algorithm::Es256));
+    // Zeros before a modulus change nothing, and cost nothing.
+    let (_, _, input, signature) = rfc().remove(1);
+    let padded = [vec![0; 1 << 20], unb64(RSA_N)].concat();
+    assert!(Key::rs256(&padded, &[0, 1, 0, 1]).unwrap().verifies(input.as_bytes(), &unb64(signature)));
     assert!(!Key::hs256(Secret::new("short")).verifies(b"", &[0; 32]));
 }

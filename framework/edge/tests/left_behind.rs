@@ -67,6 +67,33 @@ fn a_mark_lasts_through_a_rewrite() {
 }
 
 #[test]
+fn lines_that_are_added_are_not_added_again_after_a_rewrite() {
+    let adds = |name: &'static str| {
+        hook(name, move |request, edits| {
+            edits.response_headers().append("vary", "Origin");
+            edits.response_headers().append("x-path", request.path().as_str());
+            edits.request_headers().append("x-seen", name);
+            Decision::Next
+        })
+    };
+    let hooks = Hooks::new()
+        .hook(adds("one"))
+        .hook(hook("read", |request, _| {
+            assert_eq!(request.headers().lines("x-seen").count(), 1);
+            Decision::Next
+        }))
+        .at("/a", hook("rewrite", |_, _| Decision::rewrite("/b")));
+    let passed = pass(&hooks, &Asked::get("/a"));
+    let headers = common::passed_headers(&passed);
+    assert_eq!(common::lines(&headers, "vary"), "Origin");
+    assert_eq!(common::lines(&headers, "x-path"), "/a | /b");
+    assert_eq!(passed.request.len(), 1);
+    // Before any rewrite each line counts, also where two hooks add the same.
+    let twice = pass(&Hooks::new().hook(adds("one")).hook(adds("one")), &Asked::get("/a"));
+    assert_eq!(common::lines(&common::passed_headers(&twice), "vary"), "Origin | Origin");
+}
+
+#[test]
 fn a_single_decision_or_a_cookie_makes_an_answer_private() {
     let said = Hooks::new().hook(hook_for_all("said", |request, edits| {
         if request.query() == "me" {

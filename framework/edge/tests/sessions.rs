@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use common::{Asked, Still, lines, pass_on, passed_headers};
 use cookie::SameSite;
 use http::Method;
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tropos_edge::{
@@ -218,4 +219,24 @@ fn what_is_configured_wrongly_is_said_at_start() {
     }
     sessions().check().unwrap();
     assert!(!format!("{:?}", sessions()).contains("[1"));
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_one_letter_leaves_a_token_good(at in 0_usize..200, byte in 0x21_u8..0x7f) {
+        let mut token = token().into_bytes();
+        let at = at % token.len();
+        prop_assume!(token[at] != byte);
+        token[at] = byte;
+        prop_assert!(sessions().read(&String::from_utf8(token).unwrap(), NOW).is_none());
+    }
+
+    #[test]
+    fn what_is_issued_reads_back(id: u64, name in ".{0,60}", later in 0..7 * DAY) {
+        let user = User { id, name };
+        let cookie = sessions().issue(&user, NOW).unwrap();
+        // No character that a cookie would have to encode.
+        prop_assert!(cookie.value().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)));
+        prop_assert_eq!(sessions().read(cookie.value(), NOW + later).map(|opened| opened.value), Some(user));
+    }
 }

@@ -8,7 +8,7 @@
 //!   is not: the browser then keeps it from the script. This is no guard: the request itself is carried out.
 //! - `Vary: Origin` is on every answer, also on those to requests without an origin, so that caches keep them apart. A cache
 //!   outside that disregards `Vary` may give a script the answer for another origin, which its browser then refuses.
-//! - An origin is compared as a whole, as browsers write it. `null`, which any sandboxed document has, is never allowed.
+//! - An origin is compared as a whole, as browsers write it. `null`, which any sandboxed document has, cannot be listed.
 //! - Cookies are allowed for listed origins alone, never for `*`: [`check`](Hook::check) refuses both together.
 
 use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Reply, Verdict};

@@ -94,6 +94,10 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("sentry*", &["tropos-telemetry"]),
     ("reqwest", &["tropos-fetch"]),
     ("maxminddb", &["tropos-edge"]),
+    // Signatures of tokens are checked in one place.
+    ("crypto-bigint", &["tropos-edge"]),
+    ("ed25519-dalek", &["tropos-edge"]),
+    ("p256", &["tropos-edge"]),
     ("wasm-bindgen-cli-support", &["cargo-tropos"]),
 ];
 

@@ -28,10 +28,15 @@ pub(super) struct PublicKey {
 impl PublicKey {
     /// A key of modulus and exponent, big end first.
     pub(super) fn new(n: &[u8], e: &[u8]) -> Result<Self, &'static str> {
-        let n = BoxedUint::from_be_slice_vartime(n);
+        // Zeros before it would make all arithmetic as long as they are.
+        let first = n.iter().position(|byte| *byte != 0).unwrap_or(n.len());
+        let n = BoxedUint::from_be_slice_vartime(n.get(first..).unwrap_or_default());
         let bits = n.bits_vartime();
         if !(FEWEST_BITS..=MOST_BITS).contains(&bits) {
             return Err("an RSA key has 2,048 to 4,096 bits");
+        }
+        if e.len() > 8 {
+            return Err("an RSA key's exponent is odd, from 3 to 32 bits long");
         }
         let e = BoxedUint::from_be_slice_vartime(e);
         let is_exponent = e.bits_vartime() >= 2 && e.bits_vartime() <= 32 && bool::from(e.is_odd());

@@ -8,7 +8,8 @@
 //! - Beyond the limit: 429 (RFC 6585 §4) with `Retry-After` in seconds, `RateLimit` and `RateLimit-Policy`, as
 //!   draft-ietf-httpapi-ratelimit-headers-10 has them. Answers below the limit carry the last two as well, but for pages that
 //!   are stored: a cache outside would hand one visitor's numbers to others.
-//! - Where the store fails, requests go through ([`closed`](RateLimit::closed): 503): a page that is limited is better than none.
+//! - Where the store fails, requests go through ([`closed`](RateLimit::closed): 503): a page without a limit is better than none. The
+//!   adapter, whose store it is, says so in its log.
 //! - What a visitor is known by: see [`By`]. A key is hashed before it leaves the process.
 //!
 //! An answer from a cache outside is not counted: it costs nothing here. Put [`Cors`](super::Cors) before, so that preflights

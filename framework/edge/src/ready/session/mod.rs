@@ -14,20 +14,17 @@
 //!
 //! Reading a session does not make stored pages private, since they cannot see it; a renewal does, for that one answer.
 
+mod hook;
 mod token;
 
 pub use token::LONGEST_COOKIE;
 
 use super::secret::{Secret, problem};
-use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict, edits::ContextValue};
+use crate::{Error, edits::ContextValue};
 use cookie::{Cookie, SameSite, time};
-use http::Method;
 use std::{fmt, marker::PhantomData, time::Duration};
 use token::Body;
 use tropos_core::clock::UnixMillis;
-
-/// Clocks of instances may differ by this much at most before tokens are refused; more would be a fault to be mended.
-const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// Signed sessions of values of one type, as a hook that reads them, and for whoever begins and ends them.
 ///
@@ -214,60 +211,6 @@ impl<T: ContextValue> Sessions<T> {
 
     fn wrong(&self, problem: impl Into<String>) -> Error {
         Error::configured(&self.name, problem)
-    }
-}
-
-impl<T: ContextValue> Hook for Sessions<T> {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn decide<'a>(
-        &'a self,
-        request: &'a EdgeRequest<'_>,
-        edits: &'a mut Edits,
-        platform: &'a dyn Platform,
-    ) -> Verdict<'a> {
-        let now = platform.now();
-        let name = self.cookie_name();
-        if let Some(opened) = request.cookie(&name).and_then(|token| self.read(token, now)) {
-            edits.context(&opened.value);
-            if opened.is_due && matches!(*request.method(), Method::GET | Method::HEAD) {
-                match self.seal(&opened.value, opened.born / 1000, now) {
-                    Ok(cookie) => edits.set_cookie(cookie),
-                    Err(error) => return Verdict::Now(Err(error)),
-                }
-            }
-        }
-        Decision::Next.into()
-    }
-
-    fn depends_on_visitor(&self) -> bool {
-        // Stored pages cannot see the session; whatever decides by it says so itself.
-        false
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if let Some(problem) = problem(&self.keys) {
-            return Err(self.wrong(problem));
-        }
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if self.name.is_empty() || !self.name.bytes().all(token) {
-            return Err(self.wrong("its cookie's name is to be of letters, digits, `-`, `_` and `.`"));
-        }
-        if self.purpose.contains('\0') {
-            return Err(self.wrong("its purpose must not have a zero byte"));
-        }
-        if self.lifetime < Duration::from_secs(60) || self.at_most < self.lifetime {
-            return Err(self.wrong("a lifetime is at least a minute, and no longer than `at_most`"));
-        }
-        if self.leeway > MOST_LEEWAY {
-            return Err(self.wrong("a leeway of more than 300 s hides a clock that is wrong: set the clock"));
-        }
-        if self.same_site == SameSite::None && !self.https {
-            return Err(self.wrong("browsers refuse `SameSite=None` without `https`: use `Lax`"));
-        }
-        Ok(())
     }
 }
 
