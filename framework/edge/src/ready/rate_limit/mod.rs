@@ -19,7 +19,7 @@ mod by;
 mod window;
 
 pub use by::By;
-pub use window::{Counters, Window};
+pub use window::{Counters, MOST_KEYS, Window};
 
 use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Reply, Verdict, platform::Count};
 use std::time::Duration;

@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use tropos_core::clock::UnixMillis;
 
+/// Keys that are known at once, unless said otherwise: as many visitors within a window as one instance sees, in less than 8 MB.
+pub const MOST_KEYS: usize = 65_536;
+
 /// How requests are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
@@ -46,6 +49,12 @@ struct Counter {
     count: u32,
     /// Requests in the one before.
     before: u32,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new(MOST_KEYS)
+    }
 }
 
 impl Counters {
