@@ -33,8 +33,7 @@ fn sessions() -> Sessions<User> {
 }
 
 fn guarded(guard: Guard<User>) -> Hooks {
-    let office = Match::any([Match::below("/office"), Match::function("set_price")]);
-    Hooks::new().hook(sessions()).at(office, guard)
+    Hooks::new().hook(sessions()).guard(Match::below("/office"), ["set_price"], guard)
 }
 
 fn asked_as(role: Option<&str>, asked: Asked) -> Asked {

@@ -12,7 +12,7 @@
 //! - The sign-in page itself is never guarded by a guard that leads to it.
 //! - Whatever is let through is `private` to caches outside; refusals are stored by nobody.
 //!
-//! A guard for pages must cover the server functions that they use as well: see [`Hooks::group`](crate::Hooks::group).
+//! A guard for pages must cover the server functions that they use as well: see [`Hooks::guard`](crate::Hooks::guard).
 
 use crate::{
     Decision, EdgeRequest, Edits, Error, Hook, Platform, Redirect, Reply, Verdict, edits::ContextValue,
@@ -41,10 +41,8 @@ pub trait Roles {
 /// }
 ///
 /// let sessions = Sessions::<User>::new("session", [Secret::new("a secret of at least thirty-two bytes")]);
-/// let office = Match::any([Match::below("/office"), Match::function("set_price")]);
-/// let hooks = Hooks::new()
-///     .hook(sessions)
-///     .at(office, Guard::<User>::role("editor").sign_in("/sign-in"));
+/// let editors = Guard::<User>::role("editor").sign_in("/sign-in");
+/// let hooks = Hooks::new().hook(sessions).guard(Match::below("/office"), ["set_price"], editors);
 /// # hooks.check()?;
 /// # Ok::<(), tropos_edge::Error>(())
 /// ```
