@@ -3,9 +3,8 @@
 use crate::{
     Decision, EdgeRequest, Edits, Error, Event, Hooks, Platform, Redirect, Reply, Variants, Verdict,
     decision::Target,
-    edits::{HeaderEdit, Parts},
-    event::MOST_EVENTS,
     edits::{CONTEXT_FULL, EDITS_FULL, HeaderEdit, LONGEST_CONTEXT, MOST_EDITS, Parts},
+    event::MOST_EVENTS,
     hooks::Entry,
     ready::security::{Csp, Inline},
     request::Route,
@@ -180,8 +179,6 @@ impl State {
     ) -> Result<Decision, Error> {
         self.personal |= depends;
         let decision = verdict?;
-        let parts = edits.into_parts()?;
-        self.personal |= parts.personal;
         let mut parts = edits.into_parts()?;
         if self.rewrites > 0 {
             // A hook that ran under the first path as well does not add its lines a second time.
