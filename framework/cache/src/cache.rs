@@ -288,7 +288,18 @@ impl<V: Value> Cache<V> {
             Some((entry, Decision::Hit { .. })) if !self.0.is_due_early(&plan.key, &entry) => {
                 permit.land(Err(Needless.into()));
             }
-            _ => launch(self.0.clone(), engine, permit, plan, None, produce),
+            _ => {
+                // Of no request: it goes on when that has been answered. The link says which one caused it.
+                let span = tracing::debug_span!(
+                    target: "tropos::cache",
+                    parent: None,
+                    "regenerate",
+                    otel.kind = "internal",
+                    tropos.cache.key = %plan.key,
+                );
+                span.follows_from(tracing::Span::current().id());
+                span.in_scope(|| launch(self.0.clone(), engine, permit, plan, None, produce));
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! What `#[cached]` expands to.
 
-use crate::{Data, Entry, Produced, Request, Scope, cache::DEFAULT_NEGATIVE};
+use crate::{Data, Entry, Produced, Request, Scope, cache::DEFAULT_NEGATIVE, http::CacheStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, sync::Arc};
-use tropos_core::{Ages, Failure, Key, Tags};
+use tracing::{Instrument, field::Empty};
+use tropos_core::{Ages, Failure, Key, Mode, Tags};
 
 /// Longer arguments are hashed: a key is kept in memory, and compared.
 const LONGEST_ARGUMENTS: usize = 256;
@@ -50,7 +51,20 @@ where
                 let json = serde_json::to_vec(&produce().await?)?;
                 Ok(Produced { value: Data(json.into()), negative: false, store: true })
             };
-            scope.engine().data().serve(request, encode).await.result
+            // The span costs nothing where nobody listens to it.
+            let span = tracing::debug_span!(
+                target: "tropos::cache",
+                "function",
+                otel.kind = "internal",
+                code.function.name = name,
+                tropos.cache.status = Empty,
+            );
+            let served = scope.engine().data().serve(request, encode).instrument(span.clone()).await;
+            if !span.is_disabled() {
+                let status = CacheStatus::of(served.reason, Mode::Isr);
+                span.record("tropos.cache.status", tracing::field::display(status));
+            }
+            served.result
         })
         .await;
     let entry = entry?;

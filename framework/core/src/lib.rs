@@ -16,10 +16,12 @@
 //! | [`cache_arg`] | what a cached function may be called with |
 //! | [`explain`] | why a path would hit or miss, from the server to the command line |
 //! | [`build`] | what an application's program tells the command that builds it |
+//! | [`advice`] | which routes are declared in a mode that does not suit them, likewise |
 //! | [`manifest`] | what a build leaves for the server: assets and pages |
 //!
 //! Nothing here does I/O, and everything builds for `wasm32-unknown-unknown`.
 
+pub mod advice;
 pub mod age;
 pub mod answer;
 pub mod build;

@@ -48,6 +48,7 @@ mod fetch;
 mod fetched;
 mod guard;
 mod hosts;
+mod observe;
 mod origin;
 mod revalidate;
 mod store;

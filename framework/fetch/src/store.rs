@@ -2,10 +2,11 @@
 
 mod produce;
 
-use crate::{Error, Fetched, call::Call, client::Client, digest, origin::Staleness};
+use crate::{Error, Fetched, call::Call, client::Client, digest, observe, origin::Staleness};
 use http::StatusCode;
 use produce::{SourceFailed, produce};
 use std::{sync::Arc, time::Duration};
+use tracing::{Instrument, Span};
 use tropos_cache::{Data, Decision, Entry, Reason, Request, Scope, cache::DEFAULT_NEGATIVE};
 use tropos_core::{Ages, Failure, Key, Revalidate, Tags, Tick};
 
@@ -78,7 +79,15 @@ enum For {
     Failure,
 }
 
+/// Reads within a span that says what became of it.
 pub(crate) async fn read(call: Call, policy: Policy) -> Result<Fetched, Error> {
+    let span = observe::fetch(&call);
+    let answer = read_within(call, policy, &span).instrument(span.clone()).await;
+    observe::ended(&span, &answer);
+    answer
+}
+
+async fn read_within(call: Call, policy: Policy, span: &Span) -> Result<Fetched, Error> {
     let Some(scope) = Scope::current() else {
         return call.run(Client::of(None)).await;
     };
@@ -86,38 +95,50 @@ pub(crate) async fn read(call: Call, policy: Policy) -> Result<Fetched, Error> {
     // First of all, so that the page carries them also when the fetch fails and it shows something else instead.
     scope.note(&tags, None);
     let Some(ages) = ages else {
-        return once(&scope, call).await;
+        return once(&scope, call, span).await;
     };
     let why_not = if call.is_private() && !private {
         "the request carries Authorization or Cookie; `.store_private()` would store it by them"
     } else if by_origin && !call.only_reads() {
         "by the rules of HTTP only GET and HEAD are"
     } else {
-        return stored(&scope, call, Declared { ages, tags, private, statuses, by_origin }).await;
+        return stored(&scope, call, Declared { ages, tags, private, statuses, by_origin }, span).await;
     };
     tracing::debug!(url = call.shown_url(), "not stored: {why_not}");
     // What was declared about its age holds for the page all the same.
     note_age(&scope, age(ages));
-    once(&scope, call).await
+    once(&scope, call, span).await
 }
 
 /// Without an entry: reads are made once a render.
-async fn once(scope: &Scope, call: Call) -> Result<Fetched, Error> {
+async fn once(scope: &Scope, call: Call, span: &Span) -> Result<Fetched, Error> {
     let client = Client::of(Some(scope.engine()));
     if !call.only_reads() {
         return call.run(client).await;
     }
     let key = format!("fetch once {}", digest::of_call(&call));
-    scope.once(&key, || call.run(client)).await
+    let mut ran = false;
+    let answer = scope
+        .once(&key, || {
+            ran = true;
+            call.run(client)
+        })
+        .await;
+    if !ran {
+        observe::repeated(span);
+    }
+    answer
 }
 
-async fn stored(scope: &Scope, call: Call, declared: Declared) -> Result<Fetched, Error> {
+async fn stored(scope: &Scope, call: Call, declared: Declared, span: &Span) -> Result<Fetched, Error> {
     let client = Client::of(Some(scope.engine()));
     let url = call.shown_url();
     let key = Key::fetch(&digest::of_entry(&call, &declared));
     let (ages, tags) = (declared.ages, declared.tags.clone());
+    let mut ran = false;
     let (entry, reason): (Result<Arc<Entry<Data>>, Failure>, Reason) = scope
         .once(key.as_str(), || async {
+            ran = true;
             let fresh = scope.wants_fresh() || (declared.by_origin && !may_be_stale(scope, &key, &declared));
             let request = Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh };
             let (name, declared) = (key.clone(), declared.clone());
@@ -126,6 +147,10 @@ async fn stored(scope: &Scope, call: Call, declared: Declared) -> Result<Fetched
             (served.result, served.reason)
         })
         .await;
+    match ran {
+        true => observe::served(span, reason),
+        false => observe::repeated(span),
+    }
     let answer = match entry {
         Ok(entry) => {
             scope.note_entry(&entry);

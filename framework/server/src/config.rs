@@ -103,6 +103,7 @@ const KEYS: [Key; 25] = [
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
     Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
+    Key { name: "advise", variable: "TROPOS_ADVISE" },
 ];
 
 /// The configuration of a server. `Debug` shows neither tokens nor passwords.
@@ -156,6 +157,12 @@ pub struct Config {
     pub front_threads: usize,
     /// Whether a build is served: hosts are checked, logs are JSON, and errors keep their causes to themselves.
     pub production: bool,
+    /// The folder of the dev server that has started this process (`TROPOS_DEV`): turns on what helps while developing.
+    /// Nobody else sets it, and a build ignores it.
+    pub dev: Option<PathBuf>,
+    /// Whether routes are counted for the mode advisor, at `/advice` of the admin listener. Off: hits then take the longer
+    /// way, on which they can be counted. On in development, where `dev` is set.
+    pub advise: bool,
 }
 
 impl Default for Config {
@@ -181,6 +188,8 @@ impl Default for Config {
             log: "info".to_owned(),
             front_threads: half_the_cores(),
             production: false,
+            dev: None,
+            advise: false,
         }
     }
 }
@@ -264,6 +273,7 @@ impl Config {
         if !shards.is_empty() {
             config.database.shards = shards;
         }
+        config.dev = variable("TROPOS_DEV").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         Ok(config)
     }
 
@@ -317,6 +327,13 @@ impl Config {
                 self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
             }
             key if key.starts_with("database_") => database::set(self, key, &value).map_err(wrong)?,
+            "advise" => {
+                self.advise = match value.as_str() {
+                    "1" | "true" => true,
+                    "0" | "false" => false,
+                    _ => return Err(wrong("`1` or `0`")),
+                };
+            }
             "front_threads" => {
                 let count = value.parse().ok().filter(|count| *count <= MOST_FRONT_THREADS);
                 self.front_threads = count.ok_or_else(|| wrong("a number of threads, from 0 to 64"))?;

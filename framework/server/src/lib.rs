@@ -11,6 +11,7 @@
 //! | `render` | the one module that knows how Leptos renders |
 //! | `site` | everything that answering takes, opened once |
 //! | [`draft`] | showing what is not published to those who may see it |
+//! | [`dev`] | what is watched while an application is being written, and the mode advisor |
 //! | `explain` | why a path would hit or miss |
 //! | `dist`, `build` | what a build leaves, and how its pages are made |
 //! | `serve` | listeners, health, drain, the program's commands |
@@ -19,6 +20,7 @@ pub mod app;
 mod build;
 pub mod config;
 mod database;
+pub mod dev;
 mod dispatch;
 mod dist;
 mod doctor;

@@ -1,6 +1,6 @@
 //! What belongs to one request, and what its answer carries besides a body.
 
-use crate::{Error, edge::Decided};
+use crate::{Error, dev::Recording, edge::Decided};
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{
@@ -21,6 +21,8 @@ pub(crate) struct RequestHead {
     pub(crate) seen: Positions,
     /// What hooks made of it.
     pub(crate) decided: Arc<Decided>,
+    /// Who notes what a page reads of it; `None` unless routes are watched.
+    pub(crate) watched: Option<Arc<Recording>>,
 }
 
 /// What a page or server function adds to its answer, until the head is sent.
@@ -92,6 +94,9 @@ impl Cookies {
 
     /// The value of a cookie that the request carries, percent-decoded.
     pub fn get(&self, name: &str) -> Option<String> {
+        if let Some(recording) = &self.request.watched {
+            recording.reads_cookie(name);
+        }
         cookie_pairs(&self.request.headers).find(|(known, _)| known.trim() == name).map(|(_, value)| {
             let value = value.trim().trim_matches('"');
             let decoded = percent_encoding::percent_decode_str(value).decode_utf8();

@@ -4,6 +4,7 @@ use crate::{
     app::App,
     config::Config,
     database,
+    dev::Watch,
     dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
@@ -60,6 +61,8 @@ pub struct Site {
     db: Option<Db>,
     /// Where the database has replicas: by what visitors read their own writes.
     pub(crate) seen: Option<Seen>,
+    /// What watches the answers of pages: in development, and for the mode advisor.
+    pub(crate) watch: Option<Arc<Watch>>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -170,6 +173,8 @@ impl Site {
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
         let clock = engine.clock().clone();
         Ok(Self {
+        let watch = Watch::open(&config, &table, clock.clone());
+        let site = Self {
             listed: Listed::default(),
             table,
             cx,
@@ -181,7 +186,8 @@ impl Site {
             first_renders: tokio::sync::Semaphore::new(Limits::default().renders),
             files: Memory::new(FILE_BYTES, usize::MAX),
             // In development a file may appear at any time where a page was.
-            index: Index::new(config.production),
+            // And while routes are counted, hits are answered where they can be.
+            index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
             platform: Native::new(engine.clock().clone()),
             pending: Pending::new(clock),
@@ -198,6 +204,10 @@ impl Site {
     async fn listed(self) -> Result<Arc<Self>, Error> {
         let listed = self.list().await?;
         let site = Arc::new(Self { listed, ..self });
+            watch,
+        };
+        let listed = site.list().await?;
+        let site = Arc::new(Self { listed, ..site });
         site.warm_what_is_invalidated();
         Ok(site)
     }

@@ -32,6 +32,8 @@ impl fmt::Debug for Config {
             log,
             front_threads,
             production,
+            dev,
+            advise,
         } = self;
         let database_direct: Vec<_> = database_direct.iter().map(|url| without_password(url)).collect();
         f.debug_struct("Config")
@@ -55,6 +57,8 @@ impl fmt::Debug for Config {
             .field("log", log)
             .field("front_threads", front_threads)
             .field("production", production)
+            .field("dev", dev)
+            .field("advise", advise)
             .finish()
     }
 }

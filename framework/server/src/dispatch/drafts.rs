@@ -2,7 +2,7 @@
 
 use super::{reply, revalidate::knows, streamed};
 use crate::{
-    draft, edge,
+    dev, draft, edge,
     request::{ResponseHead, cookie_pairs},
     routing::PageRoute,
     site::Site,
@@ -64,6 +64,7 @@ impl Site {
         };
         let cx = self.draft_cx(page.route.mode(), params, inputs);
         let scope = Scope::draft(&self.engine, Purpose::Once);
+        dev::watched(request).inspect(|recording| recording.within(&scope));
         let render = scope.run(super::stored::render_whole(page, cx));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;
         let response = match rendered {

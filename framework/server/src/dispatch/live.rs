@@ -5,6 +5,7 @@
 
 use super::{reply, streamed};
 use crate::{
+    dev,
     page::inputs::Inputs,
     render::{self, Order},
     request::RequestHead,
@@ -84,6 +85,7 @@ impl Site {
         };
         let (cx, additions) = source.cx();
         let scope = source.scope();
+        dev::watched(request).inspect(|recording| recording.within(&scope));
         let detail = if source.visitor.draft { Detail::Draft } else { Detail::Live };
         let personal = cx.clone();
         let begun = scope.run(streamed::begin(page, cx, Order::InOrder)).await;

@@ -21,6 +21,7 @@ pub(crate) use reply::location;
 pub(crate) use stored::render_to_store;
 
 use crate::{
+    dev,
     edge::{self, Gate},
     page::inputs::Inputs,
     request::RequestHead,
@@ -31,6 +32,7 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument as _;
 use tropos_cache::{Purpose, Scope, http::respond};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 use tropos_edge::request::internal;
@@ -153,6 +155,24 @@ impl Site {
         if !draft && !self.listed.has(page, path.as_str()) {
             return self.not_found();
         }
+        match &self.watch {
+            Some(watch) => dev::page(self, watch, page, path, params, head, draft).await,
+            None => {
+                let span = dev::span(&head, page);
+                self.page_in_mode(page, path, params, head, draft).instrument(span).await
+            }
+        }
+    }
+
+    /// The answer of a page, by its mode; or a draft of it.
+    pub(crate) async fn page_in_mode(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        path: &CanonicalPath,
+        params: Params,
+        head: Parts,
+        draft: bool,
+    ) -> Response<Body> {
         match page.route.mode() {
             Mode::Ssg | Mode::Isr if draft => self.drafted(page, params, &head).await,
             Mode::Ssg => self.made_at_build(page, path, &head).await,
@@ -236,8 +256,8 @@ impl Site {
         let secure = self.is_secure();
         let draft = self.sees_drafts(head);
         let seen = self.seen.as_ref().map(|seen| seen.read(&head.headers, secure)).unwrap_or_default();
-        let decided = edge::decided(head);
-        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen, decided })
+        let (decided, watched) = (edge::decided(head), dev::watched(head).cloned());
+        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen, decided, watched })
     }
 
     /// A scope for a visitor: what a draft shows passes the cache by in it, and reads have seen what they wrote.

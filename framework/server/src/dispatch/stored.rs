@@ -2,6 +2,7 @@
 
 use super::{ready::facts_of_build, reply};
 use crate::{
+    dev,
     edge,
     page::{PageCx, inputs::Inputs},
     render::{self, Order},
@@ -39,6 +40,10 @@ impl Site {
             None => {
                 let Some(params) = page.pattern.matches(path) else { return self.not_found() };
                 let served = self.serve(page, &key, params, Inputs::default(), path, false).await;
+                if let Some(recording) = dev::watched(request) {
+                    let meta = served.result.as_ref().ok().map(|entry| &entry.meta);
+                    recording.answered(&key, meta, served.reason, served.degraded, self.engine.clock().now());
+                }
                 match served.result {
                     Ok(entry) => Some(entry),
                     Err(failure) => return self.failed(page, path.as_str(), &failure),
@@ -64,9 +69,18 @@ impl Site {
         let key = inputs.key(page.route.pattern(), path.as_str());
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
             self.learn(request, path, &inputs.query, Mode::Isr, || self.engine.pages().place(&key));
+            if let Some(recording) = dev::watched(request) {
+                let reason = tropos_cache::Reason::Hit { ttl: ttl_seconds };
+                recording.answered(&key, Some(&entry.meta), reason, false, self.engine.clock().now());
+            }
             return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, inputs, path, false).await;
+        if let Some(recording) = dev::watched(request) {
+            let (meta, now) =
+                (served.result.as_ref().ok().map(|entry| &entry.meta), self.engine.clock().now());
+            recording.answered(&key, meta, served.reason, served.degraded, now);
+        }
         let status = CacheStatus::of(served.reason, Mode::Isr);
         let status = if served.degraded { status.degraded() } else { status };
         match served.result {
@@ -108,7 +122,10 @@ impl Site {
     /// The page for what failed, where there is no earlier good entry. What went wrong stays in the log.
     pub(super) fn failed(&self, page: &PageRoute, path: &str, failure: &Failure) -> Response<Body> {
         tracing::error!(route = page.route.pattern(), mode = %page.route.mode(), path, error = %failure, "a page failed");
-        reply::from_static_page(&self.statics.error)
+        match &self.watch {
+            Some(watch) if watch.shows_causes() => dev::failed(page, path, failure),
+            _ => reply::from_static_page(&self.statics.error),
+        }
     }
 }
 
@@ -133,6 +150,9 @@ pub(crate) async fn render_to_store(
 ) -> Result<Produced<StoredPage>, Failure> {
     let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
     let rendered = render_whole(&page, cx).await;
+    if site.watch.is_some() {
+        dev::rendered(&page, &rendered);
+    }
     let (stored, negative) = match rendered {
         Ok(html) => (StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, HTML)], html.into()), false),
         Err(PageError::NotFound) => (site.statics.not_found.clone(), true),

@@ -2,6 +2,7 @@
 
 use super::reply;
 use crate::{
+    dev,
     page::{PageCx, inputs::Inputs},
     render::{self, Html, Order},
     request::ResponseHead,
@@ -35,6 +36,7 @@ impl Site {
         let inputs = Inputs::of_query(request.uri.query().unwrap_or_default());
         let (cx, additions) = self.page_cx(Mode::Server, params, inputs, Some(visitor.clone()), None);
         let scope = self.scope(Purpose::Once, &visitor);
+        dev::watched(request).inspect(|recording| recording.within(&scope));
         let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
         let response = match html {
             Ok(html) => {

@@ -11,6 +11,7 @@ use super::{
     params::{Path, PathParams},
 };
 use crate::{
+    dev::Part,
     draft::Drafts,
     error::Error,
     render::Assets,
@@ -121,6 +122,13 @@ impl PageCx {
     /// Whether the render has read something that belongs to its visitor.
     pub(crate) fn is_personal(&self) -> bool {
         self.0.personal.load(Ordering::Relaxed)
+    }
+
+    /// Notes for the mode advisor that something of the request was read. Nothing where nobody watches.
+    fn reads(&self, part: Part) {
+        if let Some(recording) = self.0.request.as_ref().and_then(|request| request.watched.as_ref()) {
+            recording.reads(part);
+        }
     }
 
     fn request(&self) -> Result<Arc<RequestHead>, PageError> {
@@ -238,6 +246,7 @@ impl<M, T: Clone + Send + Sync + 'static> FromPage<M> for State<T> {
 
 impl<M> FromPage<M> for Draft {
     async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+        cx.reads(Part::Draft);
         Ok(Draft(cx.0.draft))
     }
 }
@@ -280,24 +289,28 @@ macro_rules! of_a_request {
 
         impl<T: DeserializeOwned> FromPage<$mode> for Query<T> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Query);
                 read_query(cx)
             }
         }
 
         impl FromPage<$mode> for Cookies {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Cookies);
                 cx.cookies()
             }
         }
 
         impl FromPage<$mode> for Headers {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Headers);
                 Ok(Headers(cx.request()?.headers.clone()))
             }
         }
 
         impl FromPage<$mode> for Session {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Session);
                 Ok(Session::new(cx.cookies()?))
             }
         }

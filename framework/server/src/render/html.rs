@@ -222,11 +222,12 @@ struct InContext<S> {
     stream: S,
     cx: PageCx,
     scope: Option<tropos_cache::Scope>,
+    span: tracing::Span,
 }
 
 impl<S> InContext<S> {
     fn new(stream: S, cx: PageCx) -> Self {
-        Self { stream, cx, scope: tropos_cache::Scope::current() }
+        Self { stream, cx, scope: tropos_cache::Scope::current(), span: tracing::Span::current() }
     }
 }
 
@@ -238,6 +239,7 @@ impl<S: Stream + Unpin> Stream for InContext<S> {
         task: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<S::Item>> {
         let this = &mut *self;
+        let _within = this.span.enter();
         let cx = this.cx.clone();
         let next = cx.scope(std::future::poll_fn(|task| Pin::new(&mut this.stream).poll_next(task)));
         match &this.scope {

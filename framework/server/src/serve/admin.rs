@@ -1,7 +1,7 @@
 //! The admin listener: for operators and orchestrators, never for the public.
 
 use super::metrics;
-use crate::{App, Error, Site, page::Route};
+use crate::{App, Error, Site, dev, page::Route};
 use axum::{
     Router,
     extract::{RawQuery, State},
@@ -61,7 +61,11 @@ pub(super) fn router(site: &Arc<Site>, ready: Ready) -> Router {
     let routes = serde_json::to_string_pretty(&lines).unwrap_or_default();
     let json = [("content-type", "application/json")];
     let explained = site.clone();
-    Router::new()
+    let router = match &site.watch {
+        Some(_) => dev::router(site),
+        None => Router::new(),
+    };
+    router
         // Alive as long as this answers; a restart mends nothing that a database's absence breaks.
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readiness))

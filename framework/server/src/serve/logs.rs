@@ -1,7 +1,9 @@
 //! Logs: JSON lines in production, readable text in development.
 
-use crate::Config;
-use tracing_subscriber::{EnvFilter, fmt};
+use crate::{Config, dev};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Starts logging, unless the program does already.
 pub(super) fn start(config: &Config) {
@@ -9,10 +11,14 @@ pub(super) fn start(config: &Config) {
         eprintln!("TROPOS_LOG: {error}; logging at `info`");
         EnvFilter::new("info")
     });
-    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    // Each layer has a filter of its own: what is recorded does not depend on what is logged.
+    let registry = tracing_subscriber::registry().with(config.dev.as_ref().map(|_| dev::layer()));
     let started = match config.production {
-        true => base.json().flatten_event(true).with_current_span(false).try_init(),
-        false => base.compact().with_target(false).try_init(),
+        true => registry
+            .with(lines.json().flatten_event(true).with_current_span(false).with_filter(filter))
+            .try_init(),
+        false => registry.with(lines.compact().with_target(false).with_filter(filter)).try_init(),
     };
     // An application may have its own subscriber; then that one gets the events.
     drop(started);

@@ -104,6 +104,9 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
     let mut config = Config::load()?;
     let dist = Dist::beside_executable()?;
     config.production = dist.is_some();
+    if config.production {
+        config.dev = None;
+    }
     match command {
         Command::Serve => {
             logs::start(&config);
