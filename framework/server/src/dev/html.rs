@@ -68,7 +68,7 @@ mod tests {
             <leptos-island data-component="Counter_12" data-props="12345"></leptos-island>
             <leptos-island data-component="Search_box_3"></leptos-island>"#;
         let named = |name: &str, count, props_bytes| Islands { name: name.into(), count, props_bytes };
-        assert_eq!(islands(html), [named("Counter", 2, 22 + 5), named("Search_box", 1, 0)]);
+        assert_eq!(islands(html), [named("Counter", 2, 19 + 5), named("Search_box", 1, 0)]);
         assert!(islands("<p>").is_empty());
     }
 

@@ -30,4 +30,4 @@ pub(crate) use events::failed;
 pub use layer::layer;
 pub(crate) use record::{Part, Recording};
 pub(crate) use ring::Watch;
-pub(crate) use routes::router;
+pub use routes::router;

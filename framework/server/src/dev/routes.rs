@@ -81,8 +81,9 @@ impl Brief {
     }
 }
 
-/// What the configuration turns on.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(site: &Arc<Site>) -> Router<S> {
+/// The endpoints that the configuration turns on: a part of the admin listener, for programs that serve one of their own.
+/// Never for the public.
+pub fn router<S: Clone + Send + Sync + 'static>(site: &Arc<Site>) -> Router<S> {
     let advised = site.clone();
     let advice = get(async move || Json(advice::of(&advised)));
     let mut router = Router::new().route("/advice", advice.clone());
