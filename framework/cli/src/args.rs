@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Revalidate(Revalidate),
     /// Say why a path would hit or miss at a running server
     Explain(Explain),
+    /// Say which routes are declared in a mode that does not suit them, by what a running server has seen
+    Advise(Advise),
     /// Look after the application's database
     Db(Db),
     /// Look for what is wrong, and say what mends it
@@ -185,6 +187,23 @@ pub(crate) struct Explain {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = examples::DB)]
+pub(crate) struct Advise {
+    /// Where the server's admin listener is, or where `cargo tropos dev` serves
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001", env = "TROPOS_ADMIN_ADDR")]
+    pub(crate) url: String,
+    /// First send the requests of this file to the application: an access log in common or combined format, or one path a
+    /// line. GET alone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) requests: Option<PathBuf>,
+    /// Where they are sent [default: where the server says that it listens]
+    #[arg(long, value_name = "URL", requires = "requests")]
+    pub(crate) app: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Db {
     #[command(subcommand)]
     pub(crate) task: DbTask,

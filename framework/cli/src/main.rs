@@ -14,11 +14,13 @@
 //! | `completions` | what shells need to complete these commands |
 //! | `interrupt` | ending what was started when the command is ended |
 //! | `near` | what was probably meant |
+//! | `start`, `routes`, `revalidate`, `explain`, `advise`, `db`, `doctor` | the other commands |
 //! | `program` | having the application's program do something without serving |
 //! | `server` | asking a running server |
 //! | `table` | tables, that of routes above all |
 //! | `terminal` | colours, phases, numbers for people |
 
+mod advise;
 mod args;
 mod build;
 mod cargo;
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Routes(options) => routes::run(options, &terminal),
         Command::Revalidate(options) => revalidate::run(options),
         Command::Explain(options) => explain::run(options),
+        Command::Advise(options) => advise::run(options, &terminal),
         Command::Db(options) => db::run(options, &terminal),
         Command::Doctor(options) => doctor::run(options, &terminal),
         Command::Deploy(options) => deploy::run(options, &terminal),

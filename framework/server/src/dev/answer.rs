@@ -18,8 +18,8 @@ use std::{
     task::{Context, Poll},
 };
 use tracing::{Instrument as _, Span, field::Empty};
-use tropos_cache::{Scope, http::CACHE_STATUS};
-use tropos_core::{CanonicalPath, PageError, Params};
+use tropos_cache::{Engine, Scope, Stamp, Validity, http::CACHE_STATUS};
+use tropos_core::{CanonicalPath, PageError, Params, Tag};
 use xxhash_rust::xxh3::Xxh3;
 
 /// So much of a body is looked at for islands and compared; a longer page is hashed up to there.
@@ -72,7 +72,8 @@ pub(crate) async fn page(
     let asked = Asked {
         target: hash_of(head.uri.path(), head.uri.query()),
         visitor: visitor(&head.headers),
-        sequence: site.engine.tags().current().sequence,
+        stamp: site.engine.tags().current(),
+        engine: site.engine.clone(),
         is_get: head.method == Method::GET,
         draft,
     };
@@ -211,7 +212,8 @@ pub(crate) fn rendered(page: &PageRoute, rendered: &Result<String, PageError>) {
 struct Asked {
     target: u64,
     visitor: u64,
-    sequence: u64,
+    stamp: Stamp,
+    engine: Engine,
     is_get: bool,
     draft: bool,
 }
@@ -245,7 +247,7 @@ impl End {
         let sample = recording.look(|record| Sample {
             target: asked.target,
             visitor: asked.visitor,
-            sequence: asked.sequence,
+            stamp: asked.stamp,
             at_ms: watch.clock.now().0,
             parts: recording.parts(),
             status: record.status,
@@ -256,7 +258,12 @@ impl End {
             tags: record.tags.iter().take(8).cloned().collect(),
             reason: None,
         });
-        watch.counts.add(route, &Sample { reason: recording.reason(), ..sample });
+        let changed = |since| {
+            let tags = recording.look(|record| record.tags.clone());
+            let tags: Vec<Tag> = tags.iter().filter_map(|name| Tag::named(name).ok()).collect();
+            asked.engine.tags().validity(&tags, since) != Validity::Valid
+        };
+        watch.counts.add(route, &Sample { reason: recording.reason(), ..sample }, changed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
-use tropos_cache::{Miss, Reason, Stale};
+use tropos_cache::{Miss, Reason, Stale, Stamp};
 
 /// Addresses of a route that are told apart; what comes for others is not compared. 64 KiB a route.
 const MOST_TARGETS: usize = 1_024;
@@ -27,7 +27,7 @@ pub(crate) struct Sample {
     /// Cookies and credentials; 0: none.
     pub(crate) visitor: u64,
     /// Where the sequence of invalidations stood when the request came.
-    pub(crate) sequence: u64,
+    pub(crate) stamp: Stamp,
     pub(crate) at_ms: i64,
     pub(crate) parts: Parts,
     pub(crate) status: u16,
@@ -49,9 +49,11 @@ impl Counts {
         Self(patterns.map(|pattern| (pattern, Mutex::default())).collect())
     }
 
-    pub(crate) fn add(&self, pattern: &str, sample: &Sample) {
+    /// Counts an answer. `changed` says whether something that the page read has been invalidated since a moment; it is asked
+    /// rarely.
+    pub(crate) fn add(&self, pattern: &str, sample: &Sample, changed: impl FnOnce(Stamp) -> bool) {
         if let Some(seen) = self.0.get(pattern) {
-            seen.lock().unwrap_or_else(PoisonError::into_inner).add(sample);
+            seen.lock().unwrap_or_else(PoisonError::into_inner).add(sample, changed);
         }
     }
 
@@ -80,7 +82,8 @@ pub(crate) struct Seen {
     pub(crate) read_session: u64,
     pub(crate) read_query: u64,
     pub(crate) set_cookies: u64,
-    /// Answers that were compared with the one before under the same address, without an invalidation between.
+    /// Answers that were compared with the one before under the same address: those that were the same, and those that were
+    /// not although nothing that they read had been invalidated between.
     pub(crate) compared: u64,
     /// Those that were sent to another visitor than the one before.
     pub(crate) compared_across: u64,
@@ -97,7 +100,7 @@ pub(crate) struct Seen {
 struct Target {
     body: u64,
     visitor: u64,
-    sequence: u64,
+    stamp: Stamp,
     /// Whether an entry was made under it.
     stored: bool,
     last_ms: i64,
@@ -135,7 +138,7 @@ impl Seen {
         self.targets.len() as u64
     }
 
-    pub(crate) fn add(&mut self, sample: &Sample) {
+    pub(crate) fn add(&mut self, sample: &Sample, changed: impl FnOnce(Stamp) -> bool) {
         // A failure says nothing about what the page would have been.
         if sample.status >= 500 {
             return;
@@ -168,20 +171,22 @@ impl Seen {
                 *self.tags.entry(tag.clone()).or_default() += 1;
             }
         }
-        self.compare(sample);
+        self.compare(sample, changed);
     }
 
-    fn compare(&mut self, sample: &Sample) {
+    fn compare(&mut self, sample: &Sample, changed: impl FnOnce(Stamp) -> bool) {
         let before = self.targets.get(&sample.target).copied();
         if before.is_none() && self.targets.len() >= MOST_TARGETS {
             self.beyond += 1;
             return;
         }
         if let Some(before) = before {
-            if before.sequence == sample.sequence && sample.reason.is_none() {
+            let same = before.body == sample.body;
+            // Another answer is what an invalidation of its data is for; else something else than its data is in it.
+            if sample.reason.is_none() && (same || !changed(before.stamp)) {
                 self.compared += 1;
                 self.compared_across += u64::from(before.visitor != sample.visitor);
-                self.differed += u64::from(before.body != sample.body);
+                self.differed += u64::from(!same);
             }
             self.cache.gaps += 1;
             self.cache.gaps_ms += u64::try_from(sample.at_ms.saturating_sub(before.last_ms)).unwrap_or(0);
@@ -194,8 +199,8 @@ impl Seen {
             Some(Reason::Bypass) | None => false,
             Some(Reason::Hit { .. } | Reason::Stale { .. }) => true,
         };
-        let Sample { body, visitor, sequence, at_ms: last_ms, .. } = *sample;
-        self.targets.insert(sample.target, Target { body, visitor, sequence, stored, last_ms });
+        let Sample { body, visitor, stamp, at_ms: last_ms, .. } = *sample;
+        self.targets.insert(sample.target, Target { body, visitor, stamp, stored, last_ms });
     }
 }
 
@@ -227,7 +232,10 @@ mod tests {
     fn endless_addresses_visitors_and_tags_are_counted_and_not_kept() {
         let mut seen = Seen::default();
         for at in 1..3_000_u64 {
-            seen.add(&Sample { target: at, visitor: at, tags: vec![format!("tag-{at}")], ..sample() });
+            seen.add(
+                &Sample { target: at, visitor: at, tags: vec![format!("tag-{at}")], ..sample() },
+                |_| false,
+            );
         }
         assert_eq!((seen.answers, seen.targets(), seen.visitors()), (2_999, 1_024, 64));
         assert_eq!((seen.beyond, seen.tags.len()), (2_999 - 1_024, MOST_TAGS));
@@ -236,10 +244,10 @@ mod tests {
     #[test]
     fn failures_are_not_counted_and_counting_begins_anew_some_time() {
         let mut seen = Seen::default();
-        seen.add(&Sample { status: 500, ..sample() });
+        seen.add(&Sample { status: 500, ..sample() }, |_| false);
         assert_eq!(seen.answers, 0);
         seen.answers = MOST_ANSWERS;
-        seen.add(&sample());
+        seen.add(&sample(), |_| false);
         assert_eq!(seen.answers, 1);
     }
 }

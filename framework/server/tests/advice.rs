@@ -1,0 +1,76 @@
+//! The mode advisor, as the admin listener gives it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod common;
+#[path = "common/planted.rs"]
+mod planted;
+
+use axum::Router;
+use common::app;
+use tower::ServiceExt as _;
+use tropos_core::advice::{Advice, Rule};
+use tropos_server::Config;
+use tropos_testing::TestApp;
+
+async fn advice(site: &TestApp) -> Advice {
+    let router: Router = tropos_server::dev::router(&site.site);
+    let answer = router.oneshot(TestApp::request("GET", "/advice", "", &[])).await.unwrap();
+    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+async fn site(dev: bool) -> TestApp {
+    let mut config = Config::default();
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    config.dev = dev.then(|| "somewhere".into());
+    // A build that counts, as `TROPOS_ADVISE` makes it.
+    (config.advise, config.production) = (!dev, !dev);
+    config.allowed_hosts = Some(vec!["localhost".into()]);
+    TestApp::with_config(planted::planted(app()), config).await
+}
+
+async fn visit(site: &TestApp, paths: &[String]) {
+    for (at, path) in paths.iter().enumerate() {
+        let cookie = format!("tropos_advise={}", at / 7 % 3);
+        let headers = [("cookie", cookie.as_str())];
+        let headers = if at / 7 % 3 == 0 { &[][..] } else { &headers[..] };
+        assert_eq!(site.get_with(path, headers).await.status, 200, "{path}");
+        // What invalidates itself has done so when the next one comes.
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        site.advance(std::time::Duration::from_millis(100));
+    }
+}
+
+#[tokio::test]
+async fn the_two_planted_pages_are_named_and_none_else() {
+    for dev in [true, false] {
+        let site = site(dev).await;
+        visit(&site, &planted::sample()[..70]).await;
+        assert!(advice(&site).await.findings.is_empty(), "ten answers say nothing");
+        visit(&site, &planted::sample()).await;
+        let advice = advice(&site).await;
+        let mut found: Vec<(&str, Rule)> =
+            advice.findings.iter().map(|finding| (finding.pattern.as_str(), finding.rule)).collect();
+        found.sort_by_key(|(pattern, _)| *pattern);
+        let expected = [("/restless", Rule::AlwaysInvalidated), ("/terms/:part", Rule::ReadsNothing)];
+        assert_eq!(found, expected, "{advice:#?}");
+        let text = advice.to_string();
+        assert!(text.contains("Terms /terms/:part, server") && text.contains("planted.rs:"), "{text}");
+        assert!(text.contains("it carries `restless`"), "{text}");
+        let judged = advice.routes.iter().filter(|route| route.enough).count();
+        assert_eq!(judged, 6, "all but the one that the build makes: {advice:#?}");
+        // Hits are counted although they are answered by the shortest way otherwise.
+        let product = advice.routes.iter().find(|route| route.pattern == "/product/:id").unwrap();
+        assert_eq!(product.answers, 50);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_counted_unless_it_is_asked_for() {
+    let mut config = Config::default();
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    let site = TestApp::with_config(planted::planted(app()), config).await;
+    visit(&site, &planted::sample()[..14]).await;
+    assert!(advice(&site).await.routes.is_empty());
+}

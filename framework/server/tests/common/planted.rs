@@ -1,0 +1,97 @@
+//! An application with two pages in a mode that does not suit them, and others that look as if theirs did not either.
+
+use leptos::prelude::*;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tropos::{App, Cookies, PageResult, Path, Session, State, page, prelude::*};
+
+/// Counts from 1.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicUsize>);
+
+impl Counter {
+    fn next(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+/// Wrong: nothing in it belongs to anybody.
+#[page("/terms/:part", server)]
+async fn Terms(Path(part): Path<String>) -> PageResult {
+    view! { <p>"Part " {part}</p> }.into_page()
+}
+
+/// Wrong: it says itself that it is out of date, whenever it is read.
+#[page("/restless", isr(revalidate = "never", tags = ["restless"]))]
+async fn Restless() -> PageResult {
+    tokio::spawn(tropos_cache::Scope::current().map_or_else(
+        || unreachable!("a page renders in a scope"),
+        |scope| {
+            let engine = scope.engine().clone();
+            async move {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                engine.invalidate(&["restless".into()], tropos_cache::Strength::Hard).await.ok();
+            }
+        },
+    ));
+    view! { <p>"restless"</p> }.into_page()
+}
+
+/// Right: it looks at a cookie, if only sometimes.
+#[page("/offers/:day", server)]
+async fn Offers(Path(day): Path<u32>, State(count): State<Counter>) -> PageResult {
+    if count.next().is_multiple_of(7) {
+        let cookies: Cookies = tropos::extract().await?;
+        cookies.get("member");
+    }
+    view! { <p>"Offers of day " {day}</p> }.into_page()
+}
+
+/// Right: it says what time it is.
+#[page("/clock", server)]
+async fn Clock(State(count): State<Counter>) -> PageResult {
+    view! { <p>{count.next()}</p> }.into_page()
+}
+
+/// Right: stored, and read again and again.
+#[page("/product/:id", isr(revalidate = "60s", tags = ["product-{id}"]))]
+async fn Product(Path(id): Path<u32>) -> PageResult {
+    view! { <p>"Product " {id}</p> }.into_page()
+}
+
+/// Right: another's for each.
+#[page("/account", server)]
+async fn Account(session: Session, cookies: Cookies) -> PageResult {
+    let name = cookies.get("tropos_advise").or(session.id());
+    view! { <p>"Hello " {name}</p> }.into_page()
+}
+
+/// Right: there is nothing that a build could not make.
+#[page("/about", ssg)]
+async fn About() -> PageResult {
+    view! { <p>"about"</p> }.into_page()
+}
+
+/// The pages, within a plain document.
+pub fn planted(app: App) -> App {
+    let pages = tropos::routes![Terms, Restless, Offers, Clock, Product, Account, About];
+    app.pages(pages).state(Counter::default())
+}
+
+/// What visitors ask for: each page often, and under few addresses.
+pub fn sample() -> Vec<String> {
+    let round = |at: usize| {
+        [
+            format!("/terms/{}", at % 3),
+            "/restless".to_owned(),
+            format!("/offers/{}", at % 2),
+            "/clock".to_owned(),
+            format!("/product/{}", at % 4),
+            "/account".to_owned(),
+            "/about".to_owned(),
+        ]
+    };
+    (0..40).flat_map(round).collect()
+}
