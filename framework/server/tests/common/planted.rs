@@ -23,20 +23,10 @@ async fn Terms(Path(part): Path<String>) -> PageResult {
     view! { <p>"Part " {part}</p> }.into_page()
 }
 
-/// Wrong: it says itself that it is out of date, whenever it is read.
-#[page("/restless", isr(revalidate = "never", tags = ["restless"]))]
-async fn Restless() -> PageResult {
-    tokio::spawn(tropos_cache::Scope::current().map_or_else(
-        || unreachable!("a page renders in a scope"),
-        |scope| {
-            let engine = scope.engine().clone();
-            async move {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-                engine.invalidate(&["restless".into()], tropos_cache::Strength::Hard).await.ok();
-            }
-        },
-    ));
-    view! { <p>"restless"</p> }.into_page()
+/// Wrong: stored for somebody who comes again, and nobody does.
+#[page("/receipt/:number", isr(revalidate = "60s"))]
+async fn Receipt(Path(number): Path<u32>) -> PageResult {
+    view! { <p>"Receipt " {number}</p> }.into_page()
 }
 
 /// Right: it looks at a cookie, if only sometimes.
@@ -76,7 +66,7 @@ async fn About() -> PageResult {
 
 /// The pages, within a plain document.
 pub fn planted(app: App) -> App {
-    let pages = tropos::routes![Terms, Restless, Offers, Clock, Product, Account, About];
+    let pages = tropos::routes![Terms, Receipt, Offers, Clock, Product, Account, About];
     app.pages(pages).state(Counter::default())
 }
 
@@ -85,7 +75,9 @@ pub fn sample() -> Vec<String> {
     let round = |at: usize| {
         [
             format!("/terms/{}", at % 3),
-            "/restless".to_owned(),
+            format!("/receipt/{}", 3 * at),
+            format!("/receipt/{}", 3 * at + 1),
+            format!("/receipt/{}", 3 * at + 2),
             format!("/offers/{}", at % 2),
             "/clock".to_owned(),
             format!("/product/{}", at % 4),
