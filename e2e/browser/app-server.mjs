@@ -49,6 +49,7 @@ export async function start(program, environment = {}) {
   await Promise.race([ready(), failed])
   return {
     url: `http://127.0.0.1:${port}`,
+    admin: `http://127.0.0.1:${admin}`,
     log,
     async stop() {
       child.kill('SIGTERM')
