@@ -39,7 +39,7 @@ async fn visit(site: &TestApp, paths: &[String]) {
     for (at, path) in paths.iter().enumerate() {
         let cookie = format!("tropos_advise={}", at / ROUND % 3);
         let headers = [("cookie", cookie.as_str())];
-        let headers = if at / ROUND % 3 == 0 { &[][..] } else { &headers[..] };
+        let headers = if (at / ROUND).is_multiple_of(3) { &[][..] } else { &headers[..] };
         assert_eq!(site.get_with(path, headers).await.status, 200, "{path}");
         site.advance(std::time::Duration::from_millis(100));
     }

@@ -46,8 +46,8 @@ const STYLE = `
     border: 1px solid var(--line); }
   #toggle { margin: 0 12px 12px auto; display: flex; gap: 8px; align-items: center; max-width: calc(100vw - 24px);
     padding: 4px 10px; border-radius: 999px; cursor: pointer; box-shadow: 0 1px 6px #0003; white-space: nowrap; overflow: hidden; }
-  section { width: min(46rem, 100vw); max-height: min(70vh, 40rem); overflow: auto; padding: 12px 16px 16px;
-    border-radius: 10px 0 0 0; box-shadow: 0 0 18px #0003; }
+  section { width: min(46rem, calc(100vw - 24px)); max-height: min(70vh, 40rem); overflow: auto; padding: 12px 16px 16px;
+    margin: 0 12px 8px auto; border-radius: 10px; box-shadow: 0 0 18px #0003; }
   :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px }
   button { font: inherit; color: inherit; }
   section button { background: none; border: 1px solid var(--line); border-radius: 5px; padding: 1px 7px; cursor: pointer; }
