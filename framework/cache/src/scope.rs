@@ -13,7 +13,10 @@ use std::{
     collections::HashMap,
     fmt,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::OnceCell;
 use tropos_core::{Key, Positions, Tag, Tags, Tick};
@@ -66,6 +69,8 @@ struct Inner {
     /// What a render must have seen on account of the invalidations that its stamp covers.
     floor: FloorAt,
     personal: Personal,
+    /// Whether something elsewhere was changed from within.
+    acted: AtomicBool,
     holds: Holds,
 }
 
@@ -110,6 +115,7 @@ impl Scope {
             memos: Mutex::default(),
             floor,
             personal: Personal::default(),
+            acted: AtomicBool::default(),
             holds: Holds::default(),
         }))
     }
@@ -211,6 +217,17 @@ impl Scope {
     /// The shards that were written to since this was called last, in order: to ask them for their positions.
     pub fn take_written(&self) -> Vec<u16> {
         self.0.personal.take_written()
+    }
+
+    /// A call has gone out that may change something elsewhere.
+    pub fn acted(&self) {
+        self.0.acted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything may have been changed from within: a database that was written to, or what was called by other
+    /// means than a read. Done once for many readers, it would be another program.
+    pub fn has_effects(&self) -> bool {
+        self.0.acted.load(Ordering::Relaxed) || self.0.personal.has_written_at_all()
     }
 
     fn has_written(&self, shard: u16) -> bool {

@@ -19,6 +19,13 @@ pub(crate) fn writes(shard: u16) {
     }
 }
 
+/// A write is about to go to a database whose reads see all writes anyway: it is noted that there was one.
+pub(crate) fn acts() {
+    if let Some(scope) = Scope::current() {
+        scope.acted();
+    }
+}
+
 /// Holds invalidations of this scope back until a transaction has ended.
 pub(crate) fn hold() -> Option<Hold> {
     Scope::current().map(|scope| scope.hold())

@@ -92,6 +92,9 @@ async fn read_within(call: Call, policy: Policy, span: &Span) -> Result<Fetched,
         return call.run(Client::of(None)).await;
     };
     let Policy { ages, tags, private, statuses, by_origin } = policy;
+    if !call.only_reads() {
+        scope.acted();
+    }
     // First of all, so that the page carries them also when the fetch fails and it shows something else instead.
     scope.note(&tags, None);
     let Some(ages) = ages else {

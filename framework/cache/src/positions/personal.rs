@@ -40,6 +40,10 @@ impl Personal {
         self.wrote.load(Ordering::SeqCst) & bit(shard) != 0
     }
 
+    pub(crate) fn has_written_at_all(&self) -> bool {
+        self.wrote.load(Ordering::SeqCst) != 0
+    }
+
     pub(crate) fn requires(&self, shard: u16) -> Required {
         match self.has_written(shard) {
             true => Required::Primary,

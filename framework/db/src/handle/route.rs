@@ -49,7 +49,12 @@ impl Route<'_> {
     pub(crate) async fn lease(&self, tried: Tried) -> Result<Lease, sqlx::Error> {
         let limit = self.cluster.config.pool.statement + AFTER_THE_LIMIT;
         let lease = match &self.shard.store {
-            Store::Sqlite(store) => store.acquire(self.writes).await.map(|conn| Lease::new(conn, limit)),
+            Store::Sqlite(store) => {
+                if self.writes {
+                    consistency::acts();
+                }
+                store.acquire(self.writes).await.map(|conn| Lease::new(conn, limit))
+            }
             Store::Postgres(group) => {
                 let required = match self.writes {
                     true => {

@@ -33,6 +33,8 @@ pub(crate) enum Part {
     Session = 4,
     Query = 8,
     Draft = 16,
+    /// Anything of it that belongs to its sender, however it was taken.
+    Sender = 32,
 }
 
 /// The parts of a request that one render read.
@@ -193,6 +195,8 @@ pub(crate) struct Recording {
     panicked: AtomicBool,
     /// Whether a render made something in it.
     rendered: AtomicBool,
+    /// Whether the page changed something elsewhere as it was rendered.
+    acted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -218,6 +222,7 @@ impl Recording {
             parts: AtomicU8::default(),
             panicked: AtomicBool::default(),
             rendered: AtomicBool::default(),
+            acted: AtomicBool::default(),
             state: Mutex::new(State { record, scope: None, reason: None }),
         }
     }
@@ -282,6 +287,11 @@ impl Recording {
         self.panicked.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the page changed something elsewhere; known when it is over.
+    pub(crate) fn has_acted(&self) -> bool {
+        self.acted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn has_rendered(&self) -> bool {
         self.rendered.load(Ordering::Relaxed)
     }
@@ -337,6 +347,7 @@ impl Recording {
         record.read.query = parts.has(Part::Query);
         record.read.draft = parts.has(Part::Draft);
         if let Some(scope) = scope {
+            self.acted.store(scope.has_effects(), Ordering::Relaxed);
             note_tags(record, &scope.reads().tags);
         }
     }

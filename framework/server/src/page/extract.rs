@@ -133,6 +133,7 @@ impl PageCx {
 
     fn request(&self) -> Result<Arc<RequestHead>, PageError> {
         self.0.personal.store(true, Ordering::Relaxed);
+        self.reads(Part::Sender);
         self.0.request.clone().ok_or_else(|| {
             let mode = self.0.mode;
             Failure::new(format!(

@@ -5,7 +5,11 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use tropos::{App, Cookies, PageResult, Path, Session, State, page, prelude::*};
+use tropos::{App, Cookies, Db, PageResult, Path, Session, State, page, prelude::*};
+use tropos_db::sqlx::{
+    self, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
 
 /// Counts from 1.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +62,13 @@ async fn Account(session: Session, cookies: Cookies) -> PageResult {
     view! { <p>"Hello " {name}</p> }.into_page()
 }
 
+/// Right: it writes down that it was seen.
+#[page("/seen", server)]
+async fn Watched(db: Db) -> PageResult {
+    sqlx::query("insert into seen values (1)").execute(db.write()).await?;
+    view! { <p>"seen"</p> }.into_page()
+}
+
 /// Right: there is nothing that a build could not make.
 #[page("/about", ssg)]
 async fn About() -> PageResult {
@@ -66,8 +77,16 @@ async fn About() -> PageResult {
 
 /// The pages, within a plain document.
 pub fn planted(app: App) -> App {
-    let pages = tropos::routes![Terms, Receipt, Offers, Clock, Product, Account, About];
-    app.pages(pages).state(Counter::default())
+    let pages = tropos::routes![Terms, Receipt, Offers, Clock, Product, Account, Watched, About];
+    let table = Migration::new(
+        1,
+        "seen".into(),
+        MigrationType::Simple,
+        "create table seen (at integer)".into_sql_str(),
+        false,
+    );
+    let migrations = Migrator::with_migrations(vec![table]);
+    app.pages(pages).migrations(migrations).state(Counter::default())
 }
 
 /// What visitors ask for: each page often, and under few addresses.
@@ -82,6 +101,7 @@ pub fn sample() -> Vec<String> {
             "/clock".to_owned(),
             format!("/product/{}", at % 4),
             "/account".to_owned(),
+            "/seen".to_owned(),
             "/about".to_owned(),
         ]
     };

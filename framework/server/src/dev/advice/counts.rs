@@ -33,7 +33,10 @@ pub(crate) struct Sample {
     pub(crate) status: u16,
     /// A hash of status and body.
     pub(crate) body: u64,
-    pub(crate) sets_cookie: bool,
+    /// Whether a cookie was set, or something elsewhere changed.
+    pub(crate) acts: bool,
+    /// The age after which what was stored is stale.
+    pub(crate) revalidate_ms: Option<u64>,
     pub(crate) took_us: u64,
     pub(crate) queries: u64,
     pub(crate) tags: Vec<String>,
@@ -75,13 +78,14 @@ pub(crate) struct Seen {
     /// Answers to visitors without cookies and credentials.
     pub(crate) anonymous: u64,
     visitors: BTreeSet<u64>,
-    /// Renders that read something that belongs to a visitor: headers, cookies, the session, whether drafts are seen.
+    /// Renders that read something that belongs to a visitor: headers, cookies, the session.
     pub(crate) read_visitor: u64,
     pub(crate) read_cookies: u64,
     pub(crate) read_headers: u64,
     pub(crate) read_session: u64,
     pub(crate) read_query: u64,
-    pub(crate) set_cookies: u64,
+    /// Answers that did more than to answer: they set a cookie, or something elsewhere was changed.
+    pub(crate) acted: u64,
     /// Answers that were compared with the one before under the same address: those that were the same, and those that were
     /// not although nothing that they read had been invalidated between.
     pub(crate) compared: u64,
@@ -125,6 +129,8 @@ pub(crate) struct CacheSeen {
     /// Times between two requests under one address, and how many: in milliseconds.
     pub(crate) gaps_ms: u64,
     pub(crate) gaps: u64,
+    /// The age after which the last entry was stale.
+    pub(crate) revalidate_ms: Option<u64>,
 }
 
 impl Seen {
@@ -163,9 +169,8 @@ impl Seen {
         self.read_headers += has(Part::Headers);
         self.read_session += has(Part::Session);
         self.read_query += has(Part::Query);
-        let of_visitor = Part::Cookies as u8 | Part::Headers as u8 | Part::Session as u8 | Part::Draft as u8;
-        self.read_visitor += u64::from(sample.parts.0 & of_visitor != 0);
-        self.set_cookies += u64::from(sample.sets_cookie);
+        self.read_visitor += has(Part::Sender);
+        self.acted += u64::from(sample.acts);
         for tag in &sample.tags {
             if self.tags.len() < MOST_TAGS || self.tags.contains_key(tag) {
                 *self.tags.entry(tag.clone()).or_default() += 1;
@@ -192,6 +197,7 @@ impl Seen {
             self.cache.gaps_ms += u64::try_from(sample.at_ms.saturating_sub(before.last_ms)).unwrap_or(0);
         }
         if let Some(reason) = sample.reason {
+            self.cache.revalidate_ms = sample.revalidate_ms;
             self.cache.add(reason, before.is_some_and(|before| before.stored));
         }
         let stored = match sample.reason {

@@ -25,6 +25,9 @@ const FEWEST_ADDRESSES: u64 = 100;
 /// A page that would be rendered almost as often in another mode is left alone.
 const LEAST_SAVING_PERCENT: u64 = 20;
 
+/// A rate is told of what was seen for a minute at least, in milliseconds: a sample that is sent at once has none.
+const LEAST_SPAN: u64 = 60_000;
+
 /// A day, in milliseconds.
 const DAY: u64 = 86_400_000;
 
@@ -78,8 +81,8 @@ pub(crate) fn judge(route: &Declared, seen: &Seen) -> Option<Finding> {
 /// A `server` page whose answers were alike.
 fn of_server(route: &Declared, seen: &Seen) -> Option<(Rule, String, String, Option<Saving>)> {
     // A page that shows the clock or something by chance answers otherwise each time, and so does one whose data changes
-    // without an invalidation: stored, it would be wrong.
-    if seen.compared < FEWEST_COMPARED || seen.differed > 0 || seen.set_cookies > 0 {
+    // without an invalidation: stored, it would be wrong. And one that writes would not write each time any more.
+    if seen.compared < FEWEST_COMPARED || seen.differed > 0 || seen.acted > 0 {
         return None;
     }
     let saving = saving(route, seen).filter(|saving| saving.renders_percent >= LEAST_SAVING_PERCENT)?;
@@ -138,15 +141,21 @@ fn of_isr(route: &Declared, seen: &Seen) -> Option<(Rule, String, String)> {
     }
     if mostly(cache.too_old) {
         let gap = Span(Duration::from_secs((cache.gaps_ms / cache.gaps.max(1) / 1_000).max(1)));
-        let revalidate = route.ages.revalidate();
-        let Revalidate::After(_) = revalidate else { return None };
+        let stale = Span(Duration::from_millis(cache.revalidate_ms?));
         let reason = format!(
-            "stale at each of {} reads: it is asked for every {gap} or so, and stale after {revalidate}",
+            "stale at each of {} reads: it is asked for every {gap} or so, and stale after {stale}",
             cache.too_old
         );
-        let advice =
-            "give it a longer `revalidate`, or `never` with tags that are invalidated when its data changes"
-                .into();
+        let own = matches!(route.ages.revalidate(), Revalidate::After(own) if own <= stale.0);
+        let advice = match own {
+            true => {
+                "give it a longer `revalidate`, or `never` with tags that are invalidated when its data changes"
+            }
+            false => {
+                "a fetch or cached function that it reads is stale earlier than the page would be: give that a longer age, or tags"
+            }
+        };
+        let advice = advice.to_owned();
         return Some((Rule::TooShort, reason, advice));
     }
     if mostly(cache.gone) {
@@ -196,21 +205,22 @@ fn read(seen: &Seen) -> String {
     if read.is_empty() { "the request".into() } else { read.join(" and ") }
 }
 
-/// What one render for each address would have saved; `None` where the rate is not known.
+/// What one render for each address would have saved.
 fn saving(route: &Declared, seen: &Seen) -> Option<Saving> {
     let compared = seen.answers.checked_sub(seen.beyond)?;
     let needless = compared.checked_sub(seen.targets())?;
     let renders_percent = needless * 100 / compared.max(1);
-    let span = u64::try_from(seen.last_ms.saturating_sub(seen.first_ms)).unwrap_or(0).max(1_000);
-    // Of the answers between the first and the last.
+    let span = u64::try_from(seen.last_ms.saturating_sub(seen.first_ms)).unwrap_or(0);
     let a_day = |total: u64| {
         let total = u128::from(total) * u128::from(renders_percent) / 100;
-        u64::try_from(total * u128::from(DAY) / u128::from(span)).unwrap_or(u64::MAX)
+        let a_day = total * u128::from(DAY) / u128::from(span.max(1));
+        (span >= LEAST_SPAN).then(|| u64::try_from(a_day).unwrap_or(u64::MAX))
     };
     Some(Saving {
         renders_percent,
-        ms_a_day: a_day(seen.took_us) / 1_000,
-        queries_a_day: route.counts_queries.then(|| a_day(seen.queries)),
+        us_each: seen.took_us / seen.answers.max(1),
+        ms_a_day: a_day(seen.took_us).map(|us| us / 1_000),
+        queries_a_day: a_day(seen.queries).filter(|_| route.counts_queries),
     })
 }
 
@@ -232,7 +242,8 @@ pub(crate) mod tests {
             parts: Parts::default(),
             status: 200,
             body: 7,
-            sets_cookie: false,
+            acts: false,
+            revalidate_ms: Some(2_000),
             took_us: 4_000,
             queries: 2,
             tags: Vec::new(),
@@ -269,7 +280,7 @@ pub(crate) mod tests {
         found(mode, count, each).map(|finding| finding.rule)
     }
 
-    const COOKIES: Parts = Parts(Part::Cookies as u8);
+    const COOKIES: Parts = Parts(Part::Cookies as u8 | Part::Sender as u8);
     const QUERY: Parts = Parts(Part::Query as u8);
 
     #[test]
@@ -355,11 +366,11 @@ pub(crate) mod tests {
                 None,
             ),
             (
-                "sets a cookie",
+                "sets a cookie, or writes",
                 60,
                 Box::new(move |at| Sample {
                     visitor: visitor(at),
-                    sets_cookie: at == 0,
+                    acts: at == 0,
                     parts: COOKIES,
                     ..sample()
                 }),
@@ -479,7 +490,7 @@ pub(crate) mod tests {
         let found = finding.saving.unwrap();
         assert_eq!(found.renders_percent, 99);
         // 864 times what 100 s took: 404 ms and 202 queries.
-        assert!((340_000..350_000).contains(&found.ms_a_day), "{found:?}");
+        assert!((340_000..350_000).contains(&found.ms_a_day.unwrap()), "{found:?}");
         assert!((170_000..175_000).contains(&found.queries_a_day.unwrap()), "{found:?}");
         assert!(finding.advice.contains("(`terms`)"), "{}", finding.advice);
     }
