@@ -77,7 +77,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 25] = [
+const KEYS: [Key; 26] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },

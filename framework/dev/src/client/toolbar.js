@@ -159,7 +159,7 @@ function works(title, work) {
 /** What of the request was read. @param {Render} render */
 function readOf({ read }) {
   const names = read.cookie_names?.length ? ` (${read.cookie_names.join(', ')})` : ''
-  const parts = ['headers', 'cookies', 'session', 'query', 'draft'].filter((part) => read[part])
+  const parts = ['headers', 'cookies', 'session', 'query', 'draft', 'hooks'].filter((part) => read[part])
   return parts.map((part) => (part === 'cookies' ? part + names : part)).join(', ') || 'nothing'
 }
 

@@ -245,7 +245,9 @@ impl End {
             return;
         }
         let sample = recording.look(|record| Sample {
-            target: asked.target,
+            // What is stored under one key is one thing, whatever the address: variants are in it, and other keys of the
+            // query than those that are declared are not.
+            target: record.key.as_deref().map_or(asked.target, |key| hash_of(key, None)),
             visitor: asked.visitor,
             stamp: asked.stamp,
             at_ms: watch.clock.now().0,

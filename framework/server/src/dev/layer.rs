@@ -133,8 +133,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
 fn background(key: &Key, cause: &Recording) -> Record {
     let mut record = Record { kind: Kind::Background, caused_by: Some(cause.id), ..Record::default() };
     match key.as_page() {
-        Some((route, path, query)) => {
-            (record.route, record.path, record.query) = (route.into(), path.into(), query.into());
+        Some(page) => {
+            let route = page.route;
+            (record.route, record.path, record.query) = (route.into(), page.path.into(), page.query.into());
             record.key = Some(key.to_string());
             cause.look(|cause| {
                 if cause.route == route {

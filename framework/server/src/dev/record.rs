@@ -35,6 +35,8 @@ pub(crate) enum Part {
     Draft = 16,
     /// Anything of it that belongs to its sender, however it was taken.
     Sender = 32,
+    /// What hooks made of it: variants, and values that they left.
+    Hooks = 64,
 }
 
 /// The parts of a request that one render read.
@@ -123,6 +125,8 @@ pub(crate) struct Read {
     pub(crate) session: bool,
     pub(crate) query: bool,
     pub(crate) draft: bool,
+    /// Variants, or values that hooks left.
+    pub(crate) hooks: bool,
 }
 
 /// All islands of one kind in a page.
@@ -346,6 +350,7 @@ impl Recording {
         record.read.session = parts.has(Part::Session);
         record.read.query = parts.has(Part::Query);
         record.read.draft = parts.has(Part::Draft);
+        record.read.hooks = parts.has(Part::Hooks);
         if let Some(scope) = scope {
             self.acted.store(scope.has_effects(), Ordering::Relaxed);
             note_tags(record, &scope.reads().tags);

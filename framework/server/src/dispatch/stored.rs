@@ -2,8 +2,7 @@
 
 use super::{ready::facts_of_build, reply};
 use crate::{
-    dev,
-    edge,
+    dev, edge,
     page::{PageCx, inputs::Inputs},
     render::{self, Order},
     routing::PageRoute,

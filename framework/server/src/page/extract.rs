@@ -278,12 +278,14 @@ macro_rules! of_a_request {
     ($mode:ty) => {
         impl<V: Declared> FromPage<$mode> for Variant<V> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Hooks);
                 Ok(Variant(V::read(&V::key(&cx.request()?.decided.variants))))
             }
         }
 
         impl<T: ContextValue> FromPage<$mode> for Context<T> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
+                cx.reads(Part::Hooks);
                 Ok(Context(cx.request()?.decided.context()?))
             }
         }

@@ -83,6 +83,7 @@ pub(crate) struct Seen {
     pub(crate) read_cookies: u64,
     pub(crate) read_headers: u64,
     pub(crate) read_session: u64,
+    pub(crate) read_hooks: u64,
     pub(crate) read_query: u64,
     /// Answers that did more than to answer: they set a cookie, or something elsewhere was changed.
     pub(crate) acted: u64,
@@ -168,6 +169,7 @@ impl Seen {
         self.read_cookies += has(Part::Cookies);
         self.read_headers += has(Part::Headers);
         self.read_session += has(Part::Session);
+        self.read_hooks += has(Part::Hooks);
         self.read_query += has(Part::Query);
         self.read_visitor += has(Part::Sender);
         self.acted += u64::from(sample.acts);

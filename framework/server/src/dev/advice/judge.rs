@@ -199,8 +199,12 @@ fn tags(seen: &Seen) -> String {
 }
 
 fn read(seen: &Seen) -> String {
-    let parts =
-        [(seen.read_cookies, "cookies"), (seen.read_headers, "headers"), (seen.read_session, "the session")];
+    let parts = [
+        (seen.read_cookies, "cookies"),
+        (seen.read_headers, "headers"),
+        (seen.read_session, "the session"),
+        (seen.read_hooks, "what hooks left"),
+    ];
     let read: Vec<&str> = parts.iter().filter(|(count, _)| *count > 0).map(|(_, name)| *name).collect();
     if read.is_empty() { "the request".into() } else { read.join(" and ") }
 }
