@@ -1,9 +1,7 @@
 //! What can be written after `cargo tropos`.
 
-use crate::{examples, terminal::Color};
+use crate::{examples, new::Database, terminal::Color};
 use clap::{Parser, Subcommand, ValueEnum as _};
-use crate::new::Database;
-use clap::{Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
 /// Builds, starts and inspects Tropos applications.
@@ -73,7 +71,7 @@ pub(crate) struct Project {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = examples::BUILD)]
+#[command(after_help = examples::NEW)]
 pub(crate) struct New {
     /// The folder to make; its last part is the application's name
     #[arg(value_name = "NAME")]
@@ -90,6 +88,7 @@ pub(crate) struct New {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::BUILD)]
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) project: Project,
@@ -108,6 +107,7 @@ pub(crate) struct Build {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::EXPORT)]
 pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) build: Build,
@@ -186,7 +186,7 @@ pub(crate) struct Explain {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = examples::DB)]
+#[command(after_help = examples::ADVISE)]
 pub(crate) struct Advise {
     /// Where the server's admin listener is, or where `cargo tropos dev` serves
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001", env = "TROPOS_ADMIN_ADDR")]
@@ -204,6 +204,7 @@ pub(crate) struct Advise {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::DB)]
 pub(crate) struct Db {
     #[command(subcommand)]
     pub(crate) task: DbTask,

@@ -102,13 +102,11 @@ pub(crate) fn compile(mut command: Command, target: &str, together: &Together) -
     let shown = shown(&command);
     let run = |source| Error::Run { command: shown.clone(), source };
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
-    let (mut child, _running) = interrupt::spawn(&mut command).map_err(run)?;
-    let mut files = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
     if together.several {
         command.env("CARGO_TERM_PROGRESS_WHEN", "never");
     }
-    let child = Arc::new(Mutex::new(command.spawn().map_err(run)?));
+    let (child, _running) = interrupt::spawn(&mut command).map_err(run)?;
+    let child = Arc::new(Mutex::new(child));
     let stdout = lock(&child).stdout.take();
     together.add(child.clone());
     let mut compiled = Compiled { files: Vec::new(), crates: 0 };

@@ -20,7 +20,6 @@ pub(crate) enum Error {
     #[error("{command} failed ({status}); what it printed is above")]
     Failed { command: String, status: String },
 
-    #[error("{}", metadata(.0))]
     /// One of several was ended since another failed, which is the error to show.
     #[error("{command} was stopped, since another one failed")]
     Stopped { command: String },
@@ -45,7 +44,7 @@ pub(crate) enum Error {
     #[error("nothing was exported: {} on the pages lead nowhere, as listed above", plural(.0.len() as u64, "link"))]
     BrokenLinks(Vec<Broken>),
 
-    #[error("{0}")]
+    #[error("{}", metadata(.0))]
     Metadata(#[from] cargo_metadata::Error),
 
     #[error("{0}")]
@@ -112,9 +111,6 @@ pub(crate) enum Error {
 
     #[error("nothing was made; `--yes` takes the defaults without asking")]
     GaveUp,
-
-    #[error("the template of new applications is broken, which is a fault of cargo-tropos: {0}")]
-    Template(minijinja::Error),
 
     #[error("{url} did not answer: {why}. Is the server running there? --url names another address")]
     Unreachable { url: String, why: String },

@@ -1,12 +1,27 @@
 //! What `--help` shows last: a line for each thing that people do.
 
 pub(crate) const ALL: &str = "Examples:
+  cargo tropos new shop && cd shop              a new application
   cargo tropos build && cargo tropos start      from sources to a server
   cargo tropos revalidate --tag product-42      new data is seen from now on
   cargo tropos explain /products/42             why it would hit or miss
   cargo tropos doctor                           what is wrong, and what mends it
 
 Every command has examples of its own: cargo tropos build --help";
+
+pub(crate) const NEW: &str = "Examples:
+  cargo tropos new shop                         asks what it must know
+  cargo tropos new shop --yes                   SQLite, plain CSS
+  cargo tropos new apps/shop --db postgres --tailwind";
+
+pub(crate) const EXPORT: &str = "Examples:
+  cargo tropos export                           export/ beside Cargo.toml
+  cargo tropos export --to /srv/www --partial   the `ssg` routes of an application that has others";
+
+pub(crate) const ADVISE: &str = "Examples:
+  cargo tropos advise                           by what `cargo tropos dev` has seen
+  cargo tropos advise --requests access.log     by yesterday's requests, sent again
+  cargo tropos advise --json | jq '.findings[].route'";
 
 pub(crate) const BUILD: &str = "Examples:
   cargo tropos build                            dist/ beside Cargo.toml

@@ -9,7 +9,6 @@
 //! | `cargo` | running cargo |
 //! | `build` | from sources to `dist/`, a module for each step |
 //! | `export` | from `dist/` to plain files for any static host |
-//! | `start`, `routes`, `revalidate`, `explain`, `db`, `doctor` | the other commands |
 //! | `deploy` | the files that a deployment needs |
 //! | `completions` | what shells need to complete these commands |
 //! | `interrupt` | ending what was started when the command is ended |
@@ -31,9 +30,9 @@ mod doctor;
 mod error;
 mod examples;
 mod explain;
+mod export;
 mod interrupt;
 mod near;
-mod export;
 mod new;
 mod program;
 mod project;
@@ -61,7 +60,10 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     // `start` becomes the server, and the others start nothing.
-    if matches!(args.command, Command::Build(_) | Command::Routes(_) | Command::Db(_) | Command::Doctor(_)) {
+    if matches!(
+        args.command,
+        Command::Build(_) | Command::Export(_) | Command::Routes(_) | Command::Db(_) | Command::Doctor(_)
+    ) {
         interrupt::watch();
     }
     let result = match &args.command {

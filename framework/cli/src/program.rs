@@ -1,10 +1,10 @@
 //! Having the application's program do something without serving: it knows its migrations, its seeding and its
 //! configuration, and answers in JSON.
 
-use crate::{Error, build, cargo, interrupt, project::Project, terminal::Terminal};
 use crate::{
     Error, build,
     cargo::{self, Together},
+    interrupt,
     project::Project,
     terminal::Terminal,
 };

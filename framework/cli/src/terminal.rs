@@ -109,9 +109,6 @@ impl Terminal {
             clock: SystemClock::new(),
             color: color.shows(none, std::io::stderr().is_terminal()),
             color_out: color.shows(none, std::io::stdout().is_terminal()),
-            phases: Vec::new(),
-            color: wanted && std::io::stderr().is_terminal(),
-            color_out: wanted && std::io::stdout().is_terminal(),
             phases: Mutex::default(),
         }
     }

@@ -172,9 +172,8 @@ impl Site {
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
         let clock = engine.clock().clone();
-        Ok(Self {
         let watch = Watch::open(&config, &table, clock.clone());
-        let site = Self {
+        Ok(Self {
             listed: Listed::default(),
             table,
             cx,
@@ -185,8 +184,8 @@ impl Site {
             hub: Hub::default(),
             first_renders: tokio::sync::Semaphore::new(Limits::default().renders),
             files: Memory::new(FILE_BYTES, usize::MAX),
-            // In development a file may appear at any time where a page was.
-            // And while routes are counted, hits are answered where they can be.
+            // In development a file may appear at any time where a page was; and while routes are counted, hits are answered
+            // where they can be.
             index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
             platform: Native::new(engine.clock().clone()),
@@ -197,6 +196,7 @@ impl Site {
             _bridges: bridges,
             db,
             seen,
+            watch,
         })
     }
 
@@ -204,10 +204,6 @@ impl Site {
     async fn listed(self) -> Result<Arc<Self>, Error> {
         let listed = self.list().await?;
         let site = Arc::new(Self { listed, ..self });
-            watch,
-        };
-        let listed = site.list().await?;
-        let site = Arc::new(Self { listed, ..site });
         site.warm_what_is_invalidated();
         Ok(site)
     }

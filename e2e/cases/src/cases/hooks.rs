@@ -121,7 +121,10 @@ async fn unknown_value(c: Context) -> Outcome {
         let page = c.http.send(&Request::get(&path).with("Cookie", &format!("ab={value}"))).await?;
         page.is(200)?.need("set-cookie")?;
     }
-    that(c.upstream.calls_containing(&format!("variant-{key}")) <= 2, "an unknown value has an entry of its own".to_owned())
+    that(
+        c.upstream.calls_containing(&format!("variant-{key}")) <= 2,
+        "an unknown value has an entry of its own".to_owned(),
+    )
 }
 
 async fn variants_invalidated(c: Context) -> Outcome {

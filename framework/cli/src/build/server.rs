@@ -1,9 +1,9 @@
 //! The server binary: compiled, and asked to render pages and to name its routes.
 
-use crate::{Error, cargo, interrupt, project::Project, table::Route};
 use crate::{
     Error,
     cargo::{self, Together},
+    interrupt,
     project::Project,
     table::Route,
 };
@@ -54,10 +54,8 @@ pub(crate) fn prerender(
     command.args(keep_going.then_some("--keep-going")).args(measure.then_some("--measure"));
     command.current_dir(&project.directory).stdin(Stdio::null()).stderr(Stdio::inherit());
     let shown = cargo::shown(&command);
-    let status =
-        interrupt::status(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
-    if status.success() { Ok(()) } else { Err(Error::Failed { command: shown, status: status.to_string() }) }
-    let output = command.output().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let output =
+        interrupt::output(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     let failed = || Error::Failed { command: shown, status: output.status.to_string() };
     if output.stdout.trim_ascii().is_empty() {
         return Err(failed());

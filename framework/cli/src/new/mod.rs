@@ -99,7 +99,7 @@ pub(crate) fn run(options: &args::New, terminal: &mut Terminal) -> Result<ExitCo
         })?;
     }
     let next = next::Next { path: &options.path, database: answers.database, krate: &place.krate() };
-    terminal::print(&next.text(&terminal.phases, terminal.color_out));
+    terminal::print(&next.text(&terminal.phases(), terminal.color_out));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -134,7 +134,7 @@ pub(crate) struct File {
 pub(crate) fn render(choices: &Choices) -> Result<Vec<File>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(syntax().map_err(Error::Template)?);
+    environment.set_syntax(syntax().map_err(unfit)?);
     // TOML, Markdown and Rust: nothing here is HTML.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     let context = context! {
@@ -156,7 +156,7 @@ pub(crate) fn render(choices: &Choices) -> Result<Vec<File>, Error> {
         let (path, text) = match source.path.strip_suffix(".jinja") {
             Some(path) => {
                 let text = environment.render_named_str(source.path, source.text, &context);
-                (path, text.map_err(Error::Template)?)
+                (path, text.map_err(unfit)?)
             }
             None => (source.path, source.text.to_owned()),
         };
@@ -169,6 +169,11 @@ pub(crate) fn render(choices: &Choices) -> Result<Vec<File>, Error> {
 }
 
 /// A line that holds a condition alone leaves nothing behind.
+/// The template is a part of this command, so that only a mistake in it can lead here.
+fn unfit(source: minijinja::Error) -> Error {
+    Error::Template { name: "a new application".into(), source: Box::new(source) }
+}
+
 fn syntax() -> Result<SyntaxConfig, minijinja::Error> {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
 }

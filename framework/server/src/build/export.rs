@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::{path::Path, sync::Arc};
 use tropos_cache::{Engine, Seed as _, StoredPage, http::Coding};
 use tropos_core::{
-    Key, Mode, SystemClock,
+    Mode, SystemClock,
     build::{Exported, ExportedPage},
 };
 
@@ -42,10 +42,10 @@ pub(crate) async fn export(
     for page in site.table.all().iter().filter(|page| page.route.mode() == Mode::Ssg) {
         let pattern = page.route.pattern();
         // The page without a query, as it was made.
-        let query = page.route.query_of_build();
-        let built = BuiltPages::new(&dist, clock.clone(), |_| query.clone());
+        let inputs = page.route.inputs_of_build();
+        let built = BuiltPages::new(&dist, clock.clone(), |_| inputs.clone());
         for path in dist.pages.routes.get(pattern).into_iter().flat_map(|pages| pages.paths.keys()) {
-            let entry = built.load(&Key::page(pattern, path, &query)).await.ok_or_else(|| {
+            let entry = built.load(&inputs.key(pattern, path)).await.ok_or_else(|| {
                 let missing = std::io::Error::other(format!("the page {path} cannot be read"));
                 Error::Dist { path: dist.dir.join(PAGES), source: missing }
             })?;
