@@ -150,6 +150,18 @@ impl Match {
         }
     }
 
+    /// Whether a request is meant, as far as its method and address decide, which are the same for all who ask for the same;
+    /// `None` where headers or cookies do, and with them who asks.
+    pub(crate) fn covers_for_all(&self, request: &EdgeRequest<'_>) -> Option<bool> {
+        match &self.0 {
+            Kind::Header(..) | Kind::Cookie(..) => None,
+            Kind::Every(all) => decided(all.iter().map(|one| one.covers_for_all(request)), false),
+            Kind::Any(any) => decided(any.iter().map(|one| one.covers_for_all(request)), true),
+            Kind::Not(not) => not.covers_for_all(request).map(|covers| !covers),
+            _ => Some(self.covers(request)),
+        }
+    }
+
     /// Whether requests of a path are meant, as far as path and page decide; `None` where the rest of the request does.
     pub(crate) fn covers_path(&self, path: &CanonicalPath, route: Option<&str>) -> Option<bool> {
         match &self.0 {

@@ -129,7 +129,10 @@ pub async fn run<'a>(
         request.route = router.route(&request.path);
         let mut target = None;
         for Entry { when, hook } in hooks.entries() {
-            if !when.covers(&request) {
+            let for_all = when.covers_for_all(&request);
+            // Where a cookie decides whether a hook runs, it decides what the visitor gets, by running or by not running.
+            state.personal |= for_all.is_none();
+            if !for_all.unwrap_or_else(|| when.covers(&request)) {
                 continue;
             }
             let mut edits = Edits::default();

@@ -89,3 +89,25 @@ fn only_hooks_that_ran_and_depend_on_the_visitor_make_an_answer_private() {
     assert!(!pass(&hooks, &Asked::get("/")).personal);
     assert!(pass(&hooks, &Asked::get("/own/a")).personal);
 }
+
+#[test]
+fn a_cookie_that_decides_whether_a_hook_runs_makes_an_answer_private_either_way() {
+    let at = |when| Hooks::new().at(when, tropos_edge::hook::hook_for_all("all", |_, _| Decision::Next));
+    let cookie = || Match::cookie("seen");
+    for (when, personal) in [
+        (cookie(), true),
+        (Match::not(cookie()), true),
+        (Match::header("x-a"), true),
+        (Match::below("/a").and(cookie()), true),
+        (Match::below("/b").and(cookie()), false),
+        (Match::method("POST").and(cookie()), false),
+        (Match::any([Match::below("/a"), cookie()]), false),
+        (Match::query("q"), false),
+        (Match::host("shop.example"), false),
+    ] {
+        for cookie in ["seen=1", "x=1"] {
+            let passed = pass(&at(when.clone()), &Asked::get("/a").header("cookie", cookie));
+            assert_eq!(passed.personal, personal, "{when:?} {cookie}");
+        }
+    }
+}
