@@ -18,7 +18,8 @@ impl Next<'_> {
     /// The last lines of the command, after how long its phases took.
     pub(crate) fn text(self, phases: &[(&'static str, Duration)], color: bool) -> String {
         let lines = self.lines();
-        let width = lines.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
+        let explained = lines.iter().filter(|(_, says)| !says.is_empty());
+        let width = explained.map(|(command, _)| command.chars().count()).max().unwrap_or_default();
         let mut text = format!("\n  {}; next:\n\n", times(phases));
         for (command, says) in lines {
             let line = format!(
@@ -26,7 +27,7 @@ impl Next<'_> {
                 Look::Cyan.paint(&command, color),
                 "",
                 Look::Dim.paint(says, color),
-                gap = width - command.chars().count()
+                gap = width.saturating_sub(command.chars().count())
             );
             text.push_str(line.trim_end());
             text.push('\n');
@@ -67,14 +68,15 @@ mod tests {
     #[test]
     fn the_commands_to_run_are_named_in_their_order() {
         let phases = [("files", Duration::from_millis(4)), ("git", Duration::from_millis(12))];
-        let next = Next { path: Path::new("apps/my-shop"), database: Database::Postgres, krate: "my_shop" };
+        let next =
+            Next { path: Path::new("apps/of/ours/my-shop"), database: Database::Postgres, krate: "my_shop" };
         assert_eq!(
             next.text(&phases, false).lines().collect::<Vec<_>>(),
             [
                 "",
                 "  files 4 ms · git 12 ms; next:",
                 "",
-                "    cd apps/my-shop",
+                "    cd apps/of/ours/my-shop",
                 "    createdb my_shop  or name another database by DATABASE_URL",
                 "    cargo tropos dev  builds it, serves it, and follows what you change",
                 "    cargo test        asks it for its pages, without a server",
