@@ -323,6 +323,15 @@ impl<'a> Plan<'a> {
             }
             (i, j) = (next_i + 1, next_j + 1);
         }
+        // What passed something that stayed.
+        for node in new {
+            if self.from.contains_key(&std::ptr::from_ref(node)) {
+                continue;
+            }
+            if let Some(old) = old.iter().find(|old| !self.taken[index.number(old)] && self.alike(index, old, node)) {
+                self.pair(index, old, node);
+            }
+        }
         // Elements that Rust has a hand in may have come from anywhere.
         for node in new {
             let Node::Element(element) = node else { continue };
@@ -537,10 +546,10 @@ pub(super) fn occurrences(needle: &[Node], nodes: &[Node]) -> usize {
     count
 }
 
-/// Whether both might render the same.
+/// Whether the sources tell of `b` what they tell of `a`.
 fn could_be(a: &[Node], b: &[Node]) -> bool {
     match (a, b) {
-        ([Node::Run(_), ..], _) | (_, [Node::Run(_), ..]) => true,
+        ([Node::Run(_), ..], _) => true,
         ([a, rest_a @ ..], [b, rest_b @ ..]) => {
             let one = match (a, b) {
                 (Node::Text(a), Node::Text(b)) => a == b,
