@@ -1,7 +1,7 @@
 //! The application: its pages, its database, and what goes around them.
 
 use crate::{
-    frame,
+    frame, hooks,
     pages::{Board, Home, Note, Write, failed, not_found},
     seed,
 };
@@ -12,6 +12,7 @@ pub fn app() -> App {
     App::new()
         .migrations(sqlx::migrate!())
         .seed(seed::seed)
+        .hooks(hooks::hooks())
         .shell(frame::document)
         .pages(routes![Home, Note, Write, Board])
         .not_found(not_found)

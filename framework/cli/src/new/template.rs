@@ -46,6 +46,7 @@ const SOURCES: &[Source] = sources! {
     Always "src/actions.rs"
     Always "src/app.rs"
     Always "src/frame.rs.jinja"
+    Always "src/hooks.rs"
     Always "src/islands.rs"
     Always "src/lib.rs.jinja"
     Always "src/main.rs.jinja"
@@ -168,12 +169,12 @@ pub(crate) fn render(choices: &Choices) -> Result<Vec<File>, Error> {
     Ok(files)
 }
 
-/// A line that holds a condition alone leaves nothing behind.
 /// The template is a part of this command, so that only a mistake in it can lead here.
 fn unfit(source: minijinja::Error) -> Error {
     Error::Template { name: "a new application".into(), source: Box::new(source) }
 }
 
+/// A line that holds a condition alone leaves nothing behind.
 fn syntax() -> Result<SyntaxConfig, minijinja::Error> {
     SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()
 }

@@ -1,0 +1,35 @@
+//! Hooks: what every request passes before a page is looked up.
+//!
+//! A page that is kept runs no code of its own when it is asked for. Checks, redirects and experiments stand here.
+
+use crate::pages::Note;
+use tropos::edge::{
+    Decision, Hook, Hooks,
+    hook::{hook, hook_for_all},
+};
+
+pub fn hooks() -> Hooks {
+    Hooks::new()
+        .at("/n/:slug", short_address())
+        .at("/write", no_crawlers())
+}
+
+/// An address for messages and print: `/n/tags` leads to the note.
+///
+/// It leads everybody to the same place, so caches on the way may know it too.
+fn short_address() -> impl Hook {
+    hook_for_all("short address", |request, _| {
+        match request.path().segments().nth(1) {
+            Some(slug) => Decision::redirect_permanently(Note::href(slug.to_owned()).as_str()),
+            None => Ok(Decision::Next),
+        }
+    })
+}
+
+/// Search engines have no note to write.
+fn no_crawlers() -> impl Hook {
+    hook("no crawlers", |_, edits| {
+        edits.response_headers().set("x-robots-tag", "noindex");
+        Decision::Next
+    })
+}
