@@ -41,6 +41,14 @@ pub(crate) enum Error {
     )]
     NotStatic(Vec<LeftOut>),
 
+    #[error(
+        "nothing was exported: hooks stand in front of {}, and no static host runs them, so everybody could read what they \
+         guard: {}. Serve the application by `cargo tropos start`, or leave these pages out by --partial",
+        plural(.0.len() as u64, "page"),
+        some(.0)
+    )]
+    Hooked(Vec<String>),
+
     #[error("nothing was exported: {} on the pages lead nowhere, as listed above", plural(.0.len() as u64, "link"))]
     BrokenLinks(Vec<Broken>),
 
@@ -138,6 +146,13 @@ impl Error {
         let path = path.into();
         move |source| Error::File { doing, path, source }
     }
+}
+
+/// The first of many.
+fn some(paths: &[String]) -> String {
+    let shown: Vec<_> = paths.iter().take(10).map(String::as_str).collect();
+    let more = if paths.len() > shown.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// What to do where the system says no more than that it would not.

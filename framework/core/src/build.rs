@@ -62,6 +62,9 @@ pub struct ExportedPage {
     pub headers: Vec<(String, String)>,
     /// The file that holds the body, within the folder that was named.
     pub file: String,
+    /// Whether hooks stand in front of it, which may guard it or change it for each visitor.
+    #[serde(default)]
+    pub hooked: bool,
 }
 
 impl ExportedPage {

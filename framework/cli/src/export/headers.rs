@@ -37,6 +37,7 @@ mod tests {
             status: 200,
             headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             file: String::new(),
+            hooked: false,
         };
         let pages = [
             page("/a", &[("content-type", "text/html")]),

@@ -78,7 +78,7 @@ fn export(options: &args::Export, terminal: &Terminal) -> Result<ExitCode, Error
         return Err(Error::NotStatic(left_out));
     }
     let output = Output::beside(&to, EXPORT)?;
-    let (summary, broken) = write(&built, output.path())?;
+    let (summary, broken) = write(&built, output.path(), options.partial, terminal)?;
     if !broken.is_empty() {
         // Where routes are left out, links to them are what was asked for.
         broken.iter().for_each(|broken| terminal.note(broken));
@@ -139,10 +139,23 @@ fn as_json(to: &Path, summary: &Summary, left_out: &[LeftOut], broken: &[Broken]
 }
 
 /// Writes everything into the folder, and checks the links.
-fn write(built: &Built, folder: &Path) -> Result<(Summary, Vec<Broken>), Error> {
+fn write(
+    built: &Built,
+    folder: &Path,
+    partial: bool,
+    terminal: &Terminal,
+) -> Result<(Summary, Vec<Broken>), Error> {
     let scratch = tempfile::tempdir_in(&built.project.target)
         .map_err(Error::file("making a folder in", &built.project.target))?;
-    let exported = ask(built, scratch.path())?;
+    let mut exported = ask(built, scratch.path())?;
+    let hooked = take_hooked(&mut exported);
+    match hooked.is_empty() {
+        true => {}
+        false if partial => hooked.iter().for_each(|path| {
+            terminal.note(format_args!("{path} is left out, since hooks stand in front of it"));
+        }),
+        false => return Err(Error::Hooked(hooked)),
+    }
     let read = |file: &str| {
         let path = scratch.path().join(file);
         fs::read(&path).map_err(Error::file("reading", path))
@@ -195,6 +208,13 @@ fn write(built: &Built, folder: &Path) -> Result<(Summary, Vec<Broken>), Error> 
     Ok((summary, broken))
 }
 
+/// Takes out the pages that hooks stand in front of: as plain files, they would be there for everybody.
+fn take_hooked(exported: &mut Exported) -> Vec<String> {
+    let hooked = exported.pages.iter().filter(|page| page.hooked).map(|page| page.path.clone()).collect();
+    exported.pages.retain(|page| !page.hooked);
+    hooked
+}
+
 /// Has the application's program hand out its pages, which only it can read.
 fn ask(built: &Built, folder: &Path) -> Result<Exported, Error> {
     let mut command = Command::new(built.project.server());
@@ -207,4 +227,38 @@ fn ask(built: &Built, folder: &Path) -> Result<Exported, Error> {
     }
     let what = || format!("what `{} export` printed", built.project.name);
     serde_json::from_slice(&output.stdout).map_err(|source| Error::Json { what: what(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tropos_core::build::ExportedPage;
+
+    #[test]
+    fn pages_behind_hooks_are_never_among_those_that_are_written() {
+        let page = |path: &str, hooked| ExportedPage {
+            path: path.into(),
+            status: 200,
+            headers: Vec::new(),
+            file: String::new(),
+            hooked,
+        };
+        let mut exported =
+            Exported { pages: vec![page("/a", false), page("/members", true)], ..Exported::default() };
+        assert_eq!(take_hooked(&mut exported), ["/members"]);
+        assert_eq!(exported.pages, [page("/a", false)]);
+        let error = Error::Hooked(vec!["/members".into()]).to_string();
+        assert!(error.contains("in front of 1 page, ") && error.contains("guard: /members."), "{error}");
+    }
+
+    #[test]
+    fn every_mode_but_ssg_is_left_out_with_its_reason() {
+        let route = |mode: &str| -> Route {
+            serde_json::from_value(json!({ "name": "A", "pattern": "/a", "mode": mode })).unwrap()
+        };
+        assert_eq!(LeftOut::of(&route("ssg")), None);
+        for (mode, why) in [("isr", "made again"), ("live", "pushes"), ("server", "each request")] {
+            assert!(LeftOut::of(&route(mode)).unwrap().why.contains(why), "{mode}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::{path::Path, sync::Arc};
 use tropos_cache::{Engine, Seed as _, StoredPage, http::Coding};
 use tropos_core::{
-    Mode, SystemClock,
+    CanonicalPath, Mode, SystemClock,
     build::{Exported, ExportedPage},
 };
 
@@ -39,11 +39,13 @@ pub(crate) async fn export(
     let (mut exported, mut made) = (Exported::default(), 0_u64);
     let pages = out.join(PAGES);
     std::fs::create_dir_all(&pages).map_err(failed(&pages))?;
+    // Under what a build makes them: without a query, and with the variants that count where none was chosen.
+    let built = BuiltPages::new(&dist, clock, |pattern| {
+        let page = site.table.all().iter().find(|page| page.route.pattern() == pattern);
+        page.map(|page| page.route.inputs_of_build()).unwrap_or_default()
+    });
     for page in site.table.all().iter().filter(|page| page.route.mode() == Mode::Ssg) {
-        let pattern = page.route.pattern();
-        // The page without a query, as it was made.
-        let inputs = page.route.inputs_of_build();
-        let built = BuiltPages::new(&dist, clock.clone(), |_| inputs.clone());
+        let (pattern, inputs) = (page.route.pattern(), page.route.inputs_of_build());
         for path in dist.pages.routes.get(pattern).into_iter().flat_map(|pages| pages.paths.keys()) {
             let entry = built.load(&inputs.key(pattern, path)).await.ok_or_else(|| {
                 let missing = std::io::Error::other(format!("the page {path} cannot be read"));
@@ -57,6 +59,8 @@ pub(crate) async fn export(
                 status: entry.value.status().as_u16(),
                 headers: headers(&entry.value),
                 file,
+                hooked: CanonicalPath::parse(path)
+                    .map_or(true, |path| site.hooks.may_concern(&path, Some(pattern))),
             });
         }
     }
