@@ -1,0 +1,177 @@
+// What the dev server adds to each page: follows its events and changes the open page.
+//
+// After each event that it has dealt with, `document` is sent `tropos:dev`, whose `detail` says what was done.
+
+import { applyPatches, compiled, liftMarkers, reapply, restoreMarkers, rewritten } from './patch.js'
+import { hideErrors, showErrors } from './overlay.js'
+import { hideProgress, showProgress } from './indicator.js'
+import { relayConsole } from './console.js'
+import { reload, restore, restoreIslands } from './keep.js'
+
+const root = document.documentElement
+
+/** The number of the process that served this page, if the dev server said so. @type {number | null} */
+let version = Number(new URL(import.meta.url).searchParams.get('v')) || null
+/** Whether the page shows something that no patch could mend. */
+let stale = false
+/** Patches that came before the islands were hydrated. */
+let waiting = []
+let hydrating = document.querySelector('script[data-tropos-islands]') !== null && !root.hasAttribute('data-tropos-hydrated')
+
+const handlers = {
+  building: (message) => showProgress(message),
+  ready(message) {
+    hideProgress()
+    hideErrors()
+    const newer = version !== null && message.version > version
+    if (newer && (message.reload || stale)) return reload()
+    version = message.version ?? version
+    if (newer && message.renamed) compiled(message.renamed)
+  },
+  errors(message) {
+    hideProgress()
+    showErrors(message.errors)
+  },
+  cleared: () => hideErrors(),
+  styles: (message) => swapStyles(message.files),
+  files: (message) => swapFiles(message.files),
+  patch(message) {
+    if (hydrating) return void waiting.push(...message.views)
+    return patch(message.views)
+  },
+  reload: () => reload(),
+}
+
+function patch(views) {
+  const result = applyPatches(views)
+  if (result.failed.length > 0) {
+    stale = true
+    console.debug('tropos: the page will be loaded again, since', result.failed)
+  }
+  return result
+}
+
+function follow() {
+  const source = new EventSource('/_tropos/dev/events')
+  source.onmessage = async (event) => {
+    let message
+    try {
+      message = JSON.parse(event.data)
+    } catch {
+      return
+    }
+    const result = await handlers[message.kind]?.(message)
+    document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, ...result } }))
+  }
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 500)
+  }
+  addEventListener('pagehide', () => source.close(), { once: true })
+}
+
+// --- style sheets and other files ---
+
+const path = (url) => new URL(url, document.baseURI).pathname
+
+function renewed(url) {
+  const address = new URL(url, document.baseURI)
+  address.searchParams.set('tropos-dev', String(Date.now()))
+  return address.origin === location.origin ? address.pathname + address.search + address.hash : address.href
+}
+
+/** Loads the new sheet beside the old one, which goes once it is there: the page is never without. */
+async function swapStyles(files) {
+  const links = [...document.querySelectorAll('link[rel~="stylesheet"]')].filter((link) => files.includes(path(link.href)))
+  await Promise.all(links.map(swapStyle))
+  return { swapped: links.length }
+}
+
+const coming = new WeakSet()
+
+function swapStyle(link) {
+  if (coming.has(link)) link = link.nextElementSibling ?? link
+  return new Promise((done) => {
+    const next = link.cloneNode()
+    next.href = renewed(link.href)
+    coming.add(link)
+    next.onload = () => {
+      link.remove()
+      done()
+    }
+    next.onerror = () => {
+      coming.delete(link)
+      next.remove()
+      done()
+    }
+    link.after(next)
+  })
+}
+
+/** Loads again what names one of the files; the page, if nothing does. */
+function swapFiles(files) {
+  let swapped = 0
+  for (const name of ['src', 'href', 'poster', 'data']) {
+    for (const element of document.querySelectorAll(`img[${name}], source[${name}], video[${name}], audio[${name}], link[rel~="icon"][${name}], image[${name}], use[${name}], object[${name}]`)) {
+      const value = element.getAttribute(name)
+      if (!files.includes(path(value))) continue
+      element.setAttribute(name, renewed(value))
+      swapped++
+    }
+  }
+  for (const element of document.querySelectorAll('[srcset]')) {
+    const named = element.srcset.split(',').some((part) => files.includes(path(part.trim().split(/\s+/)[0])))
+    if (!named) continue
+    element.srcset = element.srcset.split(',').map((part) => part.trim().replace(/^\S+/, renewed)).join(', ')
+    swapped++
+  }
+  if (swapped === 0) reload()
+  return { swapped }
+}
+
+// --- islands and live pages ---
+
+function whenHydrated() {
+  hydrating = false
+  restoreMarkers()
+  restoreIslands()
+  const hydrate = window.__tropos?.hydrate
+  if (hydrate) {
+    window.__tropos.hydrate = async (element) => {
+      liftMarkers(element)
+      try {
+        await hydrate(element)
+      } finally {
+        restoreMarkers()
+      }
+    }
+  }
+  if (waiting.length > 0) document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: 'patch', ...patch(waiting) } }))
+  waiting = []
+}
+
+if (hydrating) {
+  liftMarkers(document)
+  const observer = new MutationObserver(() => {
+    observer.disconnect()
+    whenHydrated()
+  })
+  observer.observe(root, { attributeFilter: ['data-tropos-hydrated'] })
+  // Islands that fail to load are never hydrated, and must not hold patches back for ever.
+  setTimeout(() => hydrating && whenHydrated(), 10_000)
+}
+restore()
+
+// The script of live pages makes the page what the server says: the old state, until the compile is through.
+let morphed = false
+document.addEventListener('tropos:changed', () => {
+  if (morphed) return
+  morphed = true
+  queueMicrotask(() => {
+    morphed = false
+    rewritten(document.body)
+    reapply()
+  })
+})
+
+relayConsole()
+follow()
