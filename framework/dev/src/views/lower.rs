@@ -129,11 +129,7 @@ impl Lowering<'_, '_> {
         for attribute in source.attributes() {
             self.attribute(attribute, inert, &mut element)?;
         }
-        if html::is_void(&element.tag) {
-            if !source.children.is_empty() {
-                return None;
-            }
-        } else if element.sealed {
+        if html::is_void(&element.tag) || element.sealed {
             if !source.children.is_empty() {
                 return None;
             }

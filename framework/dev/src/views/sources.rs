@@ -159,7 +159,8 @@ impl Sources {
     /// compiled.
     fn patches<'a>(&self, file: &'a File, new: &'a Parsed) -> Option<Vec<Pair<'a>>> {
         let pairs = diff::files(&file.compiled, &file.shown, new)?;
-        let accumulated = diff::files(&file.compiled, &file.compiled, new)?;
+        let first = Arc::ptr_eq(&file.compiled, &file.shown);
+        let accumulated = if first { Vec::new() } else { diff::files(&file.compiled, &file.compiled, new)? };
         let all_sure = pairs.iter().chain(&accumulated).all(|pair| self.sure(pair));
         all_sure.then_some(pairs)
     }

@@ -91,7 +91,7 @@ pub fn nothing() -> impl IntoView {
         <p>
             "a"
             {none}
-            "c" {()} <hr/> <u>{vec!["c", "d"]}</u>
+            "c" {None::<u8>} <hr/> <u>{vec!["c", "d"]}</u>
         </p>
     }
 }

@@ -89,7 +89,7 @@ pub fn nothing() -> impl IntoView {
         <p>
             "a"
             {none}
-            "b" {()} <br/> {vec!["c", "d"]}
+            "b" {None::<u8>} <br/> {vec!["c", "d"]}
         </p>
     }
 }
