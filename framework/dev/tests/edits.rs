@@ -61,15 +61,45 @@ fn edits_of_a_view() {
         ("a flag by a bool", "<input disabled=true/>", "<input disabled=false/>", "Patch"),
         ("a number", "<p tabindex=0/>", "<p tabindex=1/>", "Patch"),
         ("a data attribute", "<p data-a=\"1\"/>", "<p data-a=\"2\"/>", "Patch"),
-        ("a static one beside a dynamic one", "<p id=\"a\" title=name/>", "<p id=\"b\" title=name/>", "Patch"),
+        (
+            "a static one beside a dynamic one",
+            "<p id=\"a\" title=name/>",
+            "<p id=\"b\" title=name/>",
+            "Patch",
+        ),
         ("a class", "<p class=\"a\"/>", "<p class=\"a b\"/>", "Patch"),
-        ("a class beside a switched one", "<p class=\"a\" class:on=on/>", "<p class=\"b\" class:on=on/>", "Patch"),
-        ("a class that is switched too", "<p class=\"a\" class:on=on/>", "<p class=\"on\" class:on=on/>", "Code"),
-        ("a class beside a pair", "<p class=\"a\" class=(\"on\", on)/>", "<p class=\"b\" class=(\"on\", on)/>", "Code"),
+        (
+            "a class beside a switched one",
+            "<p class=\"a\" class:on=on/>",
+            "<p class=\"b\" class:on=on/>",
+            "Patch",
+        ),
+        (
+            "a class that is switched too",
+            "<p class=\"a\" class:on=on/>",
+            "<p class=\"on\" class:on=on/>",
+            "Code",
+        ),
+        (
+            "a class beside a pair",
+            "<p class=\"a\" class=(\"on\", on)/>",
+            "<p class=\"b\" class=(\"on\", on)/>",
+            "Code",
+        ),
         ("a style", "<p style=\"color: red\"/>", "<p style=\"color: blue\"/>", "Patch"),
-        ("a style beside a switched one", "<p style=\"a: b\" style:c=c/>", "<p style=\"a: d\" style:c=c/>", "Code"),
+        (
+            "a style beside a switched one",
+            "<p style=\"a: b\" style:c=c/>",
+            "<p style=\"a: d\" style:c=c/>",
+            "Code",
+        ),
         ("an attribute beside a spread", "<p id=\"a\" {..rest}/>", "<p id=\"b\" {..rest}/>", "Code"),
-        ("a value that is bound", "<input value=\"a\" prop:value=v/>", "<input value=\"b\" prop:value=v/>", "Code"),
+        (
+            "a value that is bound",
+            "<input value=\"a\" prop:value=v/>",
+            "<input value=\"b\" prop:value=v/>",
+            "Code",
+        ),
         ("a dynamic value", "<p id=a/>", "<p id=b/>", "Code"),
         ("a dynamic value for a static one", "<p id=\"a\"/>", "<p id=a/>", "Code"),
         ("a switched class", "<p class:a=on/>", "<p class:b=on/>", "Code"),
@@ -83,14 +113,29 @@ fn edits_of_a_view() {
         ("another name", "<p><b>\"a\"</b></p>", "<p><i>\"a\"</i></p>", "Patch"),
         ("an element around an expression", "<p>{name}</p>", "<p><b>{name}</b></p>", "Patch"),
         ("an element around a component", "<p><Card/></p>", "<p><b><Card/></b></p>", "Patch"),
-        ("an element around one with a listener", "<p><i on:click=a/></p>", "<p><b><i on:click=a/></b></p>", "Patch"),
+        (
+            "an element around one with a listener",
+            "<p><i on:click=a/></p>",
+            "<p><b><i on:click=a/></b></p>",
+            "Patch",
+        ),
         ("elements change places", "<p><b/><i/></p>", "<p><i/><b/></p>", "Patch"),
         ("an expression that only reads moves", "<p>{a}<hr/>{b}</p>", "<p>{b}<hr/>{a}</p>", "Patch"),
         ("an expression that only reads goes", "<p>\"a\"{move || name.get()}</p>", "<p>\"a\"</p>", "Patch"),
         ("an element with a listener goes", "<p><i on:click=move |_| go()/></p>", "<p></p>", "Patch"),
         ("a fragment for an element", "<p/>", "<p/><p/>", "Patch"),
-        ("a drawing", "<svg viewBox=\"0 0 1 1\"><path d=\"M0\"/></svg>", "<svg viewBox=\"0 0 2 2\"><path d=\"M1\"/></svg>", "Patch"),
-        ("an expression that calls moves past another", "<p>{a()}<hr/>{b()}</p>", "<p>{b()}<hr/>{a()}</p>", "Code"),
+        (
+            "a drawing",
+            "<svg viewBox=\"0 0 1 1\"><path d=\"M0\"/></svg>",
+            "<svg viewBox=\"0 0 2 2\"><path d=\"M1\"/></svg>",
+            "Patch",
+        ),
+        (
+            "an expression that calls moves past another",
+            "<p>{a()}<hr/>{b()}</p>",
+            "<p>{b()}<hr/>{a()}</p>",
+            "Code",
+        ),
         ("an expression that calls goes", "<p>\"a\"{a()}</p>", "<p>\"a\"</p>", "Code"),
         ("a component goes", "<p>\"a\"<Card/></p>", "<p>\"a\"</p>", "Code"),
         ("a new expression", "<p>\"a\"</p>", "<p>\"a\"{name}</p>", "Code"),
@@ -101,7 +146,12 @@ fn edits_of_a_view() {
         ("a doctype", "<!DOCTYPE html><p>\"a\"</p>", "<!DOCTYPE html><p>\"b\"</p>", "Code"),
         ("a script", "<script>\"a\"</script>", "<script>\"b\"</script>", "Code"),
         ("a style sheet", "<style>\"a\"</style>", "<style>\"b\"</style>", "Code"),
-        ("what stands beside a script", "<p>\"a\"</p><script>\"x\"</script>", "<p>\"b\"</p><script>\"x\"</script>", "Patch"),
+        (
+            "what stands beside a script",
+            "<p>\"a\"</p><script>\"x\"</script>",
+            "<p>\"b\"</p><script>\"x\"</script>",
+            "Patch",
+        ),
         ("a field of text", "<textarea>\"a\"</textarea>", "<textarea>\"b\"</textarea>", "Code"),
         ("a line break that a parser drops", "<pre>\"a\"</pre>", "<pre>\"\\na\"</pre>", "Code"),
         ("a lone text, which has no markers", "\"a\"", "\"b\"", "Code"),
@@ -111,21 +161,66 @@ fn edits_of_a_view() {
         // Components.
         ("a string for a property", "<Card title=\"a\"/>", "<Card title=\"b\"/>", "Code"),
         ("a text beside a component", "<p>\"a\"<Card/></p>", "<p>\"b\"<Card/></p>", "Patch"),
-        ("a text among a component's children", "<Card><p>\"one\"</p></Card>", "<Card><p>\"two\"</p></Card>", "Patch"),
+        (
+            "a text among a component's children",
+            "<Card><p>\"one\"</p></Card>",
+            "<Card><p>\"two\"</p></Card>",
+            "Patch",
+        ),
         ("a lone text as its children", "<Card>\"one\"</Card>", "<Card>\"two\"</Card>", "Patch"),
-        ("a lone text, for a component that takes a string", "<Named>\"one\"</Named>", "<Named>\"two\"</Named>", "Code"),
-        ("a lone text, for a component that is not known", "<Other>\"one\"</Other>", "<Other>\"two\"</Other>", "Code"),
-        ("a component in a component", "<Card><Card><b>\"one\"</b></Card></Card>", "<Card><Card><b>\"two\"</b></Card></Card>", "Patch"),
-        ("children that are there twice", "<Card><p>\"one\"</p></Card><p>\"one\"</p>", "<Card><p>\"two\"</p></Card><p>\"one\"</p>", "Code"),
+        (
+            "a lone text, for a component that takes a string",
+            "<Named>\"one\"</Named>",
+            "<Named>\"two\"</Named>",
+            "Code",
+        ),
+        (
+            "a lone text, for a component that is not known",
+            "<Other>\"one\"</Other>",
+            "<Other>\"two\"</Other>",
+            "Code",
+        ),
+        (
+            "a component in a component",
+            "<Card><Card><b>\"one\"</b></Card></Card>",
+            "<Card><Card><b>\"two\"</b></Card></Card>",
+            "Patch",
+        ),
+        (
+            "children that are there twice",
+            "<Card><p>\"one\"</p></Card><p>\"one\"</p>",
+            "<Card><p>\"two\"</p></Card><p>\"one\"</p>",
+            "Code",
+        ),
         ("an expression among children", "<Card><p>{a}</p></Card>", "<Card><p>{b}</p></Card>", "Code"),
         ("an expression leaves a component", "<Card><p>{a}</p></Card>", "<Card><p></p></Card>{a}", "Code"),
-        ("rows", "<ul><For each=a key=b let:c><li>\"x\" {c}</li></For></ul>", "<ul><For each=a key=b let:c><li>\"y\" {c}</li></For></ul>", "Patch"),
+        (
+            "rows",
+            "<ul><For each=a key=b let:c><li>\"x\" {c}</li></For></ul>",
+            "<ul><For each=a key=b let:c><li>\"y\" {c}</li></For></ul>",
+            "Patch",
+        ),
         ("children that come", "<Card/>", "<Card><p/></Card>", "Code"),
         ("a slot", "<Card><Then slot>\"a\"</Then></Card>", "<Card><Then slot>\"b\"</Then></Card>", "Code"),
         // Views in views.
-        ("a view in a closure", "<p>{move || view! { <b>\"a\"</b> }}</p>", "<p>{move || view! { <b>\"b\"</b> }}</p>", "Patch"),
-        ("two views on one line", "<p>{if a {\nview! { <b>\"a\"</b> }} else { view! { <i/> }}}</p>", "<p>{if a {\nview! { <b>\"b\"</b> }} else { view! { <i/> }}}</p>", "Code"),
-        ("a view in a property", "<Show when=a fallback=||\nview! { <b>\"a\"</b> }><i/></Show>", "<Show when=a fallback=||\nview! { <b>\"b\"</b> }><i/></Show>", "Patch"),
+        (
+            "a view in a closure",
+            "<p>{move || view! { <b>\"a\"</b> }}</p>",
+            "<p>{move || view! { <b>\"b\"</b> }}</p>",
+            "Patch",
+        ),
+        (
+            "two views on one line",
+            "<p>{if a {\nview! { <b>\"a\"</b> }} else { view! { <i/> }}}</p>",
+            "<p>{if a {\nview! { <b>\"b\"</b> }} else { view! { <i/> }}}</p>",
+            "Code",
+        ),
+        (
+            "a view in a property",
+            "<Show when=a fallback=||\nview! { <b>\"a\"</b> }><i/></Show>",
+            "<Show when=a fallback=||\nview! { <b>\"b\"</b> }><i/></Show>",
+            "Patch",
+        ),
     ];
     let mut wrong = Vec::new();
     for (name, old, new, expected) in table {
@@ -144,10 +239,30 @@ fn edits_of_what_is_around() {
         ("a doc comment", "fn a() {}", "/// why\nfn a() {}", "Code"),
         ("a function", "fn a() {}", "fn b() {}", "Code"),
         ("a view more", "fn a() {}", "fn a() { view! { <p/> } }", "Code"),
-        ("a view in a macro", "macro_rules! m { () => { view! { <p>\"a\"</p> } } }", "macro_rules! m { () => { view! { <p>\"b\"</p> } } }", "Code"),
-        ("a view in another macro's tokens", "fn a() { vec![view! { <p>\"a\"</p> }] }", "fn a() { vec![view! { <p>\"b\"</p> }] }", "Patch"),
-        ("a view by its path", "fn a() { leptos::view! { <p>\"a\"</p> } }", "fn a() { leptos::view! { <p>\"b\"</p> } }", "Patch"),
-        ("a template", "fn a() { template! { <p>\"a\"</p> } }", "fn a() { template! { <p>\"b\"</p> } }", "Code"),
+        (
+            "a view in a macro",
+            "macro_rules! m { () => { view! { <p>\"a\"</p> } } }",
+            "macro_rules! m { () => { view! { <p>\"b\"</p> } } }",
+            "Code",
+        ),
+        (
+            "a view in another macro's tokens",
+            "fn a() { vec![view! { <p>\"a\"</p> }] }",
+            "fn a() { vec![view! { <p>\"b\"</p> }] }",
+            "Patch",
+        ),
+        (
+            "a view by its path",
+            "fn a() { leptos::view! { <p>\"a\"</p> } }",
+            "fn a() { leptos::view! { <p>\"b\"</p> } }",
+            "Patch",
+        ),
+        (
+            "a template",
+            "fn a() { template! { <p>\"a\"</p> } }",
+            "fn a() { template! { <p>\"b\"</p> } }",
+            "Code",
+        ),
         ("not Rust", "fn a() {}", "fn a() { \"", "Code"),
         ("text in a string", "fn a() { \"<p>a</p>\" }", "fn a() { \"<p>b</p>\" }", "Code"),
     ];
@@ -160,7 +275,9 @@ fn edits_of_what_is_around() {
 fn patch(old: &str, new: &str) -> serde_json::Value {
     let mut sources = Sources::new();
     sources.load(PATH, &function(old));
-    let Change::Patch(patches) = sources.change(PATH, &function(new)) else { panic!("no patch: {old} to {new}") };
+    let Change::Patch(patches) = sources.change(PATH, &function(new)) else {
+        panic!("no patch: {old} to {new}")
+    };
     let mut patch = serde_json::to_value(&patches).unwrap().as_array().unwrap()[0].clone();
     assert_eq!(patch["id"], "src-app.rs-2");
     assert_eq!(patch["base"], patch["from"]);
@@ -276,13 +393,19 @@ fn ids(change: &Change) -> Vec<String> {
 fn a_view_keeps_its_name_while_lines_move() {
     let mut sources = Sources::new();
     sources.load(PATH, "fn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"b\"</p> } }\n");
-    assert!(matches!(sources.change(PATH, "// new\n\nfn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"b\"</p> } }\n"), Change::None));
-    let change = sources.change(PATH, "// new\n\nfn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"c\"</p> } }\n");
+    assert!(matches!(
+        sources
+            .change(PATH, "// new\n\nfn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"b\"</p> } }\n"),
+        Change::None
+    ));
+    let change = sources
+        .change(PATH, "// new\n\nfn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"c\"</p> } }\n");
     assert_eq!(ids(&change), ["src-app.rs-2"]);
     let renamed = sources.compiled();
     let names: Vec<_> = renamed.iter().map(|renamed| (renamed.from.as_str(), renamed.to.as_str())).collect();
     assert_eq!(names, [("src-app.rs-1", "src-app.rs-3"), ("src-app.rs-2", "src-app.rs-4")]);
-    let change = sources.change(PATH, "fn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"d\"</p> } }\n");
+    let change =
+        sources.change(PATH, "fn a() { view! { <p>\"a\"</p> } }\nfn b() { view! { <p>\"d\"</p> } }\n");
     assert_eq!(ids(&change), ["src-app.rs-4"]);
 }
 
@@ -343,9 +466,12 @@ fn a_file_that_comes_or_goes_is_code() {
 #[test]
 fn a_source_of_five_hundred_lines_is_read_in_milliseconds() {
     let one = |n: usize, text: &str| {
-        format!("#[component]\npub fn Page{n}(name: String) -> impl IntoView {{\n    let count = RwSignal::new(0);\n    view! {{\n        <section class=\"page\">\n            <h1 id=\"t{n}\">\"{text}\"</h1>\n            <Card><p>\"Of \" {{name}} \", \" {{move || count.get()}}</p></Card>\n            <button on:click=move |_| count.update(|n| *n += 1) class:on=move || count.get() == 1>\"More\"</button>\n        </section>\n    }}\n}}\n")
+        format!(
+            "#[component]\npub fn Page{n}(name: String) -> impl IntoView {{\n    let count = RwSignal::new(0);\n    view! {{\n        <section class=\"page\">\n            <h1 id=\"t{n}\">\"{text}\"</h1>\n            <Card><p>\"Of \" {{name}} \", \" {{move || count.get()}}</p></Card>\n            <button on:click=move |_| count.update(|n| *n += 1) class:on=move || count.get() == 1>\"More\"</button>\n        </section>\n    }}\n}}\n"
+        )
     };
-    let source = |text: &str| (0..45).map(|n| one(n, if n == 20 { text } else { "same" })).collect::<String>();
+    let source =
+        |text: &str| (0..45).map(|n| one(n, if n == 20 { text } else { "same" })).collect::<String>();
     assert!(source("a").lines().count() >= 490);
     let mut sources = Sources::new();
     // What else the application has.

@@ -20,7 +20,8 @@ const TAGS: [&str; 4] = ["p", "b", "i", "div"];
 
 /// Texts, elements, and nothing at all: what an expression may render.
 fn value(expression: u8) -> (&'static str, bool) {
-    [("A", true), ("<b>a</b>", false), ("<!>", false), ("<i></i><b>a</b><!>", false)][usize::from(expression) % 4]
+    [("A", true), ("<b>a</b>", false), ("<!>", false), ("<i></i><b>a</b><!>", false)]
+        [usize::from(expression) % 4]
 }
 
 fn tree() -> impl Strategy<Value = Tree> {
@@ -173,7 +174,8 @@ fn apply(tree: &mut Tree, edit: &Edit) {
             Edit::Remove(_) => _ = children.remove(place),
             Edit::Wrap(_, tag) => {
                 let inner = children.remove(place);
-                children.insert(place, Tree::Element { tag, class: None, listens: None, children: vec![inner] });
+                children
+                    .insert(place, Tree::Element { tag, class: None, listens: None, children: vec![inner] });
             }
             Edit::Swap(_, other) => {
                 let other = other % children.len();

@@ -328,7 +328,9 @@ impl<'a> Plan<'a> {
             if self.from.contains_key(&std::ptr::from_ref(node)) {
                 continue;
             }
-            if let Some(old) = old.iter().find(|old| !self.taken[index.number(old)] && self.alike(index, old, node)) {
+            if let Some(old) =
+                old.iter().find(|old| !self.taken[index.number(old)] && self.alike(index, old, node))
+            {
                 self.pair(index, old, node);
             }
         }

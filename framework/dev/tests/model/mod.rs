@@ -25,7 +25,8 @@ pub struct Page {
     versions: HashMap<Id, String>,
 }
 
-const VOID: &[&str] = &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"];
+const VOID: &[&str] =
+    &["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"];
 const RAW: &[&str] = &["script", "style"];
 
 impl Page {
@@ -211,7 +212,8 @@ impl Page {
         let places = self.instances(patch["id"].as_str().unwrap());
         let mut plans = Vec::new();
         for &(parent, open, close) in &places {
-            let shown = self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
+            let shown =
+                self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
             if shown == patch["to"].as_str().unwrap() {
                 continue;
             }
@@ -249,7 +251,9 @@ impl Page {
                     let mut depth = 0;
                     let mut end = at;
                     loop {
-                        let Some(&id) = nodes.get(end) else { return Err("a marker without its end".to_owned()) };
+                        let Some(&id) = nodes.get(end) else {
+                            return Err("a marker without its end".to_owned());
+                        };
                         depth += i32::from(self.marker(id, "open").is_some());
                         depth -= i32::from(self.marker(id, "close").is_some());
                         end += 1;
@@ -373,7 +377,9 @@ impl Page {
 
     fn parent_of(&self, node: Option<Id>) -> Option<Id> {
         let node = node?;
-        self.nodes.iter().position(|kind| matches!(kind, Kind::Element { children, .. } if children.contains(&node)))
+        self.nodes
+            .iter()
+            .position(|kind| matches!(kind, Kind::Element { children, .. } if children.contains(&node)))
     }
 
     #[allow(clippy::type_complexity, reason = "one place each: around, nodes, which is which")]
@@ -406,7 +412,14 @@ impl Page {
     }
 
     /// Makes `nodes`, which stand in `parent` behind `after`, the new ones.
-    fn build(&mut self, parent: Option<Id>, after: Option<Id>, nodes: &[Id], fit: &HashMap<u64, Vec<Id>>, new: &[Value]) {
+    fn build(
+        &mut self,
+        parent: Option<Id>,
+        after: Option<Id>,
+        nodes: &[Id],
+        fit: &HashMap<u64, Vec<Id>>,
+        new: &[Value],
+    ) {
         let mut numbers = HashSet::new();
         used(new, &mut numbers);
         let kept: HashSet<Id> = numbers.iter().flat_map(|n| fit[n].clone()).collect();
@@ -503,5 +516,9 @@ fn used(new: &[Value], numbers: &mut HashSet<u64>) {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&#x27;", "'")
+        .replace("&amp;", "&")
 }
