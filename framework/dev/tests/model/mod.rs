@@ -210,25 +210,22 @@ impl Page {
     /// Applies a patch to each place of its view. The number of places; an error where one does not fit.
     pub fn apply(&mut self, patch: &Value) -> Result<usize, String> {
         let places = self.instances(patch["id"].as_str().unwrap());
-        let mut plans = Vec::new();
-        for &(parent, open, close) in &places {
-            let shown =
-                self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
+        for &(_, open, close) in &places {
+            let shown = self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
             if shown == patch["to"].as_str().unwrap() {
                 continue;
             }
             if shown != patch["from"].as_str().unwrap() {
                 return Err(format!("shows {shown}"));
             }
+            // A place within another may have moved with it.
+            let parent = self.parent_of(Some(open));
             let children = self.children(parent);
             let from = children.iter().position(|&id| id == open).unwrap() + 1;
             let to = children.iter().position(|&id| id == close).unwrap();
             let nodes = children[from..to].to_vec();
             let fit = self.fit(patch["old"].as_array().unwrap(), &nodes)?;
             let inner = self.find_inner(patch["old"].as_array().unwrap(), &fit)?;
-            plans.push((parent, nodes, fit, inner, open));
-        }
-        for (parent, nodes, fit, inner, open) in plans {
             for (parent, nodes, fit, new) in inner {
                 let list = self.children(parent);
                 let at = list.iter().position(|id| *id == nodes[0]).unwrap();
