@@ -32,6 +32,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Make a new application, which builds and passes its own tests
     New(New),
+    /// Build, serve, watch, and show what changed in the open pages
+    Dev(Dev),
     /// Build the application into dist/: the server, the islands, hashed assets and prerendered pages
     Build(Build),
     /// Write an application whose routes are all `ssg` as plain files, for any static host
@@ -85,6 +87,24 @@ pub(crate) struct New {
     /// Take the default for whatever is not said, and ask nothing
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    pub(crate) project: Project,
+    /// The port to listen at; the next free one where it is taken [default: that of the configuration, else 3000]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Show the application in the browser once it runs
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Print what the browser's console says
+    #[arg(long)]
+    pub(crate) console: bool,
+    /// Leave the islands out: they stay without life, and nothing is compiled for the browser
+    #[arg(long)]
+    pub(crate) no_islands: bool,
 }
 
 #[derive(Debug, clap::Args)]

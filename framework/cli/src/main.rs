@@ -14,6 +14,7 @@
 //! | `interrupt` | ending what was started when the command is ended |
 //! | `near` | what was probably meant |
 //! | `start`, `routes`, `revalidate`, `explain`, `advise`, `db`, `doctor` | the other commands |
+//! | `dev` | the dev server |
 //! | `program` | having the application's program do something without serving |
 //! | `server` | asking a running server |
 //! | `table` | tables, that of routes above all |
@@ -26,6 +27,7 @@ mod cargo;
 mod completions;
 mod db;
 mod deploy;
+mod dev;
 mod doctor;
 mod error;
 mod examples;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     }
     let result = match &args.command {
         Command::New(options) => new::run(options, &mut terminal),
+        Command::Dev(options) => dev::run(options, &terminal),
         Command::Build(options) => build::run(options, &mut terminal),
         Command::Export(options) => export::run(options, &mut terminal),
         Command::Start(options) => start::run(options, &terminal),

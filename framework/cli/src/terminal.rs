@@ -143,15 +143,50 @@ impl Terminal {
         self.line(&format!("{} {error}", Look::Red.paint("error:", self.color)));
     }
 
+    /// A line that is part of the ordinary course.
+    pub(crate) fn note_plain(&self, name: &str, text: &str) {
+        self.line(&format!("{} {text}", Look::Bold.paint(&format!("{name:>12}"), self.color)));
+    }
+
     fn line(&self, text: &str) {
-        // A closed pipe is no reason to stop building.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        say(text);
     }
 
     /// The time since the command started.
     pub(crate) fn elapsed(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or(0))
     }
+}
+
+/// The line at the bottom that is drawn over itself.
+static PROGRESS: Mutex<Option<String>> = Mutex::new(None);
+
+/// A line on standard error, above what shows the progress.
+pub(crate) fn say(text: &str) {
+    let progress = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut out = std::io::stderr().lock();
+    // A closed pipe is no reason to stop building.
+    let _ = match progress.as_deref() {
+        Some(progress) => write!(out, "\r\u{1b}[K{text}\n{progress}"),
+        None => writeln!(out, "{text}"),
+    };
+}
+
+/// Whether standard error is a terminal, on which a line can be drawn over itself.
+pub(crate) fn draws() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Draws the line that shows the progress, or takes it away.
+pub(crate) fn progress(text: Option<&str>) {
+    if !draws() {
+        return;
+    }
+    let mut progress = PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    if text.is_some() || progress.is_some() {
+        let _ = write!(std::io::stderr().lock(), "\r\u{1b}[K{}", text.unwrap_or_default());
+    }
+    *progress = text.map(str::to_owned);
 }
 
 /// Prints a result.

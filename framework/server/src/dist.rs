@@ -54,6 +54,14 @@ impl Dist {
         Ok(Self { dir: dir.to_owned(), manifest, pages })
     }
 
+    /// What the dev server keeps in the folder that `TROPOS_DEV` names; `None` before it has made anything.
+    ///
+    /// # Errors
+    /// [`Error::Dist`].
+    pub(crate) fn of_dev_server(dir: &Path) -> Result<Option<Self>, Error> {
+        if dir.join(manifest::FILE).exists() { Self::read(dir).map(Some) } else { Ok(None) }
+    }
+
     /// Whether the pages are all there, for a server: without their list, it would answer 404 for every page of the build.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub struct Site {
     pub(crate) index: Index,
     pub(crate) pending: Pending<crate::dispatch::live::Mark>,
     pub(crate) dist: Option<Dist>,
+    /// What the dev server made in place of a build: the islands' files, and nothing else.
+    pub(crate) dev_files: Option<Dist>,
     pub(crate) config: Config,
     db: Option<Db>,
     /// Where the database has replicas: by what visitors read their own writes.
@@ -147,6 +149,9 @@ impl Site {
         engine: Engine,
     ) -> Result<Self, Error> {
         render::install();
+        // A change of the islands comes with a new process: what this one has rendered names the files that there were.
+        let dev_files = config.dev.as_deref().map(Dist::of_dev_server).transpose()?.flatten();
+        let manifest = manifest.or_else(|| dev_files.as_ref().map(|dist| dist.manifest.clone()));
         tropos_fetch::install(
             &engine,
             tropos_fetch::Config::default()
@@ -192,6 +197,7 @@ impl Site {
             pending: Pending::new(clock),
             engine,
             dist,
+            dev_files,
             config,
             _bridges: bridges,
             db,

@@ -79,7 +79,7 @@ pub(crate) fn compile(
 
 /// `--crate-type` makes a module of any library, so that the manifest need not say it, and the server's build does not
 /// link one for nothing.
-fn arguments(package: &str, debug: bool) -> Vec<String> {
+pub(crate) fn arguments(package: &str, debug: bool) -> Vec<String> {
     let mut words = vec!["--package", package, "--lib", "--crate-type", "cdylib", "--target", WASM];
     words.extend(["--no-default-features", "--features", "hydrate"]);
     let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();

@@ -57,7 +57,7 @@ impl Site {
         if let Some((_, script)) = self.scripts.iter().find(|(name, _)| name == file) {
             return Loaded::Small(Arc::new(entry(script.clone())));
         }
-        let Some(dist) = &self.dist else { return Loaded::Nothing };
+        let Some(dist) = self.dist.as_ref().or(self.dev_files.as_ref()) else { return Loaded::Nothing };
         let Some(asset) = dist.manifest.assets.values().find(|asset| asset.file == file) else {
             return Loaded::Nothing;
         };

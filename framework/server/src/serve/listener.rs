@@ -1,6 +1,6 @@
 //! The public and the admin listener, from the first connection to the last.
 
-use super::{admin, public};
+use super::{admin, parent, public};
 use crate::{Config, Error, Site};
 use std::{
     net::SocketAddr,
@@ -61,6 +61,7 @@ pub(super) async fn serve(site: Arc<Site>, listeners: Listeners) -> Result<(), E
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
+            () = parent::gone(&site.config) => {}
         }
     };
     let stopping = || {

@@ -5,6 +5,7 @@ mod front;
 mod listener;
 mod logs;
 mod metrics;
+mod parent;
 mod plain;
 mod public;
 mod stop;

@@ -78,7 +78,8 @@ const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "stor
 const KNOWN_BY: &[(&str, &[&str])] = &[
     // The kit serves an upstream of its own. An application with an API gives it as a router.
     ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "tropos-fixture"]),
-    ("hyper*", &["tropos-server", "tropos-testing", "tropos-cache-suite"]),
+    // The dev server is a proxy.
+    ("hyper*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "cargo-tropos"]),
     // The two traits, by which the HTTP cache is a layer of any application, and nothing of Tower besides.
     ("tower-layer", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
     ("tower-service", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),

@@ -1,0 +1,271 @@
+//! Which change does what. Decided from paths alone.
+
+use super::inputs::Inputs;
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
+
+/// Where things are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    /// The application's package.
+    pub(crate) package: PathBuf,
+    /// The workspace.
+    pub(crate) workspace: PathBuf,
+    /// What lies in these is made, not written: the target folder, the output of builds.
+    pub(crate) made: Vec<PathBuf>,
+}
+
+/// What the last build was made of; empty before the first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Built {
+    pub(crate) server: Inputs,
+    pub(crate) islands: Inputs,
+    /// Whether the last attempt failed: any source may be what it lacked.
+    pub(crate) failed: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Addresses of style sheets that are to be swapped in.
+    pub(crate) styles: BTreeSet<String>,
+    /// Addresses of other static files.
+    pub(crate) files: BTreeSet<String>,
+    /// Sources that changed: their views may be all that did.
+    pub(crate) sources: BTreeSet<PathBuf>,
+    /// Migrations were added, changed or removed: they are compiled in, and the compiler does not see new ones.
+    pub(crate) migrations: bool,
+    /// The server is to be compiled.
+    pub(crate) server: bool,
+    /// The islands are to be compiled.
+    pub(crate) islands: bool,
+    /// The process is to be started anew.
+    pub(crate) restart: bool,
+    /// Dependencies changed: what cargo says of the package is to be asked again.
+    pub(crate) full: bool,
+}
+
+impl Plan {
+    /// Whether there is anything to build or restart.
+    pub(crate) fn builds(&self) -> bool {
+        self.server || self.islands || self.restart
+    }
+
+    /// What is left to do where `before` was given up half-way.
+    pub(crate) fn and(mut self, before: &Self) -> Self {
+        self.migrations |= before.migrations;
+        self.server |= before.server;
+        self.islands |= before.islands;
+        self.restart |= before.restart;
+        self.full |= before.full;
+        self
+    }
+}
+
+/// Decides what a change of these files takes.
+pub(crate) fn plan<'a>(
+    changed: impl IntoIterator<Item = &'a PathBuf>,
+    places: &Places,
+    built: &Built,
+) -> Plan {
+    let mut plan = Plan::default();
+    for path in changed {
+        if !is_ignored(path, places) {
+            one(path, places, built, &mut plan);
+        }
+    }
+    plan
+}
+
+fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if let Some(address) = address(path, places) {
+        match ending {
+            "css" => plan.styles.insert(address),
+            _ => plan.files.insert(address),
+        };
+        // A file of `public/` may be included in the program, too.
+    }
+    let in_package = path.strip_prefix(&places.package).ok();
+    if in_package == Some(Path::new("tropos.toml")) || in_package == Some(Path::new(".env")) {
+        plan.restart = true;
+        return;
+    }
+    if matches!(name, "Cargo.toml" | "Cargo.lock") || path.ends_with(".cargo/config.toml") {
+        (plan.full, plan.server, plan.islands, plan.restart) = (true, true, true, true);
+        return;
+    }
+    if in_package.is_some_and(|path| path.starts_with("migrations")) && ending == "sql" {
+        (plan.migrations, plan.server, plan.restart) = (true, true, true);
+        return;
+    }
+    let of = |inputs: &Inputs| inputs.contains(path) || (path.extension().is_none() && holds(inputs, path));
+    let (server, islands) = (of(&built.server), of(&built.islands));
+    // Before the first build, and after one that failed, nobody knows what it is made of.
+    let unknown = !server && !islands && (built.failed || built.server.is_empty());
+    if unknown && ending == "rs" {
+        (plan.server, plan.islands, plan.restart) = (true, true, true);
+    }
+    if server || islands {
+        plan.server |= server;
+        plan.islands |= islands;
+        plan.restart = true;
+    }
+    if ending == "rs" && (server || islands || unknown) {
+        plan.sources.insert(path.to_owned());
+    }
+}
+
+/// Whether a folder holds something that a build read: one that is moved is one event.
+fn holds(inputs: &Inputs, folder: &Path) -> bool {
+    inputs.range(folder.to_owned()..).next().is_some_and(|first| first.starts_with(folder))
+}
+
+/// The address of a file of `public/`.
+fn address(path: &Path, places: &Places) -> Option<String> {
+    let file = path.strip_prefix(places.package.join("public")).ok()?;
+    let names: Option<Vec<&str>> = file
+        .components()
+        .map(|component| match component {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect();
+    names.filter(|names| !names.is_empty()).map(|names| format!("/{}", names.join("/")))
+}
+
+/// Folders in which nothing is written by hand.
+const MADE: [&str; 5] = ["target", "dist", ".git", ".tropos", "node_modules"];
+
+/// Whether a change says nothing: build products, the version control's own files, what editors write beside a file.
+pub(crate) fn is_ignored(path: &Path, places: &Places) -> bool {
+    if places.made.iter().any(|made| path.starts_with(made)) {
+        return true;
+    }
+    let below = path.strip_prefix(&places.workspace).or_else(|_| path.strip_prefix(&places.package));
+    let made = below
+        .unwrap_or(path)
+        .components()
+        .any(|component| component.as_os_str().to_str().is_some_and(|name| MADE.contains(&name)));
+    made || path.file_name().and_then(|name| name.to_str()).is_none_or(is_temporary)
+}
+
+/// Names by which editors keep copies, locks and half-written files.
+fn is_temporary(name: &str) -> bool {
+    let kept = matches!(name, ".env" | ".well-known");
+    let vim_probe = name.len() == 4 && name.bytes().all(|byte| byte.is_ascii_digit());
+    !kept
+        && (name.starts_with('.')
+            || name.starts_with('#')
+            || name.ends_with('~')
+            || vim_probe
+            || [".swp", ".swx", ".tmp", ".bak", ".orig", ".part", "___jb_tmp___", "___jb_old___"]
+                .iter()
+                .any(|ending| name.ends_with(ending)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places { package: "/w/shop".into(), workspace: "/w".into(), made: vec!["/elsewhere/out".into()] }
+    }
+
+    fn inputs(files: &[&str]) -> Inputs {
+        files.iter().map(PathBuf::from).collect()
+    }
+
+    fn built() -> Built {
+        Built {
+            server: inputs(&[
+                "/w/shop/src/main.rs",
+                "/w/shop/src/page.rs",
+                "/w/shop/src/island.rs",
+                "/w/shop/public/logo.svg",
+                "/w/lib/src/lib.rs",
+                "/w/shop/src/deep/a.rs",
+            ]),
+            islands: inputs(&["/w/shop/src/island.rs", "/w/shop/src/only_browser.rs"]),
+            failed: false,
+        }
+    }
+
+    /// A plan in short: `s`erver, `i`slands, `r`estart, `m`igrations, `f`ull, then styles, files, sources.
+    fn short(plan: &Plan) -> String {
+        let flags = [
+            (plan.server, 's'),
+            (plan.islands, 'i'),
+            (plan.restart, 'r'),
+            (plan.migrations, 'm'),
+            (plan.full, 'f'),
+        ];
+        let mut text: String = flags.iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
+        plan.styles.iter().chain(&plan.files).for_each(|file| text.push_str(&format!(" {file}")));
+        plan.sources.iter().for_each(|file| text.push_str(&format!(" +{}", file.display())));
+        text
+    }
+
+    #[test]
+    fn each_change_takes_what_it_needs_and_no_more() {
+        for (path, expected) in [
+            ("/w/shop/public/style.css", " /style.css"),
+            ("/w/shop/public/img/a b.png", " /img/a b.png"),
+            ("/w/shop/public/.well-known/security.txt", " /.well-known/security.txt"),
+            // Also compiled in.
+            ("/w/shop/public/logo.svg", "sr /logo.svg"),
+            ("/w/shop/src/page.rs", "sr +/w/shop/src/page.rs"),
+            ("/w/shop/src/island.rs", "sir +/w/shop/src/island.rs"),
+            ("/w/shop/src/only_browser.rs", "ir +/w/shop/src/only_browser.rs"),
+            ("/w/lib/src/lib.rs", "sr +/w/lib/src/lib.rs"),
+            // A folder that was moved.
+            ("/w/shop/src/deep", "sr"),
+            // Nothing was made of it: a test, a new file that no module names yet.
+            ("/w/shop/tests/pages.rs", ""),
+            ("/w/shop/src/new.rs", ""),
+            ("/w/shop/README.md", ""),
+            ("/w/shop/tropos.toml", "r"),
+            ("/w/shop/.env", "r"),
+            ("/w/shop/migrations/0002_more.sql", "srm"),
+            ("/w/shop/Cargo.toml", "sirf"),
+            ("/w/Cargo.lock", "sirf"),
+            ("/w/.cargo/config.toml", "sirf"),
+            ("/w/target/debug/shop", ""),
+            ("/w/shop/dist/manifest.json", ""),
+            ("/w/shop/.tropos/app.db-wal", ""),
+            ("/w/.git/index.lock", ""),
+            ("/w/shop/node_modules/a/style.css", ""),
+            ("/elsewhere/out/x.rs", ""),
+        ] {
+            assert_eq!(short(&plan([&PathBuf::from(path)], &places(), &built())), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_editors_write_beside_a_file_is_no_change() {
+        for name in
+            ["page.rs~", ".page.rs.swp", "4913", "#page.rs#", ".#page.rs", "page.rs___jb_tmp___", "a.css.tmp"]
+        {
+            let path = PathBuf::from(format!("/w/shop/public/{name}"));
+            assert_eq!(plan([&path], &places(), &built()), Plan::default(), "{name}");
+        }
+    }
+
+    #[test]
+    fn while_nothing_is_known_every_source_counts() {
+        let path = PathBuf::from("/w/shop/src/new.rs");
+        for built in [Built { failed: true, ..built() }, Built::default()] {
+            assert_eq!(short(&plan([&path], &places(), &built)), "sir +/w/shop/src/new.rs");
+        }
+    }
+
+    #[test]
+    fn what_was_given_up_is_still_to_be_done() {
+        let first = Plan { islands: true, restart: true, migrations: true, ..Plan::default() };
+        let second = Plan { server: true, restart: true, ..Plan::default() };
+        assert_eq!(short(&second.and(&first)), "sirm");
+    }
+}

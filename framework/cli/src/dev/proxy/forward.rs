@@ -1,0 +1,147 @@
+//! One request, to the application and back.
+
+use super::{Body, Proxy, headers, screen, stream, text, upstream::Held};
+use http::{Method, StatusCode, Uri, Version, header, request::Parts, uri};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{
+    Request, Response,
+    body::{Body as _, Incoming},
+};
+use hyper_util::rt::TokioIo;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// A request that a process broke off is asked again so often, where that is harmless.
+const ATTEMPTS: usize = 3;
+
+/// A process that does not answer is known to have ended within so long.
+const NOTICED: Duration = Duration::from_secs(2);
+
+const BROKEN_OFF: &str =
+    "The application ended the connection without an answer; the terminal may say why.\n";
+const TOO_MANY: &str = "Too many requests are waiting for the application.\n";
+const TOO_LONG: &str = "The application did not become ready in time; the terminal says what it is doing.\n";
+
+/// Answers by the application, as soon as it can.
+pub(super) async fn forward(proxy: &Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
+    let navigates = headers::navigates(request.method(), request.headers());
+    let upgrade = headers::upgrades(request.headers());
+    let browser = upgrade.then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    headers::end_to_end(&mut parts.headers, upgrade);
+    // Compressing costs more than it saves on the way to a browser on the same machine, and pages are added to.
+    parts.headers.remove(header::ACCEPT_ENCODING);
+    if navigates {
+        // The page that goes out is not the one that the application knows by its tag.
+        for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE, header::RANGE] {
+            parts.headers.remove(name);
+        }
+    }
+    let repeatable = matches!(parts.method, Method::GET | Method::HEAD) && body.is_end_stream() && !upgrade;
+    let mut body = Some(body);
+    let mut broken = None;
+    for _ in 0..ATTEMPTS {
+        let held = match held(proxy, navigates, broken).await {
+            Ok(held) => held,
+            Err(answer) => return answer,
+        };
+        let Some(outgoing) = outgoing(&parts, body.take(), &held) else { break };
+        match held.application.client.request(outgoing).await {
+            Ok(response) => return returned(proxy, parts, response, held, navigates, browser),
+            Err(_) if repeatable => broken = Some(held.application.version),
+            Err(_) => break,
+        }
+    }
+    if navigates { screen::waiting() } else { text(StatusCode::BAD_GATEWAY, "text/plain", BROKEN_OFF) }
+}
+
+/// The process to ask, or what is answered in its place.
+async fn held(proxy: &Proxy, navigates: bool, broken: Option<u64>) -> Result<Held, Response<Body>> {
+    // Whoever broke off may have ended without anybody having noticed yet.
+    if let Some(version) = broken
+        && proxy.upstream.current().is_some_and(|current| current.version == version)
+        && let Some(held) = proxy.upstream.wait(Some(version), NOTICED).await
+    {
+        return Ok(held);
+    }
+    if let Some(held) = proxy.upstream.acquire() {
+        return Ok(held);
+    }
+    if navigates {
+        return Err(screen::waiting());
+    }
+    let Ok(_waiting) = proxy.waiting.try_acquire() else { return Err(screen::nothing(TOO_MANY)) };
+    proxy.upstream.wait(None, proxy.patience).await.ok_or_else(|| screen::nothing(TOO_LONG))
+}
+
+fn outgoing(parts: &Parts, body: Option<Incoming>, held: &Held) -> Option<Request<Body>> {
+    let body = match body {
+        Some(body) => body.map_err(Into::into).boxed_unsync(),
+        None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = target(held.application.public, &parts.uri)?;
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = parts.headers.clone();
+    Some(request)
+}
+
+/// The same path and query at a process. `Host` stays what the browser wrote.
+pub(super) fn target(at: SocketAddr, uri: &Uri) -> Option<Uri> {
+    let path = uri.path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
+    let authority = at.to_string();
+    Uri::builder().scheme("http").authority(authority).path_and_query(path).build().ok()
+}
+
+fn returned(
+    proxy: &Arc<Proxy>,
+    asked: Parts,
+    mut response: Response<Incoming>,
+    held: Held,
+    navigates: bool,
+    browser: Option<hyper::upgrade::OnUpgrade>,
+) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        if let Some(browser) = browser {
+            let application = hyper::upgrade::on(&mut response);
+            tokio::spawn(async move {
+                let (Ok(browser), Ok(application)) = (browser.await, application.await) else { return };
+                let (mut browser, mut application) = (TokioIo::new(browser), TokioIo::new(application));
+                let _ = tokio::io::copy_bidirectional(&mut browser, &mut application).await;
+            });
+        }
+        let (mut parts, _) = response.into_parts();
+        headers::end_to_end(&mut parts.headers, true);
+        return Response::from_parts(parts, Empty::new().map_err(|never| match never {}).boxed_unsync());
+    }
+    let (mut parts, body) = response.into_parts();
+    headers::end_to_end(&mut parts.headers, false);
+    parts.version = Version::HTTP_11;
+    let streams = asked.method == Method::GET
+        && parts.status == StatusCode::OK
+        && headers::is(&parts.headers, "text/event-stream");
+    if streams {
+        let body = stream::resumed(proxy.clone(), asked, body, held.application.version);
+        return Response::from_parts(parts, body);
+    }
+    let is_page = navigates
+        && headers::is(&parts.headers, "text/html")
+        && !parts.headers.contains_key(header::CONTENT_ENCODING)
+        && !parts.status.is_redirection();
+    if !is_page {
+        return Response::from_parts(parts, stream::kept(body, None, held.token));
+    }
+    proxy.paged.send_if_modified(|paged| !std::mem::replace(paged, true));
+    // The page grows, and is another than the one of this tag: a browser must not show what an older process made.
+    for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES] {
+        parts.headers.remove(name);
+    }
+    let nonce = headers::nonce(&parts.headers).map(|nonce| format!(" nonce=\"{nonce}\"")).unwrap_or_default();
+    let tag = (asked.method != Method::HEAD).then(|| tag(held.application.version, &nonce));
+    Response::from_parts(parts, stream::kept(body, tag, held.token))
+}
+
+/// The client, with the number of the process that made the page.
+fn tag(version: u64, nonce: &str) -> String {
+    format!(r#"<script type="module" src="/_tropos/dev/client.js" data-version="{version}"{nonce}></script>"#)
+}

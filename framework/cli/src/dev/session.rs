@@ -1,0 +1,323 @@
+//! What happens when: one loop over changes, rounds, ends and keys.
+
+use super::{
+    contents::Contents,
+    event::{Event, Problem},
+    job::{self, Done, Failed, Workshop},
+    keys::{self, Key},
+    layout::Layout,
+    plan::{Built, Places, Plan, plan},
+    process::{Ended, Process},
+    runtime,
+    views::{Change, Views},
+    watch::Watch,
+};
+use crate::{Error, terminal};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+
+/// What a process that was replaced is answering may take so long to end.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// A round that is under way.
+struct Round {
+    plan: Plan,
+    /// Whether open pages show already what it will come to.
+    silent: bool,
+    began: Instant,
+    task: JoinHandle<Result<Done, Failed>>,
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The dev server at work.
+pub(crate) struct Session {
+    workshop: Arc<Workshop>,
+    layout: Layout,
+    places: Places,
+    built: Built,
+    contents: Contents,
+    views: Views,
+    changes: mpsc::Receiver<BTreeSet<PathBuf>>,
+    ends: mpsc::Receiver<Ended>,
+    process: Option<Process>,
+    /// Of the process that was started last.
+    version: u64,
+    round: Option<Round>,
+    /// What rounds that failed left undone.
+    owed: Plan,
+    began: Instant,
+    origin: String,
+    opens: bool,
+    /// How long ago the application was made, at the beginning.
+    made: Option<Duration>,
+}
+
+impl Session {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// Where the system watches no more.
+    pub(crate) fn new(
+        workshop: Workshop,
+        layout: Layout,
+        ends: mpsc::Receiver<Ended>,
+        origin: String,
+        opens: bool,
+        made: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let project = &workshop.project;
+        let places = Places {
+            package: project.directory.clone(),
+            workspace: layout.workspace.clone(),
+            made: vec![project.target.clone(), project.out.clone()],
+        };
+        let changes = watch(&layout, &places)?;
+        let mut contents = Contents::default();
+        contents.learn(&known_files(&layout, &places));
+        Ok(Self {
+            views: Views::new(&layout.workspace),
+            workshop: Arc::new(workshop),
+            layout,
+            places,
+            built: Built::default(),
+            contents,
+            changes,
+            ends,
+            process: None,
+            version: 0,
+            round: None,
+            owed: Plan::default(),
+            began: Instant::now(),
+            origin,
+            opens,
+            made,
+        })
+    }
+
+    /// Works until `end` is ready, and then ends what it started.
+    pub(crate) async fn run(mut self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        let mut keys = keys::listen();
+        self.first_page();
+        self.begin(all(), false);
+        loop {
+            tokio::select! {
+                () = &mut end => break,
+                Some(key) = keys.recv() => match key {
+                    Key::Quit => break,
+                    Key::Open => keys::open_browser(&self.origin),
+                    Key::Rebuild => self.begin(all(), false),
+                },
+                Some(paths) = self.changes.recv() => self.changed(&paths),
+                Some(ended) = self.ends.recv() => self.ended(&ended),
+                result = finished(&mut self.round) => self.finish(result),
+            }
+        }
+        self.round = None;
+        self.workshop.proxy.upstream.switch(None);
+        if let Some(process) = self.process.take() {
+            process.stop().await;
+        }
+    }
+
+    /// Files changed.
+    fn changed(&mut self, paths: &BTreeSet<PathBuf>) {
+        let differing: Vec<PathBuf> =
+            paths.iter().filter(|path| path.is_dir() || self.contents.differs(path)).cloned().collect();
+        let mut plan = plan(&differing, &self.places, &self.built);
+        let hub = &self.workshop.proxy.hub;
+        if !plan.styles.is_empty() {
+            hub.send(Event::Styles { files: std::mem::take(&mut plan.styles).into_iter().collect() });
+        }
+        if !plan.files.is_empty() {
+            hub.send(Event::Files { files: std::mem::take(&mut plan.files).into_iter().collect() });
+        }
+        if !plan.builds() {
+            return;
+        }
+        let silent = self.patch(&plan);
+        if plan.full {
+            self.look_again();
+        }
+        self.begin(plan, silent);
+    }
+
+    /// Patches open pages, where the change is of views alone.
+    fn patch(&mut self, plan: &Plan) -> bool {
+        let mut silent = !plan.sources.is_empty() && !plan.migrations && !plan.full;
+        let mut patches = Vec::new();
+        for source in &plan.sources {
+            match self.views.change(source) {
+                Change::None => {}
+                Change::Patch(views) => patches.extend(views),
+                Change::Code => silent = false,
+            }
+        }
+        // A page that is behind a failed build shows something else than the sources' last state.
+        silent &= !self.built.failed && self.round.as_ref().is_none_or(|round| round.silent);
+        if silent && !patches.is_empty() {
+            let hub = &self.workshop.proxy.hub;
+            hub.set_patches(self.views.pending());
+            hub.send(Event::Patch { views: patches });
+        }
+        silent
+    }
+
+    /// Dependencies changed, and with them what is watched.
+    fn look_again(&mut self) {
+        // What is wrong with a manifest cargo says in the round that follows.
+        if let Ok(layout) = Layout::find(&self.workshop.project)
+            && layout.packages != self.layout.packages
+            && let Ok(changes) = watch(&layout, &self.places)
+        {
+            (self.layout, self.changes) = (layout, changes);
+        }
+    }
+
+    /// Begins a round, in place of one that is under way.
+    fn begin(&mut self, plan: Plan, silent: bool) {
+        let mut plan = plan.and(&self.owed);
+        if let Some(before) = self.round.take() {
+            plan = plan.and(&before.plan);
+        }
+        self.workshop.warned.forget();
+        self.version += 1;
+        let (workshop, version, todo) = (self.workshop.clone(), self.version, plan.clone());
+        let task = tokio::spawn(async move { job::run(&workshop, &todo, version).await });
+        self.round = Some(Round { plan, silent, began: Instant::now(), task });
+    }
+
+    /// A round is over.
+    fn finish(&mut self, result: Result<Done, Failed>) {
+        let Some(round) = self.round.take() else { return };
+        match result {
+            Ok(done) => self.succeed(&round, done),
+            Err(failed) => self.fail(&round, failed),
+        }
+    }
+
+    fn succeed(&mut self, round: &Round, done: Done) {
+        self.owed = Plan::default();
+        self.built.failed = false;
+        if let Some(inputs) = done.server {
+            self.built.server = inputs;
+        }
+        if let Some(inputs) = done.islands {
+            self.built.islands = inputs;
+        }
+        self.contents.learn(self.built.server.iter().chain(&self.built.islands));
+        for source in self.built.server.union(&self.built.islands) {
+            self.views.load(source);
+        }
+        self.views.compiled();
+        let proxy = &self.workshop.proxy;
+        let application = done.process.application.clone();
+        let version = application.version;
+        proxy.upstream.switch(Some(application.clone()));
+        proxy.hub.send(Event::Ready { version, reload: !round.silent });
+        tokio::spawn(runtime::follow(proxy.clone(), application));
+        let first = self.process.is_none();
+        if let Some(before) = self.process.replace(done.process) {
+            tokio::spawn(async move {
+                before.application.idle(LAST_ANSWERS).await;
+                before.stop().await;
+            });
+        }
+        let phases: Vec<String> =
+            done.phases.iter().map(|(name, span)| format!("{name} {}", terminal::seconds(*span))).collect();
+        let all = terminal::seconds(round.began.elapsed());
+        terminal::say(&format!("{:>12} in {all} ({}) · {}", "ready", phases.join(" · "), self.origin));
+        if first && std::mem::take(&mut self.opens) {
+            keys::open_browser(&self.origin);
+        }
+    }
+
+    fn fail(&mut self, round: &Round, failed: Failed) {
+        self.built.failed = !failed.compiled;
+        self.owed =
+            if failed.compiled { Plan { restart: true, ..Plan::default() } } else { round.plan.clone() };
+        self.show(failed.problems);
+        let still = if self.process.is_some() { "; pages are of the build before" } else { "" };
+        terminal::say(&format!("{:>12} after {}{still}", "failed", terminal::seconds(round.began.elapsed())));
+    }
+
+    fn show(&self, errors: Vec<Problem>) {
+        self.workshop.proxy.hub.send(Event::Errors { errors });
+    }
+
+    /// A process ended by itself.
+    fn ended(&mut self, ended: &Ended) {
+        if self.workshop.proxy.upstream.lost(ended.version) {
+            self.process = None;
+            self.owed = Plan { restart: true, ..Plan::default() }.and(&self.owed);
+            terminal::say(&format!(
+                "{:>12} {}; it starts again with the next change",
+                "note", ended.problem.title
+            ));
+            self.show(vec![ended.problem.clone()]);
+        }
+    }
+
+    /// Says once how long it took until somebody saw a page.
+    fn first_page(&self) {
+        let (workshop, began, made) = (self.workshop.clone(), self.began, self.made);
+        tokio::spawn(async move {
+            workshop.proxy.first_page().await;
+            let since_made = made.map(|made| {
+                format!(", {} after the application was made", terminal::seconds(made + began.elapsed()))
+            });
+            let span = terminal::seconds(began.elapsed());
+            terminal::say(&format!("{:>12} after {span}{}", "first page", since_made.unwrap_or_default()));
+        });
+    }
+}
+
+/// Everything.
+fn all() -> Plan {
+    Plan { server: true, islands: true, restart: true, ..Plan::default() }
+}
+
+/// Waits for the round that is under way; for ever where there is none.
+async fn finished(round: &mut Option<Round>) -> Result<Done, Failed> {
+    match round {
+        Some(round) => match (&mut round.task).await {
+            Ok(result) => result,
+            Err(error) => {
+                Err(Failed { problems: vec![super::compile::of_cargo(&error.to_string())], compiled: false })
+            }
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Manifests and the like, whose first change must be told from cargo's writing them anew.
+fn known_files(layout: &Layout, places: &Places) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = layout.packages.iter().map(|package| package.join("Cargo.toml")).collect();
+    files.extend(["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| places.workspace.join(name)));
+    files.extend(["tropos.toml", ".env"].map(|name| places.package.join(name)));
+    files
+}
+
+/// Bursts of changes, as long as somebody receives them.
+fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<BTreeSet<PathBuf>>, Error> {
+    let mut watch = Watch::new(&layout.packages, &layout.workspace, places.clone())
+        .map_err(|error| Error::Project(format!("the sources cannot be watched: {error}")))?;
+    let (sender, receiver) = mpsc::channel(8);
+    tokio::spawn(async move {
+        loop {
+            let paths = tokio::select! {
+                paths = watch.next() => paths,
+                () = sender.closed() => return,
+            };
+            if sender.send(paths).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,91 @@
+//! What the dev server takes from the application's configuration: where it is reached, and by which names.
+
+use crate::args;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
+
+/// Where browsers reach the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// The first address to try.
+    pub(crate) addr: SocketAddr,
+    /// Whether the application says itself what its origin is.
+    pub(crate) has_origin: bool,
+    /// `TROPOS_ALLOWED_HOSTS`.
+    pub(crate) hosts: Vec<String>,
+}
+
+/// Reads `tropos.toml` and the environment. What is wrong there the application itself will say.
+pub(crate) fn read(options: &args::Dev, directory: &Path) -> Reached {
+    let file = std::fs::read_to_string(directory.join("tropos.toml")).unwrap_or_default();
+    let variable = |name: &str| {
+        std::env::var_os(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+    };
+    decide(options.port, &file.parse().unwrap_or_default(), variable)
+}
+
+fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Option<String>) -> Reached {
+    let text = |name: &str| file.get(name).and_then(toml::Value::as_str).map(str::to_owned);
+    let default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
+    let from_port = || {
+        let port = variable("PORT")?.parse().ok()?;
+        Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
+    };
+    let parsed = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    let mut addr = parsed(variable("TROPOS_ADDR"))
+        .or_else(from_port)
+        .or_else(|| parsed(text("addr")))
+        .unwrap_or(default);
+    if let Some(port) = port {
+        addr.set_port(port);
+    }
+    let listed = || {
+        let list = file.get("allowed_hosts").and_then(toml::Value::as_array)?;
+        Some(list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
+    };
+    let hosts = variable("TROPOS_ALLOWED_HOSTS").or_else(|| text("allowed_hosts")).or_else(listed);
+    Reached {
+        addr,
+        has_origin: variable("TROPOS_ORIGIN").is_some() || file.contains_key("origin"),
+        hosts: hosts
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_option_goes_before_the_environment_and_that_before_the_file() {
+        type Case<'a> = (Option<u16>, &'a str, &'a [(&'a str, &'a str)], &'a str, bool);
+        let cases: [Case<'_>; 6] = [
+            (None, "", &[], "127.0.0.1:3000", false),
+            (None, "addr = \"0.0.0.0:4000\"\norigin = \"https://a.test\"", &[], "0.0.0.0:4000", true),
+            (None, "addr = \"0.0.0.0:4000\"", &[("TROPOS_ADDR", "127.0.0.1:5000")], "127.0.0.1:5000", false),
+            (None, "", &[("PORT", "8080")], "0.0.0.0:8080", false),
+            (Some(9), "addr = \"0.0.0.0:4000\"", &[("TROPOS_ORIGIN", "http://x")], "0.0.0.0:9", true),
+            (None, "addr = \"nonsense\"", &[], "127.0.0.1:3000", false),
+        ];
+        for (port, file, environment, addr, has_origin) in cases {
+            let reached = decide(port, &file.parse().unwrap(), |name| {
+                environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            });
+            assert_eq!((reached.addr.to_string().as_str(), reached.has_origin), (addr, has_origin), "{file}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_a_list_or_a_text() {
+        for file in ["allowed_hosts = [\"a.test\", \"b.test\"]", "allowed_hosts = \"a.test, b.test\""] {
+            assert_eq!(decide(None, &file.parse().unwrap(), |_| None).hosts, ["a.test", "b.test"], "{file}");
+        }
+    }
+}

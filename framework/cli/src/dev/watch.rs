@@ -1,0 +1,146 @@
+//! Which files changed, in bursts.
+
+use super::plan::{Places, is_ignored};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// A burst is over once nothing more changed for so long: an editor writes, renames and sets times within a few
+/// milliseconds.
+const QUIET: Duration = Duration::from_millis(12);
+
+/// And after so long in any case.
+const LONGEST: Duration = Duration::from_millis(250);
+
+/// More paths are not remembered one by one: a checkout of another branch.
+const MOST: usize = 20_000;
+
+/// What changed since it was last asked.
+#[derive(Default)]
+struct Changed {
+    paths: Mutex<BTreeSet<PathBuf>>,
+    wakes: Notify,
+}
+
+impl Changed {
+    fn paths(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches folders.
+pub(crate) struct Watch {
+    watcher: RecommendedWatcher,
+    changed: Arc<Changed>,
+    places: Places,
+    folders: Vec<PathBuf>,
+}
+
+impl Watch {
+    /// Watches these folders, but for what is ignored in them, and the files of `shallow`.
+    ///
+    /// # Errors
+    /// Where the system watches no more: on Linux, `fs.inotify.max_user_watches` says how much.
+    pub(crate) fn new(folders: &[PathBuf], shallow: &Path, places: Places) -> notify::Result<Self> {
+        let changed = Arc::new(Changed::default());
+        let (seen, ignores) = (changed.clone(), places.clone());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let Ok(event) = event else { return };
+            if matches!(event.kind, EventKind::Access(_)) && !is_write(&event.kind) {
+                return;
+            }
+            let mut paths = seen.paths();
+            let before = paths.len();
+            let new = event.paths.into_iter().filter(|path| !is_ignored(path, &ignores));
+            paths.extend(new.take(MOST.saturating_sub(before)));
+            if !paths.is_empty() {
+                seen.wakes.notify_one();
+            }
+        })?;
+        let mut watch = Self { watcher, changed, places, folders: folders.to_vec() };
+        for folder in folders {
+            watch.add(folder)?;
+        }
+        if !folders.iter().any(|folder| folder == shallow) {
+            watch.watcher.watch(shallow, RecursiveMode::NonRecursive)?;
+        }
+        Ok(watch)
+    }
+
+    /// The folder itself, and each within it with all that it holds: the target folder, which has thousands, is left out.
+    fn add(&mut self, folder: &Path) -> notify::Result<()> {
+        self.watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && !is_ignored(&path, &self.places) {
+                self.watcher.watch(&path, RecursiveMode::Recursive)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the next burst, and returns what changed in it.
+    pub(crate) async fn next(&mut self) -> BTreeSet<PathBuf> {
+        loop {
+            self.changed.wakes.notified().await;
+            let start = tokio::time::Instant::now();
+            let mut seen = 0;
+            loop {
+                tokio::time::sleep(QUIET).await;
+                let now = self.changed.paths().len();
+                if now == seen || start.elapsed() > LONGEST {
+                    break;
+                }
+                seen = now;
+            }
+            let paths = std::mem::take(&mut *self.changed.paths());
+            for path in &paths {
+                let parent = path.parent().unwrap_or(path);
+                if self.folders.iter().any(|known| known == parent) && path.is_dir() {
+                    // Watching it twice is harmless.
+                    let _ = self.watcher.watch(path, RecursiveMode::Recursive);
+                }
+            }
+            if !paths.is_empty() {
+                return paths;
+            }
+        }
+    }
+}
+
+fn is_write(kind: &EventKind) -> bool {
+    use notify::event::{AccessKind, AccessMode};
+    matches!(kind, EventKind::Access(AccessKind::Close(AccessMode::Write)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[tokio::test]
+    async fn an_editors_rename_is_one_change_and_what_is_made_is_none() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        for folder in ["src", "target/debug"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        fs::write(root.join("src/a.rs"), "1").unwrap();
+        let places = Places { package: root.clone(), workspace: root.clone(), made: Vec::new() };
+        let mut watch = Watch::new(std::slice::from_ref(&root), &root, places).unwrap();
+        fs::write(root.join("target/debug/x"), "1").unwrap();
+        fs::write(root.join("src/.a.rs.swp"), "2").unwrap();
+        fs::rename(root.join("src/.a.rs.swp"), root.join("src/a.rs")).unwrap();
+        assert_eq!(watch.next().await, BTreeSet::from([root.join("src/a.rs")]));
+
+        fs::create_dir(root.join("public")).unwrap();
+        assert!(watch.next().await.contains(&root.join("public")));
+        fs::write(root.join("public/a.css"), "1").unwrap();
+        assert!(watch.next().await.contains(&root.join("public/a.css")));
+    }
+}
