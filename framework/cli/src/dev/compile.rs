@@ -103,14 +103,11 @@ pub(crate) fn command(
     command.arg("--target-dir").arg(target(project, part)).args(["--config", FLAGS]);
     // Incremental whatever the surroundings say: a CI's setting is not meant for this.
     command.env("CARGO_INCREMENTAL", "1");
-    // Panics and errors name lines all the same, and linking takes half the time.
-    for (name, value) in [
-        ("CARGO_PROFILE_DEV_DEBUG", if part == Part::Server { "line-tables-only" } else { "none" }),
-        ("CARGO_PROFILE_DEV_SPLIT_DEBUGINFO", "off"),
-    ] {
-        if std::env::var_os(name).is_none() {
-            command.env(name, value);
-        }
+    // Panics and errors name lines all the same, and linking takes half the time. A person who debugs says otherwise.
+    let (name, value) =
+        ("CARGO_PROFILE_DEV_DEBUG", if part == Part::Server { "line-tables-only" } else { "none" });
+    if std::env::var_os(name).is_none() {
+        command.env(name, value);
     }
     // The flags are joined with the application's own, but a variable would take the place of both.
     if let Some(flags) = std::env::var_os("RUSTFLAGS") {
