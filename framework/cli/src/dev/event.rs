@@ -1,15 +1,22 @@
 //! What the dev server tells the open pages.
 
 use serde::Serialize;
+use tropos_dev::views::{Renamed, ViewPatch};
 
 /// One message to the browser: the `data:` of an event, as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Event {
     /// Something is being compiled; `done` of `total` packages are.
     Building { what: What, done: usize, total: usize },
     /// A process answers. Pages that an older one served load again where `reload` says so.
-    Ready { version: u64, reload: bool },
+    /// Pages that stay open call their views by the new names.
+    Ready {
+        version: u64,
+        reload: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        renamed: Vec<Renamed>,
+    },
     /// Shown until the next `Ready` or `Cleared`.
     Errors { errors: Vec<Problem> },
     /// What was wrong no longer is.
@@ -19,7 +26,7 @@ pub(crate) enum Event {
     /// Other files of `public/` changed.
     Files { files: Vec<String> },
     /// Views changed in a way that needs no compiler.
-    Patch { views: Vec<serde_json::Value> },
+    Patch { views: Vec<ViewPatch> },
 }
 
 /// What is being compiled.
@@ -81,7 +88,7 @@ mod tests {
                 Event::Building { what: What::Both, done: 1, total: 2 },
                 r#"{"kind":"building","what":"both","done":1,"total":2}"#,
             ),
-            (Event::Ready { version: 3, reload: true }, r#"{"kind":"ready","version":3,"reload":true}"#),
+            (Event::Ready { version: 3, reload: true, renamed: Vec::new() }, r#"{"kind":"ready","version":3,"reload":true}"#),
             (
                 Event::Errors { errors: vec![problem] },
                 r#"{"kind":"errors","errors":[{"source":"compile","title":"t","text":"x","file":"src/a.rs","line":1,"column":null}]}"#,

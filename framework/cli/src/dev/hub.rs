@@ -3,6 +3,7 @@
 use super::event::{Event, Problem, Source};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
+use tropos_dev::views::ViewPatch;
 
 /// Events that a slow browser may lag behind; then its stream ends, and it connects anew and is told how things stand.
 const BEHIND: usize = 64;
@@ -22,7 +23,7 @@ struct State {
     errors: Vec<Problem>,
     building: Option<Event>,
     /// What pages that the process serves must be patched by.
-    patches: Vec<serde_json::Value>,
+    patches: Vec<ViewPatch>,
 }
 
 impl Hub {
@@ -49,7 +50,7 @@ impl Hub {
     }
 
     /// The views that pages of the present process are to be patched by, all of them.
-    pub(crate) fn set_patches(&self, views: Vec<serde_json::Value>) {
+    pub(crate) fn set_patches(&self, views: Vec<ViewPatch>) {
         self.state().patches = views;
     }
 
@@ -92,7 +93,7 @@ impl State {
         let mut events = Vec::new();
         if self.version > 0 {
             // A page of an older process that missed the change loads again.
-            events.push(Event::Ready { version: self.version, reload: true });
+            events.push(Event::Ready { version: self.version, reload: true, renamed: Vec::new() });
         }
         events.extend(self.building.clone());
         if !self.patches.is_empty() {
@@ -134,11 +135,19 @@ mod tests {
         assert_eq!(kinds(&hub), ["building"]);
         hub.send(Event::Errors { errors: vec![problem(Source::Compile)] });
         assert_eq!(kinds(&hub), ["errors"]);
-        hub.send(Event::Ready { version: 1, reload: true });
+        hub.send(Event::Ready { version: 1, reload: true, renamed: Vec::new() });
         assert_eq!(kinds(&hub), ["ready"]);
-        hub.set_patches(vec![serde_json::json!({"id": "a"})]);
+        let patch = ViewPatch {
+            id: "a".into(),
+            base: String::new(),
+            from: String::new(),
+            to: String::new(),
+            old: Vec::new(),
+            new: Vec::new(),
+        };
+        hub.set_patches(vec![patch]);
         assert_eq!(kinds(&hub), ["ready", "patch"]);
-        hub.send(Event::Ready { version: 2, reload: false });
+        hub.send(Event::Ready { version: 2, reload: false, renamed: Vec::new() });
         assert_eq!(kinds(&hub), ["ready"]);
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct Session {
     built: Built,
     contents: Contents,
     views: Views,
+    /// Whether the views know the sources: after the first build.
+    loaded: bool,
     changes: mpsc::Receiver<BTreeSet<PathBuf>>,
     ends: mpsc::Receiver<Ended>,
     process: Option<Process>,
@@ -81,6 +83,7 @@ impl Session {
         contents.learn(&known_files(&layout, &places));
         Ok(Self {
             views: Views::new(&layout.workspace),
+            loaded: false,
             workshop: Arc::new(workshop),
             layout,
             places,
@@ -186,6 +189,7 @@ impl Session {
             plan = plan.and(&before.plan);
         }
         self.workshop.warned.forget();
+        self.views.building();
         self.version += 1;
         let (workshop, version, todo) = (self.workshop.clone(), self.version, plan.clone());
         let task = tokio::spawn(async move { job::run(&workshop, &todo, version).await });
@@ -211,15 +215,16 @@ impl Session {
             self.built.islands = inputs;
         }
         self.contents.learn(self.built.server.iter().chain(&self.built.islands));
-        for source in self.built.server.union(&self.built.islands) {
-            self.views.load(source);
+        if !self.loaded {
+            self.views.load(self.built.server.union(&self.built.islands));
+            self.loaded = true;
         }
-        self.views.compiled();
+        let renamed = self.views.compiled();
         let proxy = &self.workshop.proxy;
         let application = done.process.application.clone();
         let version = application.version;
         proxy.upstream.switch(Some(application.clone()));
-        proxy.hub.send(Event::Ready { version, reload: !round.silent });
+        proxy.hub.send(Event::Ready { version, reload: !round.silent, renamed });
         tokio::spawn(runtime::follow(proxy.clone(), application));
         let first = self.process.is_none();
         if let Some(before) = self.process.replace(done.process) {

@@ -284,7 +284,7 @@ async fn a_request_that_a_process_broke_off_is_asked_again_of_the_next_where_tha
 #[tokio::test]
 async fn who_connects_is_told_how_things_stand_and_then_what_happens() {
     let (proxy, addr) = proxy().await;
-    proxy.hub.send(Event::Ready { version: 3, reload: true });
+    proxy.hub.send(Event::Ready { version: 3, reload: true, renamed: Vec::new() });
     let request = Request::get(format!("http://{addr}/_tropos/dev/events"));
     let request = request.body(Empty::new().map_err(|never| match never {}).boxed_unsync()).unwrap();
     let (_, headers, mut body) = send(request).await;
