@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    tropos::main(dev_tiny::pages::app())
+}
