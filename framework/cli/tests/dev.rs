@@ -53,7 +53,7 @@ fn number(dev: &Dev) -> String {
 fn shows_pages_with_the_client(dev: &Dev) {
     assert_eq!(number(dev), "1");
     let (_, text) = dev.get("/", &[("accept", "text/html")]);
-    assert!(text.contains(r#"src="/_tropos/dev/client.js" data-version="1""#), "{text}");
+    assert!(text.contains(r#"src="/_tropos/dev/client.js?v=1""#), "{text}");
     assert!(!dev.get("/", &[]).1.contains("_tropos/dev"), "a program gets the page as it is");
 }
 

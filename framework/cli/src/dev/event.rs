@@ -88,7 +88,10 @@ mod tests {
                 Event::Building { what: What::Both, done: 1, total: 2 },
                 r#"{"kind":"building","what":"both","done":1,"total":2}"#,
             ),
-            (Event::Ready { version: 3, reload: true, renamed: Vec::new() }, r#"{"kind":"ready","version":3,"reload":true}"#),
+            (
+                Event::Ready { version: 3, reload: true, renamed: Vec::new() },
+                r#"{"kind":"ready","version":3,"reload":true}"#,
+            ),
             (
                 Event::Errors { errors: vec![problem] },
                 r#"{"kind":"errors","errors":[{"source":"compile","title":"t","text":"x","file":"src/a.rs","line":1,"column":null}]}"#,

@@ -1,5 +1,7 @@
 //! One request, to the application and back.
 
+use crate::dev::scripts;
+
 use super::{Body, Proxy, headers, screen, stream, text, upstream::Held};
 use http::{Method, StatusCode, Uri, Version, header, request::Parts, uri};
 use http_body_util::{BodyExt as _, Empty};
@@ -136,12 +138,8 @@ fn returned(
     for name in [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED, header::ACCEPT_RANGES] {
         parts.headers.remove(name);
     }
-    let nonce = headers::nonce(&parts.headers).map(|nonce| format!(" nonce=\"{nonce}\"")).unwrap_or_default();
-    let tag = (asked.method != Method::HEAD).then(|| tag(held.application.version, &nonce));
+    let nonce = headers::nonce(&parts.headers);
+    let tag =
+        (asked.method != Method::HEAD).then(|| scripts::tags(held.application.version, nonce.as_deref()));
     Response::from_parts(parts, stream::kept(body, tag, held.token))
-}
-
-/// The client, with the number of the process that made the page.
-fn tag(version: u64, nonce: &str) -> String {
-    format!(r#"<script type="module" src="/_tropos/dev/client.js" data-version="{version}"{nonce}></script>"#)
 }

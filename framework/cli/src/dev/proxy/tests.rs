@@ -131,7 +131,7 @@ async fn pages_have_the_client_and_nothing_else_has() {
     };
     switch(&proxy, 7, application(answer).await);
     let (_, headers, text) = get(addr, "/", PAGE).await;
-    let tag = r#"<script type="module" src="/_tropos/dev/client.js" data-version="7"></script>"#;
+    let tag = crate::dev::scripts::tags(7, None);
     assert_eq!(text, format!("<html><head>{tag}</head><body>a</body></html>"));
     assert!(!headers.contains_key("etag") && !headers.contains_key("content-length"));
     for (path, lines) in [("/text", PAGE), ("/", &[("sec-fetch-dest", "empty"), ("accept", "text/html")][..])]
