@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 use tropos_core::manifest::{self, Asset, Islands, Manifest};
 
@@ -13,11 +14,15 @@ const SOURCE: &str = "module.hash";
 /// The files of the build before: pages that are open still name them.
 const BEFORE: &str = "before.json";
 
+/// One at a time: a round that was given up may still be at it, and must not write over what the next one made.
+static BINDING: Mutex<()> = Mutex::new(());
+
 /// Binds a compiled module and puts the result into `folder`; `false` where it was made from the same bytes already.
 ///
 /// # Errors
 /// Where wasm-bindgen refuses the module, or a file cannot be written.
 pub(crate) fn make(module: &Path, folder: &Path) -> Result<bool, Error> {
+    let _one = BINDING.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = fs::read(module).map_err(Error::file("reading", module))?;
     let hash = blake3::hash(&bytes).to_hex().to_string();
     if is_made_from(folder, &hash) {

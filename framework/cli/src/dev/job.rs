@@ -98,7 +98,7 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
             }
         }
     }
-    if let Some(module) = islands.as_ref().and_then(|(module, _): &(PathBuf, Inputs)| Some(module.clone())) {
+    if let Some(module) = islands.as_ref().map(|(module, _): &(PathBuf, Inputs)| module.clone()) {
         let start = Instant::now();
         let folder = workshop.settings.folder.clone();
         let bound = tokio::task::spawn_blocking(move || bundle::make(&module, &folder)).await;

@@ -174,13 +174,11 @@ fn why(text: &str, otherwise: &str) -> Problem {
             || message.starts_with("TROPOS_")
             || message.starts_with("DATABASE_URL")
     });
-    let plain = || {
-        let lines = text.lines().rev().map(str::trim).filter(|line| !line.is_empty());
-        (!text.contains('\n')).then(|| lines.last().map(str::to_owned)).flatten()
-    };
+    // One line says it all; the last of many, such as that of a backtrace, says nothing.
+    let only = text.lines().next().filter(|line| !line.trim().is_empty() && text.lines().count() == 1);
     Problem {
         source: if in_configuration { Source::Config } else { Source::Start },
-        title: message.map(str::to_owned).or_else(plain).unwrap_or_else(|| otherwise.to_owned()),
+        title: message.or(only).unwrap_or(otherwise).to_owned(),
         text: if text.is_empty() { otherwise.to_owned() } else { text.to_owned() },
         file: message.filter(|message| message.contains("tropos.toml")).map(|_| "tropos.toml".to_owned()),
         line: message.and_then(line_of),

@@ -56,7 +56,7 @@ impl Events {
             None if line == "id" => Some(""),
             _ => None,
         });
-        if let Some(id) = ids.filter(|id| !id.contains('\0')).last() {
+        if let Some(id) = ids.rev().find(|id| !id.contains('\0')) {
             self.id = Some(id.to_owned()).filter(|id| !id.is_empty());
         }
     }
