@@ -90,6 +90,7 @@ pub(crate) struct New {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = examples::DEV)]
 pub(crate) struct Dev {
     #[command(flatten)]
     pub(crate) project: Project,

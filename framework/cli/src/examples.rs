@@ -2,6 +2,7 @@
 
 pub(crate) const ALL: &str = "Examples:
   cargo tropos new shop && cd shop              a new application
+  cargo tropos dev --open                       from an edit to the page
   cargo tropos build && cargo tropos start      from sources to a server
   cargo tropos revalidate --tag product-42      new data is seen from now on
   cargo tropos explain /products/42             why it would hit or miss
@@ -13,6 +14,11 @@ pub(crate) const NEW: &str = "Examples:
   cargo tropos new shop                         asks what it must know
   cargo tropos new shop --yes                   SQLite, plain CSS
   cargo tropos new apps/shop --db postgres --tailwind";
+
+pub(crate) const DEV: &str = "Examples:
+  cargo tropos dev --open                       builds, and shows it in the browser
+  cargo tropos dev -p shop --port 4000          one of several applications, elsewhere
+  cargo tropos dev --console                    with what the browser's console says";
 
 pub(crate) const EXPORT: &str = "Examples:
   cargo tropos export                           export/ beside Cargo.toml

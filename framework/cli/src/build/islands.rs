@@ -96,7 +96,7 @@ pub(crate) fn arguments(package: &str, debug: bool) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::WasmBindgen`].
-fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Error> {
+pub(crate) fn bind(module: &Path, folder: &Path, debug: bool) -> Result<bool, Error> {
     let refused = |error| Error::WasmBindgen(format!("{error:#}"));
     let mut bindgen = Bindgen::new();
     let stem = SCRIPT.trim_end_matches(".js");
@@ -169,7 +169,7 @@ pub(crate) fn make(
 ///
 /// # Errors
 /// Where something cannot be read, or the glue is not JavaScript.
-fn files(folder: &Path, debug: bool) -> Result<Vec<Hashed>, Error> {
+pub(crate) fn files(folder: &Path, debug: bool) -> Result<Vec<Hashed>, Error> {
     let read = |name: &str| fs::read(folder.join(name)).map_err(Error::file("reading", folder.join(name)));
     let mut hashed = Vec::new();
     let mut script = String::from_utf8_lossy(&read(SCRIPT)?).into_owned();
