@@ -211,7 +211,8 @@ impl Page {
     pub fn apply(&mut self, patch: &Value) -> Result<usize, String> {
         let places = self.instances(patch["id"].as_str().unwrap());
         for &(_, open, close) in &places {
-            let shown = self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
+            let shown =
+                self.versions.get(&open).map_or_else(|| patch["base"].as_str().unwrap(), String::as_str);
             if shown == patch["to"].as_str().unwrap() {
                 continue;
             }
