@@ -5,7 +5,7 @@
 //! (`LEPTOS_WATCH=1 cargo test -p tropos-dev --test compiled`, which compiles Leptos anew) all is as in a page; without
 //! it, the markers of the outermost views are put in by the test, and what is inside of others is left out.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod model;
 

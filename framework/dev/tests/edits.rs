@@ -1,6 +1,7 @@
 //! What an edit of a source is: nothing, a patch, or code.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "one test measures")]
 
 use serde_json::json;
 use tropos_dev::views::{Change, Sources};
@@ -482,7 +483,6 @@ fn a_source_of_five_hundred_lines_is_read_in_milliseconds() {
     let mut times: Vec<_> = (0..21)
         .map(|n| {
             let text = source(&format!("edit {n}"));
-            #[allow(clippy::disallowed_methods, reason = "a test that measures")]
             let start = std::time::Instant::now();
             assert!(matches!(sources.change(PATH, &text), Change::Patch(_)));
             start.elapsed()

@@ -1,6 +1,6 @@
 //! Random templates, randomly edited: the patched page is the page that the edited template renders.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod model;
 
