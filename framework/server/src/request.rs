@@ -94,11 +94,12 @@ impl Cookies {
 
     /// The value of a cookie that the request carries, percent-decoded.
     pub fn get(&self, name: &str) -> Option<String> {
+        let value = cookie_pairs(&self.request.headers).find(|(known, _)| known.trim() == name);
+        let value = value.map(|(_, value)| value.trim().trim_matches('"'));
         if let Some(recording) = &self.request.watched {
-            recording.reads_cookie(name);
+            recording.reads_cookie(name, value);
         }
-        cookie_pairs(&self.request.headers).find(|(known, _)| known.trim() == name).map(|(_, value)| {
-            let value = value.trim().trim_matches('"');
+        value.map(|value| {
             let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
             decoded.map_or_else(|_| value.to_owned(), |decoded| decoded.into_owned())
         })

@@ -252,6 +252,7 @@ impl End {
             stamp: asked.stamp,
             at_ms: watch.clock.now().0,
             parts: recording.parts(),
+            read_value: None,
             status: record.status,
             body: html::hash(record.status, body),
             acts: sets_cookie || recording.has_acted(),
@@ -266,7 +267,11 @@ impl End {
             let tags: Vec<Tag> = tags.iter().filter_map(|name| Tag::named(name).ok()).collect();
             asked.engine.tags().validity(&tags, since) != Validity::Valid
         };
-        watch.counts.add(route, &Sample { reason: recording.reason(), ..sample }, changed);
+        watch.counts.add(
+            route,
+            &Sample { reason: recording.reason(), read_value: recording.read_value(), ..sample },
+            changed,
+        );
     }
 }
 

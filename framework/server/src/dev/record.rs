@@ -3,7 +3,7 @@
 use super::{ring::Ring, why};
 use serde::Serialize;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Mutex, MutexGuard, PoisonError, Weak,
@@ -14,6 +14,7 @@ use std::{
 use tokio::time::Instant;
 use tropos_cache::{Meta, Reason, Scope};
 use tropos_core::{Key, Tags, Tick};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Pieces of work that one record keeps: more than a page should have. Others are counted.
 const MOST_WORK: usize = 300;
@@ -209,6 +210,8 @@ struct State {
     /// What the page was rendered in, until it is over.
     scope: Option<Scope>,
     reason: Option<Reason>,
+    /// The cookies that were looked at, with hashes of their values.
+    cookies: BTreeMap<String, u64>,
 }
 
 impl fmt::Debug for Recording {
@@ -227,7 +230,7 @@ impl Recording {
             panicked: AtomicBool::default(),
             rendered: AtomicBool::default(),
             acted: AtomicBool::default(),
-            state: Mutex::new(State { record, scope: None, reason: None }),
+            state: Mutex::new(State { record, scope: None, reason: None, cookies: BTreeMap::new() }),
         }
     }
 
@@ -240,12 +243,23 @@ impl Recording {
         self.parts.fetch_or(part as u8, Ordering::Relaxed);
     }
 
-    /// Notes which cookie was looked at.
-    pub(crate) fn reads_cookie(&self, name: &str) {
-        let names = &mut self.lock().record.read.cookie_names;
-        if names.len() < MOST_COOKIES {
-            names.insert(name.to_owned());
+    /// Notes which cookie was looked at, and a hash of what was found.
+    pub(crate) fn reads_cookie(&self, name: &str, value: Option<&str>) {
+        let mut state = self.lock();
+        if state.cookies.len() < MOST_COOKIES {
+            state.record.read.cookie_names.insert(name.to_owned());
+            let hash = value.map_or(0, |value| xxh3_64(value.as_bytes()).max(1));
+            state.cookies.insert(name.to_owned(), hash);
         }
+    }
+
+    /// What was found in the cookies that were looked at, where nothing else of who asks was read; `None` where it was, so
+    /// that nobody can tell which visitors are alike to the page.
+    pub(crate) fn read_value(&self) -> Option<u64> {
+        let known = Part::Cookies as u8 | Part::Sender as u8 | Part::Query as u8 | Part::Draft as u8;
+        let state = self.lock();
+        let all = self.parts().0 & !known == 0 && state.cookies.len() < MOST_COOKIES;
+        all.then(|| xxh3_64(format!("{:?}", state.cookies).as_bytes()))
     }
 
     pub(crate) fn parts(&self) -> Parts {
@@ -361,7 +375,8 @@ impl Recording {
 /// The sum of what was done of a kind, in milliseconds; what ran within another of the kind counts once.
 pub(crate) fn total(record: &Record, kind: WorkKind) -> f64 {
     let of_kind = record.work.iter().filter(|work| work.kind == kind);
-    rounded(of_kind.filter_map(|work| work.took_ms).sum())
+    // The sum of nothing is a negative zero.
+    rounded(of_kind.filter_map(|work| work.took_ms).sum::<f64>() + 0.0)
 }
 
 pub(crate) fn ms(span: Duration) -> f64 {

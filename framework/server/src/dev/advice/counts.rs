@@ -30,6 +30,8 @@ pub(crate) struct Sample {
     pub(crate) stamp: Stamp,
     pub(crate) at_ms: i64,
     pub(crate) parts: Parts,
+    /// What was found in the cookies that were looked at; `None` where more of who asks was read than those.
+    pub(crate) read_value: Option<u64>,
     pub(crate) status: u16,
     /// A hash of status and body.
     pub(crate) body: u64,
@@ -78,6 +80,9 @@ pub(crate) struct Seen {
     /// Answers to visitors without cookies and credentials.
     pub(crate) anonymous: u64,
     visitors: BTreeSet<u64>,
+    read_values: BTreeSet<u64>,
+    /// Renders that read more of who asks than named cookies.
+    pub(crate) read_more: u64,
     /// Renders that read something that belongs to a visitor: headers, cookies, the session.
     pub(crate) read_visitor: u64,
     pub(crate) read_cookies: u64,
@@ -140,6 +145,11 @@ impl Seen {
         self.visitors.len() as u64 + u64::from(self.anonymous > 0)
     }
 
+    /// Different values of what was read, none at all as one.
+    pub(crate) fn read_values(&self) -> u64 {
+        self.read_values.len() as u64
+    }
+
     /// Different addresses.
     pub(crate) fn targets(&self) -> u64 {
         self.targets.len() as u64
@@ -164,6 +174,11 @@ impl Seen {
             0 => self.anonymous += 1,
             visitor if self.visitors.len() < MOST_VISITORS => _ = self.visitors.insert(visitor),
             _ => {}
+        }
+        match sample.read_value {
+            None => self.read_more += 1,
+            Some(value) if self.read_values.len() < MOST_VISITORS => _ = self.read_values.insert(value),
+            Some(_) => {}
         }
         let has = |part| u64::from(sample.parts.has(part));
         self.read_cookies += has(Part::Cookies);

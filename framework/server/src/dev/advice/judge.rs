@@ -15,6 +15,9 @@ pub(crate) const FEWEST_ANSWERS: u64 = 20;
 /// A `server` page must have been asked for by visitors with different cookies: one visitor is always the same.
 const FEWEST_VISITORS: u64 = 2;
 
+/// The cookies that a page looks at must have had so many different values, for it to be called the same for all.
+const FEWEST_VALUES: u64 = 5;
+
 /// So many answers must have been compared with another under the same address.
 const FEWEST_COMPARED: u64 = 10;
 
@@ -99,11 +102,12 @@ fn of_server(route: &Declared, seen: &Seen) -> Option<(Rule, String, String, Opt
         let advice = format!("declare it `isr`{query}: {}", when_to_renew(seen));
         return Some((Rule::ReadsNothing, reason, advice, Some(saving)));
     }
-    // What it reads only sometimes it may need the other times as well. And one who may not see it should have been seen,
-    // or what is read might be what keeps them out.
+    // What it reads only sometimes it may need the other times as well. And visitors must differ in what it looks at: a
+    // page that shows a basket is the same for all who have none. So a page that reads the session, all headers or what
+    // hooks left is not judged: nobody can tell in what its visitors differ to it.
     let always = seen.read_visitor == answers;
-    let strangers = seen.anonymous > 0 && seen.visitors() > FEWEST_VISITORS;
-    if !always || !strangers || seen.compared_across < FEWEST_COMPARED {
+    let differ = seen.read_more == 0 && seen.read_values() >= FEWEST_VALUES;
+    if !always || !differ || seen.anonymous == 0 || seen.compared_across < FEWEST_COMPARED {
         return None;
     }
     let reason = format!(
@@ -244,6 +248,7 @@ pub(crate) mod tests {
             stamp: Stamp::BUILD,
             at_ms: 0,
             parts: Parts::default(),
+            read_value: Some(0),
             status: 200,
             body: 7,
             acts: false,
@@ -349,13 +354,40 @@ pub(crate) mod tests {
             (
                 "reads cookies, and is the same for all",
                 60,
-                Box::new(move |at| Sample { visitor: visitor(at), parts: COOKIES, ..sample() }),
+                Box::new(move |at| Sample {
+                    visitor: visitor(at),
+                    parts: COOKIES,
+                    read_value: Some(at % 6),
+                    ..sample()
+                }),
                 Some(Rule::SameForAll),
+            ),
+            (
+                "reads cookies that nobody has",
+                60,
+                Box::new(move |at| Sample { visitor: visitor(at), parts: COOKIES, ..sample() }),
+                None,
+            ),
+            (
+                "reads the session",
+                60,
+                Box::new(move |at| Sample {
+                    visitor: visitor(at),
+                    parts: COOKIES,
+                    read_value: None,
+                    ..sample()
+                }),
+                None,
             ),
             (
                 "reads cookies, and nobody came without",
                 60,
-                Box::new(move |at| Sample { visitor: 1 + visitor(at), parts: COOKIES, ..sample() }),
+                Box::new(move |at| Sample {
+                    visitor: 1 + visitor(at),
+                    parts: COOKIES,
+                    read_value: Some(at % 6),
+                    ..sample()
+                }),
                 None,
             ),
             (
@@ -365,6 +397,7 @@ pub(crate) mod tests {
                     visitor: visitor(at),
                     body: visitor(at),
                     parts: COOKIES,
+                    read_value: Some(at % 6),
                     ..sample()
                 }),
                 None,
@@ -376,6 +409,7 @@ pub(crate) mod tests {
                     visitor: visitor(at),
                     acts: at == 0,
                     parts: COOKIES,
+                    read_value: Some(at % 6),
                     ..sample()
                 }),
                 None,
