@@ -210,8 +210,14 @@ impl State {
         self.parts.response.extend(parts.response);
         self.parts.cookies.retain(|known| parts.cookies.iter().all(|new| new.name() != known.name()));
         self.parts.cookies.extend(parts.cookies);
-        self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
-        self.parts.context.extend(parts.context);
+        if !parts.context.is_empty() {
+            self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
+            self.parts.context.extend(parts.context);
+            if self.parts.context_len() > LONGEST_CONTEXT {
+                return Err(CONTEXT_FULL);
+            }
+            request.context.clone_from(&self.parts.context);
+        }
         for event in parts.events {
             // After a rewrite all hooks run again; what they show is seen once.
             let known = self.parts.events.iter().any(|known| known.is_as(&event));
@@ -223,10 +229,6 @@ impl State {
         if let Some(geo) = parts.geo {
             request.client.geo = geo;
         }
-        if self.parts.context_len() > LONGEST_CONTEXT {
-            return Err(CONTEXT_FULL);
-        }
-        request.context.clone_from(&self.parts.context);
         Ok(decision)
     }
 
