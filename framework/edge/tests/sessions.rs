@@ -134,8 +134,11 @@ fn a_session_is_renewed_when_half_used_by_reads_alone_and_keeps_its_beginning() 
         // It may be the server function that signs out.
         ("half used, POST", Method::POST, 7 * DAY / 2, false),
         ("within the leeway at its end", Method::GET, 7 * DAY + 30_000, true),
+        // It is the same for all, and stays so for caches outside.
+        ("half used, a file", Method::GET, 7 * DAY / 2, false),
     ] {
-        let asked = Asked::of(method, "/").header("cookie", &format!("session={}", token()));
+        let path = if name.ends_with("a file") { "/assets/a.css" } else { "/" };
+        let asked = Asked::of(method, path).header("cookie", &format!("session={}", token()));
         let passed = pass_on(&Still::at(NOW + age), &hooks, &asked);
         assert_eq!(passed.context.len(), 1, "{name}");
         assert_eq!(!passed.response.cookies.is_empty(), renewed, "{name}");

@@ -1,14 +1,34 @@
 //! Hooks that most sites need. Each is a [`Hook`](crate::Hook) with a builder; its rules are in its documentation.
 
 pub mod address;
+pub mod bots;
 mod bucket;
+pub mod cors;
 pub mod experiment;
 pub mod flags;
 pub mod geo;
+pub mod guard;
+pub mod jwt;
 pub mod locale;
+pub mod maintenance;
+mod network;
+pub mod next;
+pub mod rate_limit;
 pub mod redirects;
+mod secret;
 pub mod security;
+pub mod session;
 pub mod visitor;
+
+pub use bots::Bots;
+pub use cors::Cors;
+pub use guard::{Guard, Roles};
+pub use jwt::Jwt;
+pub use maintenance::Maintenance;
+pub use network::Network;
+pub use rate_limit::RateLimit;
+pub use secret::{SHORTEST_SECRET, Secret};
+pub use session::Sessions;
 
 use crate::{EdgeRequest, Error};
 use tropos_core::CanonicalPath;
@@ -44,23 +64,3 @@ fn may_be_a_page(path: &CanonicalPath) -> bool {
     let file = path.segments().last().is_some_and(|last| last.contains('.'));
     !own && !file
 }
-pub mod bots;
-pub mod cors;
-pub mod guard;
-pub mod jwt;
-pub mod maintenance;
-mod network;
-pub mod next;
-pub mod rate_limit;
-mod secret;
-pub mod session;
-
-pub use bots::Bots;
-pub use cors::Cors;
-pub use guard::{Guard, Roles};
-pub use jwt::Jwt;
-pub use maintenance::Maintenance;
-pub use network::Network;
-pub use rate_limit::RateLimit;
-pub use secret::{SHORTEST_SECRET, Secret};
-pub use session::Sessions;

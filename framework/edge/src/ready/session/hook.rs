@@ -2,7 +2,9 @@
 
 use super::Sessions;
 use crate::{
-    Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict, edits::ContextValue, ready::secret::problem,
+    Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict,
+    edits::ContextValue,
+    ready::{is_for_a_file, secret::problem},
 };
 use cookie::SameSite;
 use http::Method;
@@ -26,7 +28,8 @@ impl<T: ContextValue> Hook for Sessions<T> {
         let name = self.cookie_name();
         if let Some(opened) = request.cookie(&name).and_then(|token| self.read(token, now)) {
             edits.context(&opened.value);
-            if opened.is_due && matches!(*request.method(), Method::GET | Method::HEAD) {
+            let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+            if opened.is_due && reads && !is_for_a_file(request) {
                 match self.seal(&opened.value, opened.born / 1000, now) {
                     Ok(cookie) => edits.set_cookie(cookie),
                     Err(error) => return Verdict::Now(Err(error)),

@@ -8,7 +8,7 @@
 //! - A cookie that is missing, forged, expired, from the future, of another purpose or of another form counts as none, and
 //!   the request goes on without a session. A [`Guard`](super::Guard) behind refuses.
 //! - A token that has lived half of its life, or was signed by an old key, is renewed, by `GET` and `HEAD` alone: a server
-//!   function may be about to end the session. Renewals end with the [longest age](Sessions::at_most).
+//!   function may be about to end the session. Files carry no cookies. Renewals end with the [longest age](Sessions::at_most).
 //! - A cookie that is taken elsewhere counts until it expires: nothing is kept on the server that could be struck out. Where
 //!   that is not enough, leave an id in the session and have the page look it up.
 //!
