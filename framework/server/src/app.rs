@@ -1,6 +1,7 @@
 //! An application: its pages and what goes around them.
 
 use crate::{
+    edge::Lookup,
     error::Error,
     page::{Page, Route, extract::AppParts},
     render::Layout,
@@ -40,6 +41,7 @@ pub struct App {
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
     pub(crate) hooks: Hooks,
+    pub(crate) lookup: Option<Lookup>,
 }
 
 /// Makes a view that reads nothing.
@@ -173,6 +175,16 @@ impl App {
     /// What stands in front of the cache: guards, experiments, redirects. Hooks that were given before run first.
     pub fn hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = self.hooks.group(tropos_edge::Match::all(), hooks);
+        self
+    }
+
+    /// Where hooks look names up, such as flags and switches: `lookup(store, name)` gives what is kept under the name, and
+    /// is waited for 5 s at most. Without it every name is unknown.
+    pub fn hook_lookups<Fut>(mut self, lookup: impl Fn(String, String) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<Option<bytes::Bytes>, Failure>> + Send + 'static,
+    {
+        self.lookup = Some(Arc::new(move |store, name| Box::pin(lookup(store, name))));
         self
     }
 

@@ -193,7 +193,7 @@ impl Site {
             // where they can be.
             index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
-            platform: Native::new(engine.clock().clone()),
+            platform: Native::new(engine.clock().clone(), app.lookup.take()),
             pending: Pending::new(clock),
             engine,
             dist,

@@ -217,3 +217,29 @@ async fn an_application_that_guards_must_say_of_each_function_who_may_call_it() 
     let message = opened.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(message.contains("/api/look") && !message.contains("set_price"), "{message}");
 }
+
+#[tokio::test]
+async fn a_limit_is_counted_here_and_a_switch_is_looked_up_where_the_application_says() {
+    use std::time::Duration;
+    use tropos::edge::ready::{
+        Maintenance,
+        rate_limit::{By, RateLimit},
+    };
+    let limit = RateLimit::new("open", 2, Duration::from_secs(60)).by([By::header("x-client")]);
+    let hooks = Hooks::new()
+        .at("/open", limit)
+        .at(Match::below("/kept"), Maintenance::new().switch("switches", "closed"));
+    let app = app().hooks(hooks).hook_lookups(async |store, name| {
+        let closed = store == "switches" && name == "closed";
+        Ok(closed.then(|| bytes::Bytes::from_static(b"on")))
+    });
+    let site = TestApp::new(app.pages(tropos::routes![Kept, Open]).state(Reads::default())).await;
+    let asked = async |client: &str| site.get_with("/open", &[("x-client", client)]).await;
+    for (client, status) in [("a", 200), ("a", 200), ("a", 429), ("b", 200), ("a", 429)] {
+        assert_eq!(asked(client).await.status, status, "{client}");
+    }
+    assert_ne!(asked("a").await.header("retry-after"), "");
+    site.advance(Duration::from_secs(121));
+    assert_eq!(asked("a").await.status, 200);
+    assert_eq!(site.get("/kept/a").await.status, 503);
+}

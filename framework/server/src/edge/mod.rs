@@ -12,7 +12,7 @@ mod native;
 
 pub(crate) use client::Peer;
 pub use client::Trusted;
-pub(crate) use native::Native;
+pub(crate) use native::{Lookup, Native};
 
 use crate::{dispatch::guard, request::cookie_pairs, routing::Table, site::Site};
 use axum::body::Body;
