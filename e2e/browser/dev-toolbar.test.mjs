@@ -48,8 +48,9 @@ function proxy(app) {
 
 let browser, app, server, base, folder
 
-describe('the toolbar', { skip: existsSync(program) ? false : `${program} is not built` }, () => {
+describe('the toolbar', () => {
   before(async () => {
+    assert.ok(existsSync(program), `${program} is there: cargo build -p storefront`)
     folder = mkdtempSync(join(tmpdir(), 'tropos-dev-'))
     app = await start(program, { TROPOS_DEV: folder })
     server = await proxy(app)

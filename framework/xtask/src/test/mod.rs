@@ -137,7 +137,12 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         runner.phase("cases", || Outcome::Skipped("the fixture was not built".into()));
     }
     runner.check("storefront", own(steps).args(["demo", "--build-only"]));
+    // What the tests of the dev server's scripts look at: a program of development, and patches as they are really made.
+    runner.check("programs of development", steps.cargo().args(["build", "--package", "storefront"]));
+    let mut patch = steps.cargo();
+    runner.check("patches", patch.args(["build", "--package", "tropos-dev", "--example", "patch"]));
     let mut node = steps.command("node");
+    node.env("TROPOS_DEV_APP", built("storefront")).env("TROPOS_DEV_PATCH", built("examples/patch"));
     runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(browser_tests(steps)));
     Ok(runner.sum_up())
 }
@@ -152,6 +157,12 @@ fn own(steps: &Steps) -> Command {
             cargo
         }
     }
+}
+
+/// What cargo has built beside this program.
+fn built(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().map(|folder| folder.join(name)).unwrap_or_default()
 }
 
 struct Runner<'a> {
