@@ -126,8 +126,8 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
     let xtask = own(steps);
     fixture.arg(xtask.get_program()).args(xtask.get_args());
-    let built = runner.check("fixture", fixture.arg("fixture"));
-    if built {
+    let has_fixture = runner.check("fixture", fixture.arg("fixture"));
+    if has_fixture {
         runner.count("cases", steps.cargo().args(["run", "--package", "tropos-cases"]));
         // Printed, not judged: how fast it is depends on the machine.
         let mut prerender = steps.cargo();
