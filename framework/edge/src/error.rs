@@ -19,6 +19,16 @@ pub enum Error {
         "some pages are guarded, and it is not said who may call these server functions: {0}. Name each in `Hooks::guard` beside the pages that use it, or in `Hooks::open`"
     )]
     Functions(String),
+    /// A name that could be that of several server functions.
+    #[error(
+        "`{name}` could be any of these server functions: {functions}. Name each by its whole address, or give it one of its own: `#[server(endpoint = \"…\")]`"
+    )]
+    TwoFunctions {
+        /// What was written.
+        name: String,
+        /// The addresses of those that it could be.
+        functions: String,
+    },
     /// A hook is configured so that it could not do what it is for.
     #[error("the hook `{hook}` is configured wrongly: {problem}")]
     Configured {

@@ -21,6 +21,12 @@ pub trait Hook: Send + Sync {
         true
     }
 
+    /// Whether it keeps visitors out. Where such a hook stands before some pages, it must be said of each server function
+    /// whether it is guarded too: see [`Hooks::guard`](crate::Hooks::guard).
+    fn guards(&self) -> bool {
+        false
+    }
+
     /// What is wrong with how it is configured. Asked once, at start.
     ///
     /// # Errors

@@ -24,17 +24,16 @@ use tropos_core::CanonicalPath;
 #[derive(Clone, Default)]
 pub struct Hooks {
     entries: Vec<Entry>,
-    /// Names of server functions that guards cover.
-    guarded: Vec<String>,
     /// Names of server functions that anybody may call; without effect while nothing is guarded.
     open: Vec<String>,
-    guards: bool,
 }
 
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) when: Match,
     pub(crate) hook: Arc<dyn Hook>,
+    /// Whether it keeps visitors out.
+    guards: bool,
 }
 
 impl Hooks {
@@ -52,7 +51,8 @@ impl Hooks {
     /// Adds a hook for some requests.
     #[must_use]
     pub fn at(mut self, when: impl Into<Match>, hook: impl Hook + 'static) -> Self {
-        self.entries.push(Entry { when: when.into(), hook: Arc::new(hook) });
+        let guards = hook.guards();
+        self.entries.push(Entry { when: when.into(), hook: Arc::new(hook), guards });
         self
     }
 
@@ -63,9 +63,7 @@ impl Hooks {
         let when = when.into();
         let entries = hooks.entries.into_iter();
         self.entries.extend(entries.map(|entry| Entry { when: when.clone().and(entry.when), ..entry }));
-        self.guarded.extend(hooks.guarded);
         self.open.extend(hooks.open);
-        self.guards |= hooks.guards;
         self
     }
 
@@ -81,12 +79,10 @@ impl Hooks {
         functions: impl IntoIterator<Item = &'f str>,
         guard: impl Hook + 'static,
     ) -> Self {
-        let functions: Vec<String> = functions.into_iter().map(str::to_owned).collect();
-        let covered = functions.iter().map(|name| Match::function(name));
+        let covered = functions.into_iter().map(Match::function);
         let when = Match::any([pages.into()].into_iter().chain(covered));
-        self.guards = true;
-        self.guarded.extend(functions);
-        self.at(when, guard)
+        self.entries.push(Entry { when, hook: Arc::new(guard), guards: true });
+        self
     }
 
     /// Server functions that anybody may call, although others are guarded.
@@ -116,7 +112,7 @@ impl Hooks {
     /// # Errors
     /// The first problem.
     pub fn check(&self) -> Result<(), Error> {
-        for Entry { when, hook } in &self.entries {
+        for Entry { when, hook, .. } in &self.entries {
             if let Some((pattern, problem)) = when.problem() {
                 return Err(Error::Pattern { hook: hook.name().to_owned(), pattern, problem });
             }
@@ -125,13 +121,32 @@ impl Hooks {
         Ok(())
     }
 
-    /// Whether each server function, by its path, is guarded or open, where something is guarded at all.
+    /// Whether each server function, by its path, is guarded or open, where something is guarded at all. What counts is
+    /// whether a guard covers calls of it whatever they carry: a group for some hosts or methods alone is no guard.
     ///
     /// # Errors
-    /// [`Error::Functions`] with those that are neither.
+    /// [`Error::Functions`] with those that are neither, [`Error::TwoFunctions`] where a name is that of several.
     pub fn check_functions<'p>(&self, paths: impl Iterator<Item = &'p str>) -> Result<(), Error> {
-        let is_named = |path: &str| self.guarded.iter().chain(&self.open).any(|name| is_function(path, name));
-        let forgotten: Vec<&str> = paths.filter(|path| self.guards && !is_named(path)).collect();
+        if !self.entries.iter().any(|entry| entry.guards) {
+            return Ok(());
+        }
+        let paths: Vec<&str> = paths.collect();
+        for name in &self.open {
+            if let [first, second, ..] =
+                *paths.iter().filter(|path| is_function(path, name)).collect::<Vec<_>>()
+            {
+                let functions = format!("{first}, {second}");
+                return Err(Error::TwoFunctions { name: name.clone(), functions });
+            }
+        }
+        let is_open = |path: &str| self.open.iter().any(|name| is_function(path, name));
+        let is_guarded = |path: &str| {
+            let Ok(path) = CanonicalPath::parse(path) else { return false };
+            let mut guards = self.entries.iter().filter(|entry| entry.guards);
+            guards.any(|entry| entry.when.covers_path(&path, None) == Some(true))
+        };
+        let forgotten: Vec<&str> =
+            paths.into_iter().filter(|path| !is_open(path) && !is_guarded(path)).collect();
         match forgotten.as_slice() {
             [] => Ok(()),
             forgotten => Err(Error::Functions(forgotten.join(", "))),
@@ -146,5 +161,52 @@ impl Hooks {
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.entries.iter().map(|entry| entry.hook.name())).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Decision, hook};
+
+    const PATHS: [&str; 3] = ["/api/set_price123", "/api/look456", "/api/look2789"];
+
+    fn guard() -> impl Hook {
+        hook("guard", |_, _| Decision::Next)
+    }
+
+    fn problem(hooks: &Hooks) -> String {
+        hooks.check_functions(PATHS.into_iter()).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_function_is_guarded_only_where_a_guard_covers_every_call_of_it() {
+        let named = || Hooks::new().guard(Match::below("/office"), ["set_price"], guard());
+        let open = ["/api/look456", "look2"];
+        assert_eq!(problem(&named().open(open)), "");
+        for not_covered in [
+            Hooks::new().group(Match::below("/office"), named()),
+            Hooks::new().group(Match::host("admin.shop.example"), named()),
+            Hooks::new().group(Match::method("POST"), named()),
+        ] {
+            let problem = problem(&not_covered.open(open));
+            assert!(problem.contains("/api/set_price123") && !problem.contains("look"), "{problem}");
+        }
+        assert_eq!(
+            problem(&Hooks::new().group(Match::any([Match::below("/api"), Match::below("/x")]), named())),
+            ""
+        );
+    }
+
+    #[test]
+    fn a_name_that_could_be_that_of_two_functions_is_refused() {
+        let hooks = Hooks::new().guard(Match::below("/office"), ["set_price"], guard()).open(["look"]);
+        let problem = problem(&hooks);
+        assert!(problem.contains("/api/look456, /api/look2789"), "{problem}");
+    }
+
+    #[test]
+    fn nothing_need_be_said_where_nothing_is_guarded() {
+        assert_eq!(problem(&Hooks::new().hook(guard())), "");
     }
 }

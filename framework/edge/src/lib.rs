@@ -10,7 +10,7 @@
 //!     Some("good") => Decision::Next,
 //!     _ => Reply::text(401, "sign in first").into(),
 //! });
-//! let hooks = Hooks::new().at(Match::below("/office"), guard);
+//! let hooks = Hooks::new().guard(Match::below("/office"), ["set_price"], guard);
 //! # assert!(hooks.check().is_ok());
 //! ```
 //!

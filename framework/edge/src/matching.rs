@@ -63,7 +63,7 @@ impl Match {
         Self(Kind::Method(method.to_ascii_uppercase()))
     }
 
-    /// A host, without its port; `*.shop.example` covers those below it.
+    /// A host, without its port; `*.shop.example` covers those below it. Clients choose what they name: alone it is no guard.
     pub fn host(host: &str) -> Self {
         Self(Kind::Host(host.to_ascii_lowercase()))
     }
@@ -230,6 +230,8 @@ pub(crate) fn is_host(host: &str, asked: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => asked,
     };
+    // A name that ends with a dot is the same name (RFC 1034 §3.1).
+    let asked = asked.strip_suffix('.').unwrap_or(asked);
     match host.strip_prefix("*.") {
         None => asked.eq_ignore_ascii_case(host),
         Some(base) => {

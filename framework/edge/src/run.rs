@@ -128,7 +128,7 @@ pub async fn run<'a>(
     loop {
         request.route = router.route(&request.path);
         let mut target = None;
-        for Entry { when, hook } in hooks.entries() {
+        for Entry { when, hook, .. } in hooks.entries() {
             let for_all = when.covers_for_all(&request);
             // Where a cookie decides whether a hook runs, it decides what the visitor gets, by running or by not running.
             state.personal |= for_all.is_none();
@@ -202,7 +202,10 @@ impl State {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
         for cookie in &parts.cookies {
-            let value = (!crate::edits::is_removal(cookie)).then(|| cookie.value().to_owned());
+            // In the spelling in which the next request will bring it.
+            let spelled = cookie.stripped().encoded().to_string();
+            let value = spelled.split_once('=').map(|(_, value)| value.to_owned());
+            let value = value.filter(|_| !crate::edits::is_removal(cookie));
             request.set.push((cookie.name().to_owned(), value));
         }
         request.variants.merge(&parts.variants);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 /// Values of one variant, the first of which is taken where no hook has chosen: `variant!` makes types of it.
 pub trait VariantName: Sized + Copy + Send + Sync + 'static {
-    /// The name, such as `ab`: a token of lower-case letters, digits, `-` and `_`.
+    /// The name, such as `ab`: a token of letters, digits, `-` and `_`.
     const NAME: &'static str;
     /// All values, the one that counts where none was chosen first. At most [`MOST_VALUES`].
     const VALUES: &'static [&'static str];
@@ -33,6 +33,44 @@ pub const MOST_VALUES: usize = 16;
 /// The most variants that may be chosen for one request.
 pub const MOST_VARIANTS: usize = 16;
 
+/// Whether name and values can stand in keys and cookies, and are few enough. For [`variant!`](crate::variant!).
+#[doc(hidden)]
+pub const fn is_sound(name: &str, values: &[&str]) -> bool {
+    let mut sound = is_word(name) && !values.is_empty() && values.len() <= MOST_VALUES;
+    let mut at = 0;
+    while at < values.len() {
+        sound = sound && is_word(values[at]);
+        let mut other = at + 1;
+        while other < values.len() {
+            sound = sound && !is_same(values[at], values[other]);
+            other += 1;
+        }
+        at += 1;
+    }
+    sound
+}
+
+const fn is_word(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !matches!(bytes[at], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_') {
+            return false;
+        }
+        at += 1;
+    }
+    !bytes.is_empty() && bytes.len() <= 64
+}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    a.len() == b.len() && at == a.len()
+}
+
 /// Makes a type of a variant's values.
 ///
 /// ```
@@ -50,6 +88,11 @@ macro_rules! variant {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         $vis enum $name { $($(#[$of])* #[allow(missing_docs)] $value),+ }
+
+        const _: () = assert!(
+            $crate::variant::is_sound($text, &[$($spelled),+]),
+            "a variant has 1 to 16 different values; its name and they are of letters, digits, `-` and `_`",
+        );
 
         impl $crate::VariantName for $name {
             const NAME: &'static str = $text;
@@ -168,6 +211,23 @@ mod tests {
 
     crate::variant! { enum Ab: "ab" { A = "a", B = "b" } }
     crate::variant! { enum Size: "size" { S = "s", L = "l" } }
+
+    #[test]
+    fn names_and_values_that_keys_or_cookies_could_not_hold_do_not_compile() {
+        for (name, values, sound) in [
+            ("ab", &["a", "b"][..], true),
+            ("a b", &["a"], false),
+            ("ab", &["a,b"], false),
+            ("ab", &["a=b"], false),
+            ("ab", &["pt-BR"], true),
+            ("ab", &["a", "b", "a"], false),
+            ("ab", &[], false),
+            ("", &["a"], false),
+            ("ab", &["a"; 17], false),
+        ] {
+            assert_eq!(is_sound(name, values), sound, "{name} {values:?}");
+        }
+    }
 
     #[test]
     fn a_key_holds_declared_variants_alone_and_reads_back() {

@@ -76,8 +76,9 @@ impl ResponseHead {
 
 /// Names and values of the cookies that a request carries, as they were sent. There may be several of one name.
 pub(crate) fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let lines = lines.filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
+    lines.flat_map(tropos_edge::request::cookie_pairs)
 }
 
 /// The cookies of a request, and those that its answer sets.
@@ -94,8 +95,8 @@ impl Cookies {
 
     /// The value of a cookie that the request carries, percent-decoded.
     pub fn get(&self, name: &str) -> Option<String> {
-        let value = cookie_pairs(&self.request.headers).find(|(known, _)| known.trim() == name);
-        let value = value.map(|(_, value)| value.trim().trim_matches('"'));
+        let value = cookie_pairs(&self.request.headers).find(|(known, _)| *known == name);
+        let value = value.map(|(_, value)| value);
         if let Some(recording) = &self.request.watched {
             recording.reads_cookie(name, value);
         }

@@ -139,6 +139,10 @@ impl<T: ContextValue> Hook for Guard<T> {
         &self.name
     }
 
+    fn guards(&self) -> bool {
+        true
+    }
+
     fn decide<'a>(
         &'a self,
         request: &'a EdgeRequest<'_>,
