@@ -235,6 +235,7 @@ fn the_formats_say_the_same() {
         {"from": "/e", "to": "/f", "rewrite": true},
         {"from": "/g", "to": "/h?x=\"1\"", "status": 302}
     ]"#;
+    #[cfg_attr(not(feature = "toml"), expect(unused_mut, reason = "TOML is by choice"))]
     let mut tables = vec![Redirects::from_csv(csv).unwrap(), Redirects::from_json(json).unwrap()];
     #[cfg(feature = "toml")]
     {
