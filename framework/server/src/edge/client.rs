@@ -1,11 +1,11 @@
 //! Who asks: the peer's address, or, where the peer is a proxy that the configuration trusts, whom that one names.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
 };
-use tropos_edge::request::Client;
+use tropos_edge::{ready::Network, request::Client};
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +14,6 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 /// Peers whose word on the visitor counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trusted(Vec<Network>);
-
-/// An address with the length of its prefix, in bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
 
 /// Addresses in a chain of proxies that are looked at; who sends more is not believed beyond.
 const LONGEST_CHAIN: usize = 32;
@@ -31,40 +24,13 @@ impl FromStr for Trusted {
     /// Addresses and networks, separated by commas: `127.0.0.1, 10.0.0.0/8, fd00::/8`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(Network::parse).collect::<Option<Vec<_>>>().map(Self).ok_or(())
+        parts.map(|part| part.parse().map_err(drop)).collect::<Result<Vec<_>, ()>>().map(Self)
     }
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u32>().ok()?)),
-            None => (text.parse().ok()?, None),
-        };
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(bits);
-        (prefix <= bits).then_some(Self { address, prefix })
-    }
-
-    fn has(self, asked: IpAddr) -> bool {
-        match (self.address, asked.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(asked)) => {
-                same(own.to_bits().into(), asked.to_bits().into(), 32 - self.prefix)
-            }
-            (IpAddr::V6(own), IpAddr::V6(asked)) => same(own.to_bits(), asked.to_bits(), 128 - self.prefix),
-            _ => false,
-        }
-    }
-}
-
-/// Whether two addresses differ in their lowest bits alone.
-fn same(a: u128, b: u128, lowest: u32) -> bool {
-    (a ^ b).checked_shr(lowest).unwrap_or(0) == 0
 }
 
 impl Trusted {
     fn has(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.has(address))
+        self.0.iter().any(|network| network.contains(address))
     }
 }
 
@@ -75,25 +41,30 @@ pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Trusted) -> 
     if !trusted.has(peer) {
         return Client { address: Some(peer), trusted: false, ..Client::default() };
     }
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
-    let chain = lines.iter().rev().flat_map(|line| line.rsplit(',')).take(LONGEST_CHAIN);
-    let mut address = peer;
+    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    let chain = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(LONGEST_CHAIN);
+    let mut address = Some(peer);
     for named in chain {
-        // Whoever wrote something else cannot be told from a visitor who did.
-        let Ok(named) = named.trim().parse::<IpAddr>() else { break };
-        address = named.to_canonical();
-        if !trusted.has(address) {
+        // A word that is no address is no reason to take the visitor for the proxy.
+        address = read(named);
+        if !address.is_some_and(|address| trusted.has(address)) {
             break;
         }
     }
-    Client { address: Some(address), trusted: true, ..Client::default() }
+    Client { address, trusted: true, ..Client::default() }
+}
+
+/// An address as proxies write it: alone, in brackets, with a port behind it.
+fn read(word: &[u8]) -> Option<IpAddr> {
+    let word = std::str::from_utf8(word).ok()?.trim();
+    let alone = || word.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
+    let with_port = || word.parse::<SocketAddr>().ok().map(|address| address.ip());
+    word.parse().ok().or_else(alone).or_else(with_port).map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     #[test]
     fn networks_hold_the_addresses_of_their_prefix() {
@@ -122,10 +93,10 @@ mod tests {
         let asked = |peer: &str, forwarded: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for line in forwarded {
-                headers.append("x-forwarded-for", HeaderValue::from_static(line));
+                headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
             let client = of(Some(Peer(SocketAddr::new(peer.parse().unwrap(), 1))), &headers, &trusted);
-            (client.address.unwrap().to_string(), client.trusted)
+            (client.address.map(|address| address.to_string()).unwrap_or_default(), client.trusted)
         };
         for (peer, forwarded, visitor, is_trusted) in [
             ("203.0.113.1", &["198.51.100.9"][..], "203.0.113.1", false),
@@ -133,7 +104,10 @@ mod tests {
             ("10.0.0.1", &["198.51.100.9"], "198.51.100.9", true),
             ("10.0.0.1", &["6.6.6.6, 198.51.100.9, 10.0.0.2"], "198.51.100.9", true),
             ("10.0.0.1", &["6.6.6.6", "198.51.100.9"], "198.51.100.9", true),
-            ("10.0.0.1", &["6.6.6.6, nonsense"], "10.0.0.1", true),
+            ("10.0.0.1", &["6.6.6.6, nonsense"], "", true),
+            ("10.0.0.1", &["\u{e9}, 198.51.100.9"], "198.51.100.9", true),
+            ("10.0.0.1", &["198.51.100.9:4711"], "198.51.100.9", true),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1", true),
         ] {
             assert_eq!(asked(peer, forwarded), (visitor.to_owned(), is_trusted), "{peer} {forwarded:?}");
         }

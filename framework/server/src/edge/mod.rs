@@ -19,11 +19,12 @@ use axum::body::Body;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, Response, Uri, header, request::Parts};
 use std::sync::{Arc, LazyLock};
-use tropos_cache::http::lifetime::{IMMUTABLE, PRIVATE_NO_CACHE};
+use tropos_cache::http::lifetime::PRIVATE_NO_CACHE;
 use tropos_core::{CanonicalPath, Failure};
 use tropos_edge::{
     EdgeRequest, Variants,
     edits::ContextValue,
+    event::{Event, Exposure},
     request::{Headers, Route},
     run::{self, Additions, Answer, Outcome, Passed, Router},
 };
@@ -94,7 +95,9 @@ impl Site {
     }
 
     fn pass(&self, passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> Gate {
-        let Passed { path: rewritten, query, request, response, variants, context, personal, .. } = passed;
+        let Passed { path: rewritten, query, request, response, variants, context, personal, events, .. } =
+            passed;
+        events.iter().for_each(told);
         request.iter().for_each(|edit| edit.apply(&mut head.headers));
         set_cookies(&mut head.headers, &response.cookies);
         // The stream's own address stays what it is.
@@ -107,7 +110,8 @@ impl Site {
     }
 
     fn answer_of(&self, answer: Answer) -> Response<Body> {
-        let Answer { reply, response: additions, error, hook, .. } = answer;
+        let Answer { reply, response: additions, error, hook, events } = answer;
+        events.iter().for_each(told);
         if let Some(error) = error {
             tracing::error!(hook, %error, "a hook failed, and with it the request");
         }
@@ -117,26 +121,46 @@ impl Site {
             response.headers_mut().insert(name.clone(), value.clone());
         }
         additions.apply(response.headers_mut(), self.is_secure());
+        if !additions.cookies.is_empty() {
+            make_private(response.headers_mut());
+        }
         response
     }
 
     /// Does to an answer what the hooks left to be done.
     pub(crate) fn finish(&self, done: &Done, response: &mut Response<Body>) {
+        done.response.apply(response.headers_mut(), self.is_secure());
+        // Whatever a hook has said of caches: one that does not know the visitor cannot speak for one that does.
         if done.personal || !done.response.cookies.is_empty() {
             make_private(response.headers_mut());
         }
-        done.response.apply(response.headers_mut(), self.is_secure());
     }
 }
 
-/// No cache outside may give this answer to another visitor: it was a hook that let this one have it.
+/// What hooks tell goes to the log.
+fn told(event: &Event) {
+    match event {
+        Event::Exposure(Exposure { experiment, variant, first }) => {
+            tracing::debug!(target: "tropos::hook", experiment, variant, first, "a visitor is shown a variant");
+        }
+        Event::Problem { hook, problem } => {
+            tracing::warn!(target: "tropos::hook", hook, problem, "a hook has a problem")
+        }
+        _ => {}
+    }
+}
+
+/// No cache outside may give this answer to another visitor: it was a hook that let this one have it. What says nothing of
+/// caches could be kept by its age alone (RFC 9111 §4.2.2), so it is told too.
 fn make_private(headers: &mut HeaderMap) {
     const PRIVATE_IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
-    let Some(caching) = headers.get_mut(header::CACHE_CONTROL) else { return };
-    if *caching == IMMUTABLE {
-        *caching = PRIVATE_IMMUTABLE;
-    } else if caching.as_bytes().starts_with(b"public") {
-        *caching = PRIVATE_NO_CACHE;
+    let caching = headers.get(header::CACHE_CONTROL).map(HeaderValue::as_bytes).unwrap_or_default();
+    let caching = caching.to_ascii_lowercase();
+    let says = |word: &[u8]| caching.windows(word.len()).any(|part| part == word);
+    if says(b"immutable") {
+        headers.insert(header::CACHE_CONTROL, PRIVATE_IMMUTABLE);
+    } else if !says(b"private") && !says(b"no-store") {
+        headers.insert(header::CACHE_CONTROL, PRIVATE_NO_CACHE);
     }
     for shared in ["cdn-cache-control", "surrogate-control", "surrogate-key", "cache-tag"] {
         headers.remove(shared);
@@ -197,6 +221,9 @@ mod tests {
             ("public, max-age=0, s-maxage=60, stale-while-revalidate=540", "private, no-cache"),
             ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
             ("no-store", "no-store"),
+            ("max-age=60", "private, no-cache"),
+            ("Public, s-maxage=60", "private, no-cache"),
+            ("", "private, no-cache"),
             ("private, no-store", "private, no-store"),
         ] {
             let mut headers = HeaderMap::new();

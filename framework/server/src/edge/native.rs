@@ -60,8 +60,11 @@ impl Platform for Native {
         Box::pin(async move {
             let Some(lookup) = &self.lookup else { return Ok(None) };
             let found = tokio::time::timeout(LOOKUP_TIMEOUT, lookup(store.to_owned(), name.to_owned())).await;
-            let found = found.map_err(|_| Error::Hook(format!("`{name}` was looked up in `{store}` for 5 s")))?;
-            found.map_err(|failure| Error::Hook(format!("`{name}` could not be looked up in `{store}`: {failure}")))
+            let found =
+                found.map_err(|_| Error::Hook(format!("`{name}` was looked up in `{store}` for 5 s")))?;
+            found.map_err(|failure| {
+                Error::Hook(format!("`{name}` could not be looked up in `{store}`: {failure}"))
+            })
         })
     }
 
