@@ -17,8 +17,10 @@ pub(crate) struct Hub {
 /// How things stand.
 #[derive(Debug, Default, Clone)]
 struct State {
-    /// Of the process that answers; 0 before the first.
+    /// Of the process that answers, or answered last; 0 before the first.
     version: u64,
+    /// Whether it answers.
+    answers: bool,
     /// By building: gone with the next process.
     errors: Vec<Problem>,
     building: Option<Event>,
@@ -49,6 +51,16 @@ impl Hub {
         (state.greeting().iter().map(text).collect(), self.sender.subscribe())
     }
 
+    /// The number of the process that answers, or answered last; 0 before the first.
+    pub(crate) fn version(&self) -> u64 {
+        self.state().version
+    }
+
+    /// No process answers any more. Who connects later is not told that one does.
+    pub(crate) fn lost(&self) {
+        self.state().answers = false;
+    }
+
     /// The views that pages of the present process are to be patched by, all of them.
     pub(crate) fn set_patches(&self, views: Vec<ViewPatch>) {
         self.state().patches = views;
@@ -75,7 +87,7 @@ impl State {
         match event {
             Event::Building { .. } => self.building = Some(event.clone()),
             Event::Ready { version, .. } => {
-                *self = State { version: *version, ..State::default() };
+                *self = State { version: *version, answers: true, ..State::default() };
             }
             Event::Errors { errors } => {
                 self.errors.clone_from(errors);
@@ -91,7 +103,7 @@ impl State {
 
     fn greeting(&self) -> Vec<Event> {
         let mut events = Vec::new();
-        if self.version > 0 {
+        if self.answers {
             // A page of an older process that missed the change loads again.
             events.push(Event::Ready { version: self.version, reload: true, renamed: Vec::new() });
         }
@@ -149,6 +161,9 @@ mod tests {
         assert_eq!(kinds(&hub), ["ready", "patch"]);
         hub.send(Event::Ready { version: 2, reload: false, renamed: Vec::new() });
         assert_eq!(kinds(&hub), ["ready"]);
+        hub.lost();
+        hub.send(Event::Errors { errors: vec![problem(Source::Start)] });
+        assert_eq!((kinds(&hub), hub.version()), (vec!["errors".to_owned()], 2), "nobody answers");
     }
 
     #[test]

@@ -258,6 +258,7 @@ impl Session {
     /// A process ended by itself.
     fn ended(&mut self, ended: &Ended) {
         if self.workshop.proxy.upstream.lost(ended.version) {
+            self.workshop.proxy.hub.lost();
             self.process = None;
             self.owed = Plan { restart: true, ..Plan::default() }.and(&self.owed);
             terminal::say(&format!(

@@ -1,6 +1,6 @@
 // What the dev server adds to each page: follows its events and changes the open page.
 //
-// After each event that it has dealt with, `document` is sent `tropos:dev`, whose `detail` says what was done.
+// After each event that it has dealt with, `document` is sent `tropos:dev`, whose `detail` has the event and says what was done.
 
 import { applyPatches, compiled, liftMarkers, reapply, restoreMarkers, rewritten } from './patch.js'
 import { hideErrors, showErrors } from './overlay.js'
@@ -61,7 +61,7 @@ function follow() {
       return
     }
     const result = await handlers[message.kind]?.(message)
-    document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, ...result } }))
+    document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, message, ...result } }))
   }
   source.onerror = () => {
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, 500)

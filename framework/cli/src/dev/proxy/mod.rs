@@ -55,6 +55,8 @@ pub(crate) struct Proxy {
     waiting: Semaphore,
     /// How long: a browser's own patience, at most.
     patience: Duration,
+    /// A process that breaks an answer off is known to have ended within so long.
+    noticed: Duration,
     /// Hosts, besides this machine's, that may ask for the dev server's own addresses.
     allowed_hosts: Vec<String>,
     /// Files below these may be opened in the editor.
@@ -72,6 +74,7 @@ impl Proxy {
             hub: Hub::new(),
             waiting: Semaphore::new(MOST_WAITING),
             patience: Duration::from_secs(60),
+            noticed: Duration::from_secs(2),
             allowed_hosts,
             opens,
             console,
