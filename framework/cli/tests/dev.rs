@@ -148,7 +148,8 @@ fn refuses_other_sites(dev: &Dev) {
     let foreign = [("origin", "http://elsewhere.example")];
     assert_eq!(dev.get("/_tropos/dev/events", &foreign).0, 403);
     assert_eq!(dev.get("/_tropos/dev/client.js", &foreign).0, 403);
-    assert_eq!(dev.get("/_tropos/dev/app/renders", &[("host", "rebound.example")]).0, 403);
+    assert_eq!(dev.get("/_tropos/dev/app/renders", &[("host", "rebound.example")]).0, 421);
+    assert_eq!(dev.get("/", &[("host", "rebound.example")]).0, 421);
 }
 
 fn ends_with_all_it_started(app: &App, dev: Dev) {

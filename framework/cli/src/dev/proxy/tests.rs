@@ -271,7 +271,13 @@ async fn a_page_of_another_site_may_not_use_what_is_the_dev_servers_own() {
         assert_eq!(ask(addr, method, path, &[foreign]).await.0, StatusCode::FORBIDDEN, "{path}");
     }
     let rebound = [("host", "rebound.example:3000")];
-    assert_eq!(get(addr, "/_tropos/dev/app/renders", &rebound).await.0, StatusCode::FORBIDDEN);
+    for path in ["/_tropos/dev/app/renders", "/"] {
+        assert_eq!(get(addr, path, &rebound).await.0, StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    let handed_on = [("x-forwarded-for", "203.0.113.7")];
+    for (path, expected) in [("/_tropos/dev/app/renders", StatusCode::FORBIDDEN), ("/", StatusCode::OK)] {
+        assert_eq!(get(addr, path, &handed_on).await.0, expected, "{path}");
+    }
     let own = [("origin", &*format!("http://{addr}"))];
     let (status, _, text) = ask(addr, Method::POST, "/_tropos/dev/app/invalidate?x=1", &own).await;
     assert_eq!((status, text.lines().next()), (StatusCode::OK, Some("POST /dev/invalidate?x=1")));
