@@ -1,12 +1,19 @@
 //! From the dev server to all open pages.
 
 use super::event::{Event, Problem, Source};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::broadcast;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::broadcast, time::Instant};
 use tropos_dev::views::ViewPatch;
 
 /// Events that a slow browser may lag behind; then its stream ends, and it connects anew and is told how things stand.
 const BEHIND: usize = 64;
+
+/// Static files that are remembered to have changed: more than anybody edits while a page is out of sight.
+const MOST_CHANGED: usize = 500;
 
 /// Sends events, and tells who comes later how things stand.
 pub(crate) struct Hub {
@@ -26,6 +33,8 @@ struct State {
     building: Option<Event>,
     /// What pages that the process serves must be patched by.
     patches: Vec<ViewPatch>,
+    /// Static files, with the time of their last change, and whether they are style sheets.
+    changed: BTreeMap<String, (Instant, bool)>,
 }
 
 impl Hub {
@@ -49,6 +58,25 @@ impl Hub {
     pub(crate) fn subscribe(&self) -> (Vec<Arc<str>>, broadcast::Receiver<Arc<str>>) {
         let state = self.state();
         (state.greeting().iter().map(text).collect(), self.sender.subscribe())
+    }
+
+    /// The static files that changed within the last `away`, for a page that did not listen for so long.
+    pub(crate) fn missed(&self, away: Duration) -> Vec<Arc<str>> {
+        let state = self.state();
+        let of = |sheets: bool| -> Vec<String> {
+            let wanted =
+                state.changed.iter().filter(|(_, (at, sheet))| *sheet == sheets && at.elapsed() <= away);
+            wanted.map(|(file, _)| file.clone()).collect()
+        };
+        let (sheets, others) = (of(true), of(false));
+        let mut events = Vec::new();
+        if !sheets.is_empty() {
+            events.push(text(&Event::Styles { files: sheets }));
+        }
+        if !others.is_empty() {
+            events.push(text(&Event::Files { files: others }));
+        }
+        events
     }
 
     /// The number of the process that answers, or answered last; 0 before the first.
@@ -87,7 +115,8 @@ impl State {
         match event {
             Event::Building { .. } => self.building = Some(event.clone()),
             Event::Ready { version, .. } => {
-                *self = State { version: *version, answers: true, ..State::default() };
+                let changed = std::mem::take(&mut self.changed);
+                *self = State { version: *version, answers: true, changed, ..State::default() };
             }
             Event::Errors { errors } => {
                 self.errors.clone_from(errors);
@@ -97,7 +126,22 @@ impl State {
                 self.errors.clear();
                 self.building = None;
             }
-            Event::Styles { .. } | Event::Files { .. } | Event::Patch { .. } => {}
+            Event::Styles { files } => self.note(files, true),
+            Event::Files { files } => self.note(files, false),
+            Event::Patch { .. } => {}
+        }
+    }
+
+    fn note(&mut self, files: &[String], sheets: bool) {
+        let now = Instant::now();
+        for file in files {
+            self.changed.insert(file.clone(), (now, sheets));
+            if self.changed.len() > MOST_CHANGED
+                && let Some(oldest) =
+                    self.changed.iter().min_by_key(|(_, (at, _))| *at).map(|(file, _)| file.clone())
+            {
+                self.changed.remove(&oldest);
+            }
         }
     }
 
@@ -137,6 +181,23 @@ mod tests {
             value["kind"].as_str().unwrap().to_owned()
         };
         hub.subscribe().0.iter().map(kind).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_was_out_of_sight_is_told_which_files_changed_meanwhile() {
+        let hub = Hub::new();
+        hub.send(Event::Styles { files: vec!["/old.css".into()] });
+        tokio::time::advance(Duration::from_secs(60)).await;
+        hub.send(Event::Files { files: vec!["/logo.svg".into()] });
+        hub.send(Event::Ready { version: 1, reload: false, renamed: Vec::new() });
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let missed = |seconds| hub.missed(Duration::from_secs(seconds)).join(" ");
+        assert_eq!(missed(5), "");
+        assert_eq!(missed(20), r#"{"kind":"files","files":["/logo.svg"]}"#);
+        assert!(missed(80).starts_with(r#"{"kind":"styles","files":["/old.css"]}"#));
+        hub.send(Event::Files { files: (0..MOST_CHANGED).map(|n| format!("/{n}")).collect() });
+        assert_eq!(hub.state().changed.len(), MOST_CHANGED);
+        assert!(!missed(3_600).contains("old.css"), "the oldest goes first");
     }
 
     #[test]

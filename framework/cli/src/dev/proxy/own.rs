@@ -28,7 +28,7 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, path: &str, request: Request<Inco
         return text(StatusCode::FORBIDDEN, PLAIN, "Only this machine may ask for this.\n");
     }
     match (request.method(), path) {
-        (&Method::GET, "events") => events(proxy),
+        (&Method::GET, "events") => events(proxy, away(request.uri().query())),
         (&Method::POST, "console") => match json(request).await {
             Some(line) => {
                 if proxy.console {
@@ -60,9 +60,17 @@ async fn json<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Opt
     serde_json::from_slice(&body.to_bytes()).ok()
 }
 
-/// How things stand, and then what happens.
-fn events(proxy: &Proxy) -> Response<Body> {
-    let (greeting, mut receiver) = proxy.hub.subscribe();
+/// For how long a page that listens again did not: `away`, in milliseconds.
+fn away(query: Option<&str>) -> Option<Duration> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(name, _)| *name == "away")?;
+    value.parse().ok().map(Duration::from_millis)
+}
+
+/// How things stand, what a page missed that was away, and then what happens.
+fn events(proxy: &Proxy, away: Option<Duration>) -> Response<Body> {
+    let (mut greeting, mut receiver) = proxy.hub.subscribe();
+    greeting.extend(away.map(|away| proxy.hub.missed(away)).unwrap_or_default());
     let (sender, body) = mpsc::channel::<Bytes>(16);
     tokio::spawn(async move {
         let event = |text: &str| Bytes::from(format!("data: {text}\n\n"));
