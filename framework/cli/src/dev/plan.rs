@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) files: BTreeSet<String>,
     /// Sources that changed: their views may be all that did.
     pub(crate) sources: BTreeSet<PathBuf>,
+    /// Something else changed that the application is made of: no view says what became of that.
+    pub(crate) others: bool,
     /// Migrations were added, changed or removed: they are compiled in, and the compiler does not see new ones.
     pub(crate) migrations: bool,
     /// The server is to be compiled.
@@ -51,6 +53,12 @@ impl Plan {
     /// Whether there is anything to build or restart.
     pub(crate) fn builds(&self) -> bool {
         self.server || self.islands || self.restart
+    }
+
+    /// Whether open pages may show it before it is built, which they do where views are all that changed. What earlier rounds
+    /// `owed` no page shows.
+    pub(crate) fn may_be_shown(&self, owed: &Self) -> bool {
+        !self.sources.is_empty() && !self.others && *owed == Self::default()
     }
 
     /// What is left to do where `before` was given up half-way.
@@ -91,15 +99,15 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
     }
     let in_package = path.strip_prefix(&places.package).ok();
     if in_package == Some(Path::new("tropos.toml")) || in_package == Some(Path::new(".env")) {
-        plan.restart = true;
+        (plan.restart, plan.others) = (true, true);
         return;
     }
     if matches!(name, "Cargo.toml" | "Cargo.lock") || path.ends_with(".cargo/config.toml") {
-        (plan.full, plan.server, plan.islands, plan.restart) = (true, true, true, true);
+        (plan.full, plan.server, plan.islands, plan.restart, plan.others) = (true, true, true, true, true);
         return;
     }
     if in_package.is_some_and(|path| path.starts_with("migrations")) && ending == "sql" {
-        (plan.migrations, plan.server, plan.restart) = (true, true, true);
+        (plan.migrations, plan.server, plan.restart, plan.others) = (true, true, true, true);
         return;
     }
     let of = |inputs: &Inputs| inputs.contains(path) || (path.extension().is_none() && holds(inputs, path));
@@ -114,8 +122,11 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
         plan.islands |= islands;
         plan.restart = true;
     }
-    if ending == "rs" && (server || islands || unknown) {
-        plan.sources.insert(path.to_owned());
+    if server || islands || unknown {
+        match ending {
+            "rs" => _ = plan.sources.insert(path.to_owned()),
+            _ => plan.others |= server || islands,
+        }
     }
 }
 
@@ -259,6 +270,26 @@ mod tests {
         let path = PathBuf::from("/w/shop/src/new.rs");
         for built in [Built { failed: true, ..built() }, Built::default()] {
             assert_eq!(short(&plan([&path], &places(), &built)), "sir +/w/shop/src/new.rs");
+        }
+    }
+
+    #[test]
+    fn pages_show_early_what_is_of_sources_alone() {
+        let owed = Plan { restart: true, ..Plan::default() };
+        for (paths, owed, expected) in [
+            (&["/w/shop/src/page.rs"][..], Plan::default(), true),
+            (&["/w/shop/src/page.rs", "/w/shop/public/style.css"], Plan::default(), true),
+            (&["/w/shop/src/page.rs", "/w/shop/tests/pages.rs"], Plan::default(), true),
+            (&["/w/shop/src/page.rs"], owed, false),
+            (&["/w/shop/src/page.rs", "/w/shop/tropos.toml"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/public/logo.svg"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/migrations/1.sql"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/Cargo.lock"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/src/deep"], Plan::default(), false),
+            (&["/w/shop/tropos.toml"], Plan::default(), false),
+        ] {
+            let changed: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+            assert_eq!(plan(&changed, &places(), &built()).may_be_shown(&owed), expected, "{paths:?}");
         }
     }
 

@@ -152,7 +152,7 @@ impl Session {
 
     /// Patches open pages, where the change is of views alone.
     fn patch(&mut self, plan: &Plan) -> bool {
-        let mut silent = !plan.sources.is_empty() && !plan.migrations && !plan.full;
+        let mut silent = plan.may_be_shown(&self.owed);
         let mut patches = Vec::new();
         for source in &plan.sources {
             match self.views.change(source) {
@@ -161,8 +161,7 @@ impl Session {
                 Change::Code => silent = false,
             }
         }
-        // A page that is behind a failed build shows something else than the sources' last state.
-        silent &= !self.built.failed && self.round.as_ref().is_none_or(|round| round.silent);
+        silent &= self.round.as_ref().is_none_or(|round| round.silent);
         if silent && !patches.is_empty() {
             let hub = &self.workshop.proxy.hub;
             hub.set_patches(self.views.pending());
