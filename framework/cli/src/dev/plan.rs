@@ -24,6 +24,26 @@ pub(crate) struct Built {
     pub(crate) islands: Inputs,
     /// Whether the last attempt failed: any source may be what it lacked.
     pub(crate) failed: bool,
+    /// What the compiler said then. A file that it names, and that is no source, may be what it lacked, too.
+    pub(crate) said: String,
+}
+
+impl Built {
+    /// Takes over what a round was made of, as far as it compiled.
+    pub(crate) fn learn(&mut self, server: Option<Inputs>, islands: Option<Inputs>) {
+        if let Some(inputs) = server {
+            self.server = inputs;
+        }
+        if let Some(inputs) = islands {
+            self.islands = inputs;
+        }
+    }
+
+    /// Whether the last attempt may have failed for want of this file.
+    fn lacks(&self, name: &str) -> bool {
+        // As rustc quotes it: "couldn't read `src/post.md`: No such file or directory".
+        self.failed && !name.is_empty() && self.said.contains(&format!("{name}`"))
+    }
 }
 
 /// What is to be done.
@@ -114,7 +134,8 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
     let (server, islands) = (of(&built.server), of(&built.islands));
     // Before the first build, and after one that failed, nobody knows what it is made of.
     let unknown = !server && !islands && (built.failed || built.server.is_empty());
-    if unknown && ending == "rs" {
+    let lacking = unknown && (ending == "rs" || built.lacks(name));
+    if lacking {
         (plan.server, plan.islands, plan.restart) = (true, true, true);
     }
     if server || islands {
@@ -122,10 +143,10 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
         plan.islands |= islands;
         plan.restart = true;
     }
-    if server || islands || unknown {
+    if server || islands || lacking {
         match ending {
             "rs" => _ = plan.sources.insert(path.to_owned()),
-            _ => plan.others |= server || islands,
+            _ => plan.others = true,
         }
     }
 }
@@ -201,7 +222,7 @@ mod tests {
                 "/w/shop/src/deep/a.rs",
             ]),
             islands: inputs(&["/w/shop/src/island.rs", "/w/shop/src/only_browser.rs"]),
-            failed: false,
+            ..Built::default()
         }
     }
 
@@ -271,6 +292,28 @@ mod tests {
         for built in [Built { failed: true, ..built() }, Built::default()] {
             assert_eq!(short(&plan([&path], &places(), &built)), "sir +/w/shop/src/new.rs");
         }
+    }
+
+    #[test]
+    fn a_file_that_the_compiler_lacked_counts_and_others_do_not() {
+        let said = "error: couldn't read `src/../content/post.md`: No such file or directory".to_owned();
+        let built = Built { failed: true, said, ..built() };
+        for (path, expected) in
+            [("content/post.md", "sir"), ("content/other.md", ""), ("data/app.db", ""), ("tory", "")]
+        {
+            let path = PathBuf::from("/w/shop").join(path);
+            assert_eq!(short(&plan([&path], &places(), &built)), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn what_a_round_was_made_of_is_known_whether_or_not_it_started() {
+        let new = PathBuf::from("/w/shop/src/new.rs");
+        let mut built = built();
+        built.learn(Some(inputs(&["/w/shop/src/main.rs", "/w/shop/src/new.rs"])), None);
+        assert_eq!(short(&plan([&new], &places(), &built)), "sr +/w/shop/src/new.rs");
+        let island = PathBuf::from("/w/shop/src/island.rs");
+        assert_eq!(short(&plan([&island], &places(), &built)), "ir +/w/shop/src/island.rs", "as before");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 /// What a process that was replaced is answering may take so long to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// Files that are remembered to have changed while a round runs; beyond that, everything is built again.
+const MOST_LATER: usize = 5_000;
+
 /// A round that is under way.
 struct Round {
     plan: Plan,
@@ -50,6 +53,9 @@ pub(crate) struct Session {
     /// Of the process that was started last.
     version: u64,
     round: Option<Round>,
+    /// Files that changed since the round began and that nothing known is made of: what it turns out to be made of says
+    /// whether they count. It may have read them as they were before.
+    later: BTreeSet<PathBuf>,
     /// What rounds that failed left undone.
     owed: Plan,
     began: Instant,
@@ -94,6 +100,7 @@ impl Session {
             process: None,
             version: 0,
             round: None,
+            later: BTreeSet::new(),
             owed: Plan::default(),
             began: Instant::now(),
             origin,
@@ -141,6 +148,10 @@ impl Session {
             hub.send(Event::Files { files: std::mem::take(&mut plan.files).into_iter().collect() });
         }
         if !plan.builds() {
+            if self.round.is_some() {
+                let room = (MOST_LATER + 1).saturating_sub(self.later.len());
+                self.later.extend(differing.into_iter().take(room));
+            }
             return;
         }
         let silent = self.patch(&plan);
@@ -183,6 +194,7 @@ impl Session {
 
     /// Begins a round, in place of one that is under way.
     fn begin(&mut self, plan: Plan, silent: bool) {
+        self.later.clear();
         let mut plan = plan.and(&self.owed);
         if let Some(before) = self.round.take() {
             plan = plan.and(&before.plan);
@@ -202,17 +214,24 @@ impl Session {
             Ok(done) => self.succeed(&round, done),
             Err(failed) => self.fail(&round, failed),
         }
+        self.catch_up();
+    }
+
+    /// Begins again, where the round that is over was made of files that changed meanwhile.
+    fn catch_up(&mut self) {
+        let later = std::mem::take(&mut self.later);
+        let plan = if later.len() > MOST_LATER { all() } else { plan(&later, &self.places, &self.built) };
+        // Pages were told of static files when those changed. They are not patched: of which text the round was, nobody knows.
+        if plan.builds() {
+            plan.sources.iter().for_each(|source| drop(self.views.change(source)));
+            self.begin(plan, false);
+        }
     }
 
     fn succeed(&mut self, round: &Round, done: Done) {
         self.owed = Plan::default();
-        self.built.failed = false;
-        if let Some(inputs) = done.server {
-            self.built.server = inputs;
-        }
-        if let Some(inputs) = done.islands {
-            self.built.islands = inputs;
-        }
+        (self.built.failed, self.built.said) = (false, String::new());
+        self.built.learn(done.server, done.islands);
         self.contents.learn(self.built.server.iter().chain(&self.built.islands));
         if !self.loaded {
             self.views.load(self.built.server.union(&self.built.islands));
@@ -243,6 +262,12 @@ impl Session {
 
     fn fail(&mut self, round: &Round, failed: Failed) {
         self.built.failed = !failed.compiled;
+        self.built.said = match failed.compiled {
+            true => String::new(),
+            false => failed.problems.iter().map(|problem| problem.text.as_str()).collect(),
+        };
+        self.built.learn(failed.server, failed.islands);
+        self.contents.learn(self.built.server.iter().chain(&self.built.islands));
         self.owed =
             if failed.compiled { Plan { restart: true, ..Plan::default() } } else { round.plan.clone() };
         self.show(failed.problems);
@@ -292,9 +317,7 @@ async fn finished(round: &mut Option<Round>) -> Result<Done, Failed> {
     match round {
         Some(round) => match (&mut round.task).await {
             Ok(result) => result,
-            Err(error) => {
-                Err(Failed { problems: vec![super::compile::of_cargo(&error.to_string())], compiled: false })
-            }
+            Err(error) => Err(Failed::early(vec![super::compile::of_cargo(&error.to_string())])),
         },
         None => std::future::pending().await,
     }
