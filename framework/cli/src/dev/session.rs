@@ -31,6 +31,15 @@ struct Round {
     task: JoinHandle<Result<Done, Failed>>,
 }
 
+impl Round {
+    /// Ends it, and comes back once it has let go of all that it started.
+    async fn give_up(mut self) {
+        self.task.abort();
+        // That it was aborted is what was asked for.
+        let _ = (&mut self.task).await;
+    }
+}
+
 impl Drop for Round {
     fn drop(&mut self) {
         self.task.abort();
@@ -128,7 +137,10 @@ impl Session {
                 result = finished(&mut self.round) => self.finish(result),
             }
         }
-        self.round = None;
+        // The runtime ends with this function, and would leave cargo to itself.
+        if let Some(round) = self.round.take() {
+            round.give_up().await;
+        }
         self.workshop.proxy.upstream.switch(None);
         if let Some(process) = self.process.take() {
             process.stop().await;
@@ -348,4 +360,24 @@ fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<BTreeSet<Pat
         }
     });
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_round_that_is_given_up_has_let_go_of_what_it_held() {
+        let held = Arc::new(());
+        let holds = held.clone();
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(async move {
+            let _holds = holds;
+            let _ = begins.send(());
+            std::future::pending().await
+        });
+        begun.await.unwrap();
+        Round { plan: Plan::default(), silent: false, began: Instant::now(), task }.give_up().await;
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
 }
