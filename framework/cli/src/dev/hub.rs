@@ -15,6 +15,9 @@ const BEHIND: usize = 64;
 /// Static files that are remembered to have changed: more than anybody edits while a page is out of sight.
 const MOST_CHANGED: usize = 500;
 
+/// Problems of the running application that are shown at a time: more nobody reads.
+const MOST_PROBLEMS: usize = 10;
+
 /// Sends events, and tells who comes later how things stand.
 pub(crate) struct Hub {
     sender: broadcast::Sender<Arc<str>>,
@@ -104,7 +107,20 @@ impl Hub {
         }
     }
 
+    /// Shows a problem of the running process of this number beside what is shown, but not twice. One of a process that was
+    /// replaced is nobody's any more.
+    pub(crate) fn add(&self, version: u64, problem: Problem) {
+        let mut state = self.state();
+        if state.version != version || state.errors.contains(&problem) || state.errors.len() >= MOST_PROBLEMS
+        {
+            return;
+        }
+        state.errors.push(problem);
+        let _ = self.sender.send(text(&Event::Errors { errors: state.errors.clone() }));
+    }
+
     /// The problems that are shown now.
+    #[cfg(test)]
     pub(crate) fn problems(&self) -> Vec<Problem> {
         self.state().errors.clone()
     }
@@ -225,6 +241,21 @@ mod tests {
         hub.lost();
         hub.send(Event::Errors { errors: vec![problem(Source::Start)] });
         assert_eq!((kinds(&hub), hub.version()), (vec!["errors".to_owned()], 2), "nobody answers");
+    }
+
+    #[test]
+    fn a_problem_is_shown_beside_others_once_and_not_of_a_process_that_was_replaced() {
+        let hub = Hub::new();
+        let numbered = |line| Problem { line: Some(line), ..problem(Source::Panic) };
+        hub.send(Event::Ready { version: 2, reload: true, renamed: Vec::new() });
+        hub.add(1, numbered(0));
+        assert!(hub.problems().is_empty());
+        hub.send(Event::Errors { errors: vec![problem(Source::Compile)] });
+        hub.add(2, numbered(1));
+        hub.add(2, numbered(1));
+        assert_eq!(hub.problems(), [problem(Source::Compile), numbered(1)]);
+        (0..100).for_each(|line| hub.add(2, numbered(line)));
+        assert_eq!(hub.problems().len(), MOST_PROBLEMS);
     }
 
     #[test]
