@@ -299,6 +299,26 @@ test('a load keeps scroll, focus and what was entered', async () => {
   assert.deepEqual(errors, [])
 })
 
+describe('the stream', () => {
+  const see = (seen) =>
+    page.evaluate((seen) => {
+      Object.defineProperty(document, 'hidden', { value: !seen, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, seen)
+
+  test('is open while the page is seen, and no other', async () => {
+    await open('<p>page</p>')
+    await see(false)
+    while (server.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await see(true)
+    await followed()
+    await see(true)
+    assert.equal(server.streams.size, 1)
+    assert.equal((await send({ kind: 'cleared' })).message.kind, 'cleared')
+    assert.match(server.asked.at(-1), /^\/_tropos\/dev\/events\?away=\d+$/)
+  })
+})
+
 describe('errors', () => {
   const error = { source: 'compile', title: 'mismatched types', text: '\u001b[1m\u001b[38;5;9merror[E0308]\u001b[0m: <b> mismatched', file: 'src/app.rs', line: 3, column: 7 }
 

@@ -39,7 +39,7 @@ export const marked = (line, html, path = 'src/app.rs') => {
 /** Listens on a free port. `files` are answers by path; `send` sends an event to all open pages. */
 export async function listen() {
   const streams = new Set()
-  const state = { head: '', body: '', files: {}, posts: [], greeting: null }
+  const state = { head: '', body: '', files: {}, posts: [], asked: [], greeting: null }
   state.send = (event) => streams.forEach((response) => response.write(`data: ${JSON.stringify(event)}\n\n`))
   state.streams = streams
   const server = createServer(async (request, response) => {
@@ -52,6 +52,7 @@ export async function listen() {
       state.posts.push([pathname, JSON.parse(body)])
       response.writeHead(204).end()
     } else if (pathname === '/_tropos/dev/events') {
+      state.asked.push(request.url)
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
       response.write(':\n\n')
       if (state.greeting) response.write(`data: ${JSON.stringify(state.greeting)}\n\n`)

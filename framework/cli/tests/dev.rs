@@ -40,6 +40,7 @@ fn a_tiny_application_is_developed() {
     shows_what_is_wrong_with_the_configuration(&app, &dev, &events);
     refuses_other_sites(&dev);
     ends_with_all_it_started(&app, dev);
+    ends_with_a_build_that_is_under_way(&app);
     leaves_nothing_when_it_is_killed(&app);
 }
 
@@ -148,7 +149,8 @@ fn refuses_other_sites(dev: &Dev) {
     let foreign = [("origin", "http://elsewhere.example")];
     assert_eq!(dev.get("/_tropos/dev/events", &foreign).0, 403);
     assert_eq!(dev.get("/_tropos/dev/client.js", &foreign).0, 403);
-    assert_eq!(dev.get("/_tropos/dev/app/renders", &[("host", "rebound.example")]).0, 403);
+    assert_eq!(dev.get("/_tropos/dev/app/renders", &[("host", "rebound.example")]).0, 421);
+    assert_eq!(dev.get("/", &[("host", "rebound.example")]).0, 421);
 }
 
 fn ends_with_all_it_started(app: &App, dev: Dev) {
@@ -156,6 +158,20 @@ fn ends_with_all_it_started(app: &App, dev: Dev) {
     dev.signal("TERM");
     dev.wait();
     app.assert_no_process_is_left();
+}
+
+fn ends_with_a_build_that_is_under_way(app: &App) {
+    let dev = Dev::start(app);
+    let events = Events::follow(dev.port);
+    events.wait("ready", WARM);
+    let mark = events.mark();
+    app.edit("src/pages.rs", "    7\n", "    8\n");
+    events.wait_after(mark, "building", WARM);
+    dev.signal("INT");
+    dev.wait();
+    // A compiler that was left to itself would be at it for longer.
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(app.processes(), Vec::<String>::new());
 }
 
 fn leaves_nothing_when_it_is_killed(app: &App) {

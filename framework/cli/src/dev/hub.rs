@@ -1,12 +1,22 @@
 //! From the dev server to all open pages.
 
 use super::event::{Event, Problem, Source};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::broadcast;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::broadcast, time::Instant};
 use tropos_dev::views::ViewPatch;
 
 /// Events that a slow browser may lag behind; then its stream ends, and it connects anew and is told how things stand.
 const BEHIND: usize = 64;
+
+/// Static files that are remembered to have changed: more than anybody edits while a page is out of sight.
+const MOST_CHANGED: usize = 500;
+
+/// Problems of the running application that are shown at a time: more nobody reads.
+const MOST_PROBLEMS: usize = 10;
 
 /// Sends events, and tells who comes later how things stand.
 pub(crate) struct Hub {
@@ -17,13 +27,17 @@ pub(crate) struct Hub {
 /// How things stand.
 #[derive(Debug, Default, Clone)]
 struct State {
-    /// Of the process that answers; 0 before the first.
+    /// Of the process that answers, or answered last; 0 before the first.
     version: u64,
+    /// Whether it answers.
+    answers: bool,
     /// By building: gone with the next process.
     errors: Vec<Problem>,
     building: Option<Event>,
     /// What pages that the process serves must be patched by.
     patches: Vec<ViewPatch>,
+    /// Static files, with the time of their last change, and whether they are style sheets.
+    changed: BTreeMap<String, (Instant, bool)>,
 }
 
 impl Hub {
@@ -49,6 +63,35 @@ impl Hub {
         (state.greeting().iter().map(text).collect(), self.sender.subscribe())
     }
 
+    /// The static files that changed within the last `away`, for a page that did not listen for so long.
+    pub(crate) fn missed(&self, away: Duration) -> Vec<Arc<str>> {
+        let state = self.state();
+        let of = |sheets: bool| -> Vec<String> {
+            let wanted =
+                state.changed.iter().filter(|(_, (at, sheet))| *sheet == sheets && at.elapsed() <= away);
+            wanted.map(|(file, _)| file.clone()).collect()
+        };
+        let (sheets, others) = (of(true), of(false));
+        let mut events = Vec::new();
+        if !sheets.is_empty() {
+            events.push(text(&Event::Styles { files: sheets }));
+        }
+        if !others.is_empty() {
+            events.push(text(&Event::Files { files: others }));
+        }
+        events
+    }
+
+    /// The number of the process that answers, or answered last; 0 before the first.
+    pub(crate) fn version(&self) -> u64 {
+        self.state().version
+    }
+
+    /// No process answers any more. Who connects later is not told that one does.
+    pub(crate) fn lost(&self) {
+        self.state().answers = false;
+    }
+
     /// The views that pages of the present process are to be patched by, all of them.
     pub(crate) fn set_patches(&self, views: Vec<ViewPatch>) {
         self.state().patches = views;
@@ -64,7 +107,20 @@ impl Hub {
         }
     }
 
+    /// Shows a problem of the running process of this number beside what is shown, but not twice. One of a process that was
+    /// replaced is nobody's any more.
+    pub(crate) fn add(&self, version: u64, problem: Problem) {
+        let mut state = self.state();
+        if state.version != version || state.errors.contains(&problem) || state.errors.len() >= MOST_PROBLEMS
+        {
+            return;
+        }
+        state.errors.push(problem);
+        let _ = self.sender.send(text(&Event::Errors { errors: state.errors.clone() }));
+    }
+
     /// The problems that are shown now.
+    #[cfg(test)]
     pub(crate) fn problems(&self) -> Vec<Problem> {
         self.state().errors.clone()
     }
@@ -75,7 +131,8 @@ impl State {
         match event {
             Event::Building { .. } => self.building = Some(event.clone()),
             Event::Ready { version, .. } => {
-                *self = State { version: *version, ..State::default() };
+                let changed = std::mem::take(&mut self.changed);
+                *self = State { version: *version, answers: true, changed, ..State::default() };
             }
             Event::Errors { errors } => {
                 self.errors.clone_from(errors);
@@ -85,13 +142,28 @@ impl State {
                 self.errors.clear();
                 self.building = None;
             }
-            Event::Styles { .. } | Event::Files { .. } | Event::Patch { .. } => {}
+            Event::Styles { files } => self.note(files, true),
+            Event::Files { files } => self.note(files, false),
+            Event::Patch { .. } => {}
+        }
+    }
+
+    fn note(&mut self, files: &[String], sheets: bool) {
+        let now = Instant::now();
+        for file in files {
+            self.changed.insert(file.clone(), (now, sheets));
+            if self.changed.len() > MOST_CHANGED
+                && let Some(oldest) =
+                    self.changed.iter().min_by_key(|(_, (at, _))| *at).map(|(file, _)| file.clone())
+            {
+                self.changed.remove(&oldest);
+            }
         }
     }
 
     fn greeting(&self) -> Vec<Event> {
         let mut events = Vec::new();
-        if self.version > 0 {
+        if self.answers {
             // A page of an older process that missed the change loads again.
             events.push(Event::Ready { version: self.version, reload: true, renamed: Vec::new() });
         }
@@ -127,6 +199,23 @@ mod tests {
         hub.subscribe().0.iter().map(kind).collect()
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_was_out_of_sight_is_told_which_files_changed_meanwhile() {
+        let hub = Hub::new();
+        hub.send(Event::Styles { files: vec!["/old.css".into()] });
+        tokio::time::advance(Duration::from_secs(60)).await;
+        hub.send(Event::Files { files: vec!["/logo.svg".into()] });
+        hub.send(Event::Ready { version: 1, reload: false, renamed: Vec::new() });
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let missed = |seconds| hub.missed(Duration::from_secs(seconds)).join(" ");
+        assert_eq!(missed(5), "");
+        assert_eq!(missed(20), r#"{"kind":"files","files":["/logo.svg"]}"#);
+        assert!(missed(80).starts_with(r#"{"kind":"styles","files":["/old.css"]}"#));
+        hub.send(Event::Files { files: (0..MOST_CHANGED).map(|n| format!("/{n}")).collect() });
+        assert_eq!(hub.state().changed.len(), MOST_CHANGED);
+        assert!(!missed(3_600).contains("old.css"), "the oldest goes first");
+    }
+
     #[test]
     fn who_connects_later_is_told_how_things_stand() {
         let hub = Hub::new();
@@ -149,6 +238,24 @@ mod tests {
         assert_eq!(kinds(&hub), ["ready", "patch"]);
         hub.send(Event::Ready { version: 2, reload: false, renamed: Vec::new() });
         assert_eq!(kinds(&hub), ["ready"]);
+        hub.lost();
+        hub.send(Event::Errors { errors: vec![problem(Source::Start)] });
+        assert_eq!((kinds(&hub), hub.version()), (vec!["errors".to_owned()], 2), "nobody answers");
+    }
+
+    #[test]
+    fn a_problem_is_shown_beside_others_once_and_not_of_a_process_that_was_replaced() {
+        let hub = Hub::new();
+        let numbered = |line| Problem { line: Some(line), ..problem(Source::Panic) };
+        hub.send(Event::Ready { version: 2, reload: true, renamed: Vec::new() });
+        hub.add(1, numbered(0));
+        assert!(hub.problems().is_empty());
+        hub.send(Event::Errors { errors: vec![problem(Source::Compile)] });
+        hub.add(2, numbered(1));
+        hub.add(2, numbered(1));
+        assert_eq!(hub.problems(), [problem(Source::Compile), numbered(1)]);
+        (0..100).for_each(|line| hub.add(2, numbered(line)));
+        assert_eq!(hub.problems().len(), MOST_PROBLEMS);
     }
 
     #[test]

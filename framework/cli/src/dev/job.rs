@@ -50,6 +50,16 @@ pub(crate) struct Failed {
     pub(crate) problems: Vec<Problem>,
     /// Whether everything compiled: then only the start is owed.
     pub(crate) compiled: bool,
+    /// What the parts that were compiled were made of.
+    pub(crate) server: Option<Inputs>,
+    pub(crate) islands: Option<Inputs>,
+}
+
+impl Failed {
+    /// Before anything was compiled.
+    pub(crate) fn early(problems: Vec<Problem>) -> Self {
+        Self { problems, compiled: false, server: None, islands: None }
+    }
 }
 
 /// Does what a plan says.
@@ -90,7 +100,7 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
             never = counting => never,
         };
         terminal::progress(None);
-        let (one, other) = result.map_err(|problems| Failed { problems, compiled: false })?;
+        let (one, other) = result.map_err(Failed::early)?;
         for (name, part) in [("server", one), ("islands", other)] {
             if let Some((files, span)) = part {
                 phases.push((name, span));
@@ -98,25 +108,29 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
             }
         }
     }
-    if let Some(module) = islands.as_ref().map(|(module, _): &(PathBuf, Inputs)| module.clone()) {
+    let module = islands.as_ref().map(|(module, _): &(PathBuf, Inputs)| module.clone());
+    let server = server.map(|(_, inputs): (PathBuf, Inputs)| inputs);
+    let islands = islands.map(|(_, inputs)| inputs);
+    let failed = |problem: Problem, compiled: bool| Failed {
+        problems: vec![problem],
+        compiled,
+        server: server.clone(),
+        islands: islands.clone(),
+    };
+    if let Some(module) = module {
         let start = Instant::now();
         let folder = workshop.settings.folder.clone();
         let bound = tokio::task::spawn_blocking(move || bundle::make(&module, &folder)).await;
-        let problem = |text: String| Failed { problems: vec![of_cargo(&text)], compiled: false };
+        let problem = |text: String| failed(of_cargo(&text), false);
         bound.map_err(|error| problem(error.to_string()))?.map_err(|error| problem(error.to_string()))?;
         phases.push(("binding", start.elapsed()));
     }
     let start = Instant::now();
     let process = process::start(&workshop.settings, version, workshop.ended.clone())
         .await
-        .map_err(|problem| Failed { problems: vec![problem], compiled: true })?;
+        .map_err(|problem| failed(problem, true))?;
     phases.push(("start", start.elapsed()));
-    Ok(Done {
-        process,
-        server: server.map(|(_, inputs)| inputs),
-        islands: islands.map(|(_, inputs)| inputs),
-        phases,
-    })
+    Ok(Done { process, server, islands, phases })
 }
 
 /// A part's product with what it was made of, and the time.

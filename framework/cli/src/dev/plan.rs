@@ -24,6 +24,26 @@ pub(crate) struct Built {
     pub(crate) islands: Inputs,
     /// Whether the last attempt failed: any source may be what it lacked.
     pub(crate) failed: bool,
+    /// What the compiler said then. A file that it names, and that is no source, may be what it lacked, too.
+    pub(crate) said: String,
+}
+
+impl Built {
+    /// Takes over what a round was made of, as far as it compiled.
+    pub(crate) fn learn(&mut self, server: Option<Inputs>, islands: Option<Inputs>) {
+        if let Some(inputs) = server {
+            self.server = inputs;
+        }
+        if let Some(inputs) = islands {
+            self.islands = inputs;
+        }
+    }
+
+    /// Whether the last attempt may have failed for want of this file.
+    fn lacks(&self, name: &str) -> bool {
+        // As rustc quotes it: "couldn't read `src/post.md`: No such file or directory".
+        self.failed && !name.is_empty() && self.said.contains(&format!("{name}`"))
+    }
 }
 
 /// What is to be done.
@@ -35,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) files: BTreeSet<String>,
     /// Sources that changed: their views may be all that did.
     pub(crate) sources: BTreeSet<PathBuf>,
+    /// Something else changed that the application is made of: no view says what became of that.
+    pub(crate) others: bool,
     /// Migrations were added, changed or removed: they are compiled in, and the compiler does not see new ones.
     pub(crate) migrations: bool,
     /// The server is to be compiled.
@@ -51,6 +73,12 @@ impl Plan {
     /// Whether there is anything to build or restart.
     pub(crate) fn builds(&self) -> bool {
         self.server || self.islands || self.restart
+    }
+
+    /// Whether open pages may show it before it is built, which they do where views are all that changed. What earlier rounds
+    /// `owed` no page shows.
+    pub(crate) fn may_be_shown(&self, owed: &Self) -> bool {
+        !self.sources.is_empty() && !self.others && *owed == Self::default()
     }
 
     /// What is left to do where `before` was given up half-way.
@@ -91,22 +119,23 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
     }
     let in_package = path.strip_prefix(&places.package).ok();
     if in_package == Some(Path::new("tropos.toml")) || in_package == Some(Path::new(".env")) {
-        plan.restart = true;
+        (plan.restart, plan.others) = (true, true);
         return;
     }
     if matches!(name, "Cargo.toml" | "Cargo.lock") || path.ends_with(".cargo/config.toml") {
-        (plan.full, plan.server, plan.islands, plan.restart) = (true, true, true, true);
+        (plan.full, plan.server, plan.islands, plan.restart, plan.others) = (true, true, true, true, true);
         return;
     }
     if in_package.is_some_and(|path| path.starts_with("migrations")) && ending == "sql" {
-        (plan.migrations, plan.server, plan.restart) = (true, true, true);
+        (plan.migrations, plan.server, plan.restart, plan.others) = (true, true, true, true);
         return;
     }
     let of = |inputs: &Inputs| inputs.contains(path) || (path.extension().is_none() && holds(inputs, path));
     let (server, islands) = (of(&built.server), of(&built.islands));
     // Before the first build, and after one that failed, nobody knows what it is made of.
     let unknown = !server && !islands && (built.failed || built.server.is_empty());
-    if unknown && ending == "rs" {
+    let lacking = unknown && (ending == "rs" || built.lacks(name));
+    if lacking {
         (plan.server, plan.islands, plan.restart) = (true, true, true);
     }
     if server || islands {
@@ -114,8 +143,11 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
         plan.islands |= islands;
         plan.restart = true;
     }
-    if ending == "rs" && (server || islands || unknown) {
-        plan.sources.insert(path.to_owned());
+    if server || islands || lacking {
+        match ending {
+            "rs" => _ = plan.sources.insert(path.to_owned()),
+            _ => plan.others = true,
+        }
     }
 }
 
@@ -190,7 +222,7 @@ mod tests {
                 "/w/shop/src/deep/a.rs",
             ]),
             islands: inputs(&["/w/shop/src/island.rs", "/w/shop/src/only_browser.rs"]),
-            failed: false,
+            ..Built::default()
         }
     }
 
@@ -259,6 +291,48 @@ mod tests {
         let path = PathBuf::from("/w/shop/src/new.rs");
         for built in [Built { failed: true, ..built() }, Built::default()] {
             assert_eq!(short(&plan([&path], &places(), &built)), "sir +/w/shop/src/new.rs");
+        }
+    }
+
+    #[test]
+    fn a_file_that_the_compiler_lacked_counts_and_others_do_not() {
+        let said = "error: couldn't read `src/../content/post.md`: No such file or directory".to_owned();
+        let built = Built { failed: true, said, ..built() };
+        for (path, expected) in
+            [("content/post.md", "sir"), ("content/other.md", ""), ("data/app.db", ""), ("tory", "")]
+        {
+            let path = PathBuf::from("/w/shop").join(path);
+            assert_eq!(short(&plan([&path], &places(), &built)), expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn what_a_round_was_made_of_is_known_whether_or_not_it_started() {
+        let new = PathBuf::from("/w/shop/src/new.rs");
+        let mut built = built();
+        built.learn(Some(inputs(&["/w/shop/src/main.rs", "/w/shop/src/new.rs"])), None);
+        assert_eq!(short(&plan([&new], &places(), &built)), "sr +/w/shop/src/new.rs");
+        let island = PathBuf::from("/w/shop/src/island.rs");
+        assert_eq!(short(&plan([&island], &places(), &built)), "ir +/w/shop/src/island.rs", "as before");
+    }
+
+    #[test]
+    fn pages_show_early_what_is_of_sources_alone() {
+        let owed = Plan { restart: true, ..Plan::default() };
+        for (paths, owed, expected) in [
+            (&["/w/shop/src/page.rs"][..], Plan::default(), true),
+            (&["/w/shop/src/page.rs", "/w/shop/public/style.css"], Plan::default(), true),
+            (&["/w/shop/src/page.rs", "/w/shop/tests/pages.rs"], Plan::default(), true),
+            (&["/w/shop/src/page.rs"], owed, false),
+            (&["/w/shop/src/page.rs", "/w/shop/tropos.toml"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/public/logo.svg"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/migrations/1.sql"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/Cargo.lock"], Plan::default(), false),
+            (&["/w/shop/src/page.rs", "/w/shop/src/deep"], Plan::default(), false),
+            (&["/w/shop/tropos.toml"], Plan::default(), false),
+        ] {
+            let changed: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+            assert_eq!(plan(&changed, &places(), &built()).may_be_shown(&owed), expected, "{paths:?}");
         }
     }
 

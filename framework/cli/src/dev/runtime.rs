@@ -1,7 +1,7 @@
 //! What goes wrong in the running application: panics and failed renders, as its admin listener tells them.
 
 use super::{
-    event::{Event, Problem, Source},
+    event::{Problem, Source},
     proxy::{Application, Proxy},
 };
 use http_body_util::{BodyExt as _, Empty};
@@ -50,7 +50,7 @@ pub(crate) async fn follow(proxy: Arc<Proxy>, application: Arc<Application>) {
                 let event: String = held.drain(..end + 2).collect();
                 let is_current = proxy.upstream.current().is_some_and(|it| it.version == application.version);
                 if is_current {
-                    heard(&proxy, &event);
+                    heard(&proxy, application.version, &event);
                 }
             }
             if held.len() > LONGEST {
@@ -66,19 +66,14 @@ pub(crate) async fn follow(proxy: Arc<Proxy>, application: Arc<Application>) {
     }
 }
 
-fn heard(proxy: &Proxy, event: &str) {
+fn heard(proxy: &Proxy, version: u64, event: &str) {
     let data: String =
         event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
     let Ok(said) = serde_json::from_str::<Said>(&data) else { return };
     if said.kind == "rendered" {
         proxy.hub.rendered();
     } else if let Some(problem) = problem(said) {
-        // Beside what is shown already, but not twice, and no more than can be read.
-        let mut errors = proxy.hub.problems();
-        if !errors.contains(&problem) && errors.len() < 10 {
-            errors.push(problem);
-            proxy.hub.send(Event::Errors { errors });
-        }
+        proxy.hub.add(version, problem);
     }
 }
 
@@ -107,14 +102,14 @@ mod tests {
     fn panics_and_failed_renders_are_problems_until_a_page_is_rendered() {
         let proxy = Proxy::new(Vec::new(), Vec::new(), false);
         let panic = r#"data: {"kind":"panic","text":"index out of bounds","file":"src/a.rs","line":3,"path":"/x","render":7}"#;
-        heard(&proxy, panic);
-        heard(&proxy, panic);
-        heard(&proxy, "data: nonsense");
-        heard(&proxy, r#"data: {"kind":"later"}"#);
+        heard(&proxy, 0, panic);
+        heard(&proxy, 0, panic);
+        heard(&proxy, 0, "data: nonsense");
+        heard(&proxy, 0, r#"data: {"kind":"later"}"#);
         let problems = proxy.hub.problems();
         assert_eq!(problems.len(), 1);
         assert_eq!((problems[0].title.as_str(), problems[0].line), ("/x panicked", Some(3)));
-        heard(&proxy, r#"data: {"kind":"rendered","render":8}"#);
+        heard(&proxy, 0, r#"data: {"kind":"rendered","render":8}"#);
         assert!(proxy.hub.problems().is_empty());
     }
 }

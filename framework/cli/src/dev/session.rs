@@ -19,6 +19,9 @@ use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 /// What a process that was replaced is answering may take so long to end.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// Files that are remembered to have changed while a round runs; beyond that, everything is built again.
+const MOST_LATER: usize = 5_000;
+
 /// A round that is under way.
 struct Round {
     plan: Plan,
@@ -26,6 +29,15 @@ struct Round {
     silent: bool,
     began: Instant,
     task: JoinHandle<Result<Done, Failed>>,
+}
+
+impl Round {
+    /// Ends it, and comes back once it has let go of all that it started.
+    async fn give_up(mut self) {
+        self.task.abort();
+        // That it was aborted is what was asked for.
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Round {
@@ -50,6 +62,9 @@ pub(crate) struct Session {
     /// Of the process that was started last.
     version: u64,
     round: Option<Round>,
+    /// Files that changed since the round began and that nothing known is made of: what it turns out to be made of says
+    /// whether they count. It may have read them as they were before.
+    later: BTreeSet<PathBuf>,
     /// What rounds that failed left undone.
     owed: Plan,
     began: Instant,
@@ -94,6 +109,7 @@ impl Session {
             process: None,
             version: 0,
             round: None,
+            later: BTreeSet::new(),
             owed: Plan::default(),
             began: Instant::now(),
             origin,
@@ -121,7 +137,10 @@ impl Session {
                 result = finished(&mut self.round) => self.finish(result),
             }
         }
-        self.round = None;
+        // The runtime ends with this function, and would leave cargo to itself.
+        if let Some(round) = self.round.take() {
+            round.give_up().await;
+        }
         self.workshop.proxy.upstream.switch(None);
         if let Some(process) = self.process.take() {
             process.stop().await;
@@ -141,6 +160,10 @@ impl Session {
             hub.send(Event::Files { files: std::mem::take(&mut plan.files).into_iter().collect() });
         }
         if !plan.builds() {
+            if self.round.is_some() {
+                let room = (MOST_LATER + 1).saturating_sub(self.later.len());
+                self.later.extend(differing.into_iter().take(room));
+            }
             return;
         }
         let silent = self.patch(&plan);
@@ -152,7 +175,7 @@ impl Session {
 
     /// Patches open pages, where the change is of views alone.
     fn patch(&mut self, plan: &Plan) -> bool {
-        let mut silent = !plan.sources.is_empty() && !plan.migrations && !plan.full;
+        let mut silent = plan.may_be_shown(&self.owed);
         let mut patches = Vec::new();
         for source in &plan.sources {
             match self.views.change(source) {
@@ -161,8 +184,7 @@ impl Session {
                 Change::Code => silent = false,
             }
         }
-        // A page that is behind a failed build shows something else than the sources' last state.
-        silent &= !self.built.failed && self.round.as_ref().is_none_or(|round| round.silent);
+        silent &= self.round.as_ref().is_none_or(|round| round.silent);
         if silent && !patches.is_empty() {
             let hub = &self.workshop.proxy.hub;
             hub.set_patches(self.views.pending());
@@ -184,6 +206,7 @@ impl Session {
 
     /// Begins a round, in place of one that is under way.
     fn begin(&mut self, plan: Plan, silent: bool) {
+        self.later.clear();
         let mut plan = plan.and(&self.owed);
         if let Some(before) = self.round.take() {
             plan = plan.and(&before.plan);
@@ -203,17 +226,24 @@ impl Session {
             Ok(done) => self.succeed(&round, done),
             Err(failed) => self.fail(&round, failed),
         }
+        self.catch_up();
+    }
+
+    /// Begins again, where the round that is over was made of files that changed meanwhile.
+    fn catch_up(&mut self) {
+        let later = std::mem::take(&mut self.later);
+        let plan = if later.len() > MOST_LATER { all() } else { plan(&later, &self.places, &self.built) };
+        // Pages were told of static files when those changed. They are not patched: of which text the round was, nobody knows.
+        if plan.builds() {
+            plan.sources.iter().for_each(|source| drop(self.views.change(source)));
+            self.begin(plan, false);
+        }
     }
 
     fn succeed(&mut self, round: &Round, done: Done) {
         self.owed = Plan::default();
-        self.built.failed = false;
-        if let Some(inputs) = done.server {
-            self.built.server = inputs;
-        }
-        if let Some(inputs) = done.islands {
-            self.built.islands = inputs;
-        }
+        (self.built.failed, self.built.said) = (false, String::new());
+        self.built.learn(done.server, done.islands);
         self.contents.learn(self.built.server.iter().chain(&self.built.islands));
         if !self.loaded {
             self.views.load(self.built.server.union(&self.built.islands));
@@ -244,6 +274,12 @@ impl Session {
 
     fn fail(&mut self, round: &Round, failed: Failed) {
         self.built.failed = !failed.compiled;
+        self.built.said = match failed.compiled {
+            true => String::new(),
+            false => failed.problems.iter().map(|problem| problem.text.as_str()).collect(),
+        };
+        self.built.learn(failed.server, failed.islands);
+        self.contents.learn(self.built.server.iter().chain(&self.built.islands));
         self.owed =
             if failed.compiled { Plan { restart: true, ..Plan::default() } } else { round.plan.clone() };
         self.show(failed.problems);
@@ -258,6 +294,7 @@ impl Session {
     /// A process ended by itself.
     fn ended(&mut self, ended: &Ended) {
         if self.workshop.proxy.upstream.lost(ended.version) {
+            self.workshop.proxy.hub.lost();
             self.process = None;
             self.owed = Plan { restart: true, ..Plan::default() }.and(&self.owed);
             terminal::say(&format!(
@@ -292,9 +329,7 @@ async fn finished(round: &mut Option<Round>) -> Result<Done, Failed> {
     match round {
         Some(round) => match (&mut round.task).await {
             Ok(result) => result,
-            Err(error) => {
-                Err(Failed { problems: vec![super::compile::of_cargo(&error.to_string())], compiled: false })
-            }
+            Err(error) => Err(Failed::early(vec![super::compile::of_cargo(&error.to_string())])),
         },
         None => std::future::pending().await,
     }
@@ -325,4 +360,24 @@ fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<BTreeSet<Pat
         }
     });
     Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_round_that_is_given_up_has_let_go_of_what_it_held() {
+        let held = Arc::new(());
+        let holds = held.clone();
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(async move {
+            let _holds = holds;
+            let _ = begins.send(());
+            std::future::pending().await
+        });
+        begun.await.unwrap();
+        Round { plan: Plan::default(), silent: false, began: Instant::now(), task }.give_up().await;
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Reached {
     pub(crate) addr: SocketAddr,
     /// Whether the application says itself what its origin is.
     pub(crate) has_origin: bool,
-    /// `TROPOS_ALLOWED_HOSTS`.
+    /// `TROPOS_ALLOWED_HOSTS`, and the host of `TROPOS_ORIGIN`.
     pub(crate) hosts: Vec<String>,
 }
 
@@ -46,6 +46,7 @@ fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Opti
         Some(list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
     };
     let hosts = variable("TROPOS_ALLOWED_HOSTS").or_else(|| text("allowed_hosts")).or_else(listed);
+    let origin = variable("TROPOS_ORIGIN").or_else(|| text("origin"));
     Reached {
         addr,
         has_origin: variable("TROPOS_ORIGIN").is_some() || file.contains_key("origin"),
@@ -53,6 +54,8 @@ fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Opti
             .unwrap_or_default()
             .split(',')
             .map(str::trim)
+            // A tunnel, or a proxy in front: pages name the origin.
+            .chain(origin.as_deref().and_then(|origin| origin.split("://").nth(1)))
             .filter(|host| !host.is_empty())
             .map(str::to_owned)
             .collect(),
@@ -87,5 +90,7 @@ mod tests {
         for file in ["allowed_hosts = [\"a.test\", \"b.test\"]", "allowed_hosts = \"a.test, b.test\""] {
             assert_eq!(decide(None, &file.parse().unwrap(), |_| None).hosts, ["a.test", "b.test"], "{file}");
         }
+        let file = "origin = \"https://shop.test\"".parse().unwrap();
+        assert_eq!(decide(None, &file, |_| None).hosts, ["shop.test"]);
     }
 }

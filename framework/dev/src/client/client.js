@@ -1,6 +1,6 @@
 // What the dev server adds to each page: follows its events and changes the open page.
 //
-// After each event that it has dealt with, `document` is sent `tropos:dev`, whose `detail` says what was done.
+// After each event that it has dealt with, `document` is sent `tropos:dev`, whose `detail` has the event and says what was done.
 
 import { applyPatches, compiled, liftMarkers, reapply, restoreMarkers, rewritten } from './patch.js'
 import { hideErrors, showErrors } from './overlay.js'
@@ -51,8 +51,19 @@ function patch(views) {
   return result
 }
 
+/** The stream that is open. @type {EventSource | null} */
+let source = null
+/** When the page stopped to listen, in milliseconds. @type {number | null} */
+let left = null
+
+/**
+ * Listens, while the page is seen: a browser opens six connections to a host over HTTP/1.1, and tabs that nobody looks at
+ * must not hold them all. Who listens again is told how things stand, and which files changed meanwhile.
+ */
 function follow() {
-  const source = new EventSource('/_tropos/dev/events')
+  if (source || document.hidden) return
+  const away = left === null ? '' : `?away=${Date.now() - left + 1000}`
+  source = new EventSource(`/_tropos/dev/events${away}`)
   source.onmessage = async (event) => {
     let message
     try {
@@ -61,13 +72,26 @@ function follow() {
       return
     }
     const result = await handlers[message.kind]?.(message)
-    document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, ...result } }))
+    document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, message, ...result } }))
   }
   source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 500)
+    if (source?.readyState !== EventSource.CLOSED) return
+    leave()
+    setTimeout(follow, 500)
   }
-  addEventListener('pagehide', () => source.close(), { once: true })
 }
+
+function leave() {
+  if (!source) return
+  source.close()
+  source = null
+  left = Date.now()
+}
+
+document.addEventListener('visibilitychange', () => (document.hidden ? leave() : follow()))
+addEventListener('pagehide', leave)
+// A page that comes back from the browser's cache of pages.
+addEventListener('pageshow', follow)
 
 // --- style sheets and other files ---
 

@@ -10,13 +10,10 @@ use hyper::{
     body::{Body as _, Incoming},
 };
 use hyper_util::rt::TokioIo;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 /// A request that a process broke off is asked again so often, where that is harmless.
 const ATTEMPTS: usize = 3;
-
-/// A process that does not answer is known to have ended within so long.
-const NOTICED: Duration = Duration::from_secs(2);
 
 const BROKEN_OFF: &str =
     "The application ended the connection without an answer; the terminal may say why.\n";
@@ -26,6 +23,9 @@ const TOO_LONG: &str = "The application did not become ready in time; the termin
 /// Answers by the application, as soon as it can.
 pub(super) async fn forward(proxy: &Arc<Proxy>, mut request: Request<Incoming>) -> Response<Body> {
     let navigates = headers::navigates(request.method(), request.headers());
+    // A page may be asked for again. What a form sends is there once: it waits.
+    let screens = navigates && matches!(*request.method(), Method::GET | Method::HEAD);
+    let streams = headers::asks_for_events(request.method(), request.headers());
     let upgrade = headers::upgrades(request.headers());
     let browser = upgrade.then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
@@ -42,37 +42,51 @@ pub(super) async fn forward(proxy: &Arc<Proxy>, mut request: Request<Incoming>) 
     let mut body = Some(body);
     let mut broken = None;
     for _ in 0..ATTEMPTS {
-        let held = match held(proxy, navigates, broken).await {
+        let held = match held(proxy, screens, streams, broken).await {
             Ok(held) => held,
             Err(answer) => return answer,
         };
         let Some(outgoing) = outgoing(&parts, body.take(), &held) else { break };
         match held.application.client.request(outgoing).await {
             Ok(response) => return returned(proxy, parts, response, held, navigates, browser),
-            Err(_) if repeatable => broken = Some(held.application.version),
-            Err(_) => break,
+            Err(_) => broken = Some(held.application.version),
+        }
+        if !repeatable {
+            break;
         }
     }
-    if navigates { screen::waiting() } else { text(StatusCode::BAD_GATEWAY, "text/plain", BROKEN_OFF) }
+    match broken {
+        Some(version) if screens => screen::broken_off(version, BROKEN_OFF),
+        _ => text(StatusCode::BAD_GATEWAY, "text/plain", BROKEN_OFF),
+    }
 }
 
 /// The process to ask, or what is answered in its place.
-async fn held(proxy: &Proxy, navigates: bool, broken: Option<u64>) -> Result<Held, Response<Body>> {
+async fn held(
+    proxy: &Proxy,
+    screens: bool,
+    streams: bool,
+    broken: Option<u64>,
+) -> Result<Held, Response<Body>> {
+    // Before it is looked at whether a process answers: one that comes meanwhile is newer.
+    let version = proxy.hub.version();
     // Whoever broke off may have ended without anybody having noticed yet.
     if let Some(version) = broken
         && proxy.upstream.current().is_some_and(|current| current.version == version)
-        && let Some(held) = proxy.upstream.wait(Some(version), NOTICED).await
+        && let Some(held) = proxy.upstream.wait(Some(version), proxy.noticed).await
     {
         return Ok(held);
     }
     if let Some(held) = proxy.upstream.acquire() {
         return Ok(held);
     }
-    if navigates {
-        return Err(screen::waiting());
+    if screens {
+        return Err(screen::waiting(version));
     }
+    // A browser that opens a stream again and is refused does not try a second time (HTML §9.2.3).
+    let patience = if streams { stream::NEXT_PROCESS } else { proxy.patience };
     let Ok(_waiting) = proxy.waiting.try_acquire() else { return Err(screen::nothing(TOO_MANY)) };
-    proxy.upstream.wait(None, proxy.patience).await.ok_or_else(|| screen::nothing(TOO_LONG))
+    proxy.upstream.wait(None, patience).await.ok_or_else(|| screen::nothing(TOO_LONG))
 }
 
 fn outgoing(parts: &Parts, body: Option<Incoming>, held: &Held) -> Option<Request<Body>> {
@@ -142,4 +156,29 @@ fn returned(
     let tag =
         (asked.method != Method::HEAD).then(|| scripts::tags(held.application.version, nonce.as_deref()));
     Response::from_parts(parts, stream::kept(body, tag, held.token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Application, *};
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_process_a_page_is_a_screen_a_request_waits_and_a_stream_waits_longer() {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        for (screens, streams, comes_after, expected) in [
+            (true, false, 1, None),
+            (false, false, 50, Some(1)),
+            (false, false, 300, None),
+            (false, true, 300, Some(1)),
+        ] {
+            let proxy = Arc::new(Proxy::new(Vec::new(), Vec::new(), false));
+            let asked = proxy.clone();
+            let asked = tokio::spawn(async move { held(&asked, screens, streams, None).await });
+            tokio::time::sleep(Duration::from_secs(comes_after)).await;
+            proxy.upstream.switch(Some(Application::new(1, nowhere, nowhere)));
+            let version = asked.await.unwrap().ok().map(|held| held.application.version);
+            assert_eq!(version, expected, "{screens} {streams} {comes_after}");
+        }
+    }
 }

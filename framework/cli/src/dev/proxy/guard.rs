@@ -25,6 +25,20 @@ pub(crate) fn is_own(headers: &HeaderMap, allowed: &[String]) -> bool {
     })
 }
 
+/// Whether a request names the server as its own pages do: by a name that only this machine can have, an address, or a name
+/// that is allowed. A page whose name was made to resolve to this machine (DNS rebinding) would else read the application
+/// that is being developed. Who names no host is no browser.
+pub(crate) fn is_for_this(headers: &HeaderMap, allowed: &[String]) -> bool {
+    headers.get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(|host| is_own_host(host, allowed)))
+}
+
+/// Whether a request comes from this machine: what reads its records, opens its files and changes its cache is for who
+/// develops. A proxy on this machine, such as a tunnel's, says for whom it asks.
+pub(crate) fn is_of_this_machine(peer: IpAddr, headers: &HeaderMap) -> bool {
+    let is_handed_on = [header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
+    peer.to_canonical().is_loopback() && !is_handed_on.iter().any(|name| headers.contains_key(name))
+}
+
 fn is_own_host(host: &str, allowed: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -66,6 +80,39 @@ mod tests {
                 headers.insert(HeaderName::from_static(name), value.parse().unwrap());
             }
             assert_eq!(is_own(&headers, &allowed), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_resolve_to_this_machine_is_no_name_of_it() {
+        for (host, expected) in [
+            ("localhost:3000", true),
+            ("192.168.1.7:3000", true),
+            ("shop.test:3000", true),
+            ("rebound.example:3000", false),
+            ("localhost.example", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            assert_eq!(is_for_this(&headers, &["shop.test".to_owned()]), expected, "{host}");
+        }
+        assert!(is_for_this(&HeaderMap::new(), &[]));
+    }
+
+    #[test]
+    fn another_machine_is_none_also_behind_a_proxy_on_this_one() {
+        let direct = HeaderMap::new();
+        let handed = HeaderMap::from_iter([(
+            HeaderName::from_static("x-forwarded-for"),
+            "203.0.113.7".parse().unwrap(),
+        )]);
+        for (peer, headers, expected) in [
+            ("127.0.0.1", &direct, true),
+            ("::1", &direct, true),
+            ("::ffff:127.0.0.1", &direct, true),
+            ("192.168.1.7", &direct, false),
+            ("127.0.0.1", &handed, false),
+        ] {
+            assert_eq!(is_of_this_machine(peer.parse().unwrap(), headers), expected, "{peer}");
         }
     }
 }

@@ -53,6 +53,12 @@ pub(super) fn navigates(method: &Method, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whether an event stream is asked for, as browsers do it (HTML §9.2.3).
+pub(super) fn asks_for_events(method: &Method, headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    *method == Method::GET && accepted.is_some_and(|accepted| accepted.contains("text/event-stream"))
+}
+
 /// Whether an answer is of this type.
 pub(super) fn is(headers: &HeaderMap, kind: &str) -> bool {
     let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -55,6 +55,8 @@ pub(crate) struct Proxy {
     waiting: Semaphore,
     /// How long: a browser's own patience, at most.
     patience: Duration,
+    /// A process that breaks an answer off is known to have ended within so long.
+    noticed: Duration,
     /// Hosts, besides this machine's, that may ask for the dev server's own addresses.
     allowed_hosts: Vec<String>,
     /// Files below these may be opened in the editor.
@@ -72,6 +74,7 @@ impl Proxy {
             hub: Hub::new(),
             waiting: Semaphore::new(MOST_WAITING),
             patience: Duration::from_secs(60),
+            noticed: Duration::from_secs(2),
             allowed_hosts,
             opens,
             console,
@@ -86,12 +89,19 @@ impl Proxy {
     }
 }
 
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
+
+const NOT_THIS: &str = "The dev server is not known by this name. It is by localhost and by addresses; allowed_hosts \
+                        (TROPOS_ALLOWED_HOSTS) lists others.\n";
+
 /// Serves until it is dropped.
 pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
-        let Ok((socket, _)) = listener.accept().await else {
+        let Ok((socket, peer)) = listener.accept().await else {
             // Out of files: some are free soon.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -99,7 +109,10 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
         let _ = socket.set_nodelay(true);
         let proxy = proxy.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(proxy.clone(), request));
+            let service = service_fn(move |mut request| {
+                request.extensions_mut().insert(Peer(peer.ip()));
+                answer(proxy.clone(), request)
+            });
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
             // A browser that goes away is nobody's failure.
@@ -110,6 +123,9 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
 }
 
 async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    if !guard::is_for_this(request.headers(), &proxy.allowed_hosts) {
+        return Ok(text(StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", NOT_THIS));
+    }
     let own = request.uri().path().strip_prefix(OWN).map(str::to_owned);
     Ok(match own {
         Some(path) => own::answer(&proxy, &path, request).await,

@@ -1,6 +1,6 @@
 //! `/_tropos/dev/…`: the client, its events, and what it asks for.
 
-use super::{Body, BoxError, Proxy, guard, stream::Channel, text};
+use super::{Body, BoxError, Peer, Proxy, guard, stream::Channel, text};
 use crate::dev::{console, editor, scripts};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, header};
@@ -22,8 +22,13 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, path: &str, request: Request<Inco
     if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only pages of this dev server may ask for this.\n");
     }
+    let peer = request.extensions().get::<Peer>();
+    let is_near = peer.is_some_and(|Peer(ip)| guard::is_of_this_machine(*ip, request.headers()));
+    if !is_near && (path == "open" || path.starts_with("app/")) {
+        return text(StatusCode::FORBIDDEN, PLAIN, "Only this machine may ask for this.\n");
+    }
     match (request.method(), path) {
-        (&Method::GET, "events") => events(proxy),
+        (&Method::GET, "events") => events(proxy, away(request.uri().query())),
         (&Method::POST, "console") => match json(request).await {
             Some(line) => {
                 if proxy.console {
@@ -55,9 +60,17 @@ async fn json<T: serde::de::DeserializeOwned>(request: Request<Incoming>) -> Opt
     serde_json::from_slice(&body.to_bytes()).ok()
 }
 
-/// How things stand, and then what happens.
-fn events(proxy: &Proxy) -> Response<Body> {
-    let (greeting, mut receiver) = proxy.hub.subscribe();
+/// For how long a page that listens again did not: `away`, in milliseconds.
+fn away(query: Option<&str>) -> Option<Duration> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(name, _)| *name == "away")?;
+    value.parse().ok().map(Duration::from_millis)
+}
+
+/// How things stand, what a page missed that was away, and then what happens.
+fn events(proxy: &Proxy, away: Option<Duration>) -> Response<Body> {
+    let (mut greeting, mut receiver) = proxy.hub.subscribe();
+    greeting.extend(away.map(|away| proxy.hub.missed(away)).unwrap_or_default());
     let (sender, body) = mpsc::channel::<Bytes>(16);
     tokio::spawn(async move {
         let event = |text: &str| Bytes::from(format!("data: {text}\n\n"));

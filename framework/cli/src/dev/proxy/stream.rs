@@ -21,10 +21,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 const UNDER_WAY: usize = 16;
 
 /// An event stream waits so long for the next process: as long as a large build may take.
-const NEXT_PROCESS: Duration = Duration::from_secs(600);
-
-/// A process that broke a stream off is known to have ended within so long.
-const NOTICED: Duration = Duration::from_secs(2);
+pub(super) const NEXT_PROCESS: Duration = Duration::from_secs(600);
 
 /// A body that keeps its process from being told to end.
 struct Kept {
@@ -142,11 +139,18 @@ async fn pump(
 
 /// The process behind `version`; none where that one ended the stream of its own accord, and goes on answering.
 async fn next(proxy: &Proxy, version: u64, broken: bool) -> Option<Held> {
-    match proxy.upstream.current() {
-        Some(current) if current.version == version && !broken => None,
-        Some(current) if current.version == version => proxy.upstream.wait(Some(version), NOTICED).await,
-        _ => proxy.upstream.wait(Some(version), NEXT_PROCESS).await,
+    let answers = || proxy.upstream.current().is_some_and(|current| current.version == version);
+    if answers() {
+        if !broken {
+            return None;
+        }
+        // Its end may be noticed after that of the stream.
+        let next = proxy.upstream.wait(Some(version), proxy.noticed).await;
+        if next.is_some() || answers() {
+            return next;
+        }
     }
+    proxy.upstream.wait(Some(version), NEXT_PROCESS).await
 }
 
 async fn ask_again(asked: &Parts, events: &Events, held: &Held) -> Option<Incoming> {
@@ -164,4 +168,35 @@ async fn ask_again(asked: &Parts, events: &Events, held: &Held) -> Option<Incomi
 
 fn last_event_id() -> HeaderName {
     HeaderName::from_static("last-event-id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Application, *};
+    use std::net::SocketAddr;
+
+    fn proxy(version: u64) -> Arc<Proxy> {
+        let proxy = Arc::new(Proxy::new(Vec::new(), Vec::new(), false));
+        switch(&proxy, version);
+        proxy
+    }
+
+    fn switch(proxy: &Proxy, version: u64) {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+        proxy.upstream.switch(Some(Application::new(version, nowhere, nowhere)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_goes_on_after_a_process_that_died_and_ends_with_one_that_ended_it() {
+        let proxy = proxy(1);
+        assert!(next(&proxy, 1, false).await.is_none());
+        assert!(next(&proxy, 1, true).await.is_none(), "it broke the stream off, and goes on answering");
+        let waiting = proxy.clone();
+        let waiting = tokio::spawn(async move { next(&waiting, 1, true).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(proxy.upstream.lost(1), "noticed after the stream broke");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        switch(&proxy, 2);
+        assert_eq!(waiting.await.unwrap().unwrap().application.version, 2);
+    }
 }

@@ -42,7 +42,13 @@ where
 }
 
 async fn proxy() -> (Arc<Proxy>, SocketAddr) {
-    let proxy = Arc::new(Proxy::new(Vec::new(), Vec::new(), false));
+    proxy_that(|_| {}).await
+}
+
+async fn proxy_that(is: impl FnOnce(&mut Proxy)) -> (Arc<Proxy>, SocketAddr) {
+    let mut proxy = Proxy::new(Vec::new(), Vec::new(), false);
+    is(&mut proxy);
+    let proxy = Arc::new(proxy);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(serve(proxy.clone(), listener));
@@ -105,6 +111,52 @@ async fn a_request_waits_for_the_application_and_a_page_shows_that_it_is_built()
     let (status, _, text) = waiting.await.unwrap();
     assert_eq!(status, StatusCode::OK);
     assert!(text.starts_with("GET /api?a=b\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_page_that_waits_knows_which_process_left_it_behind() {
+    let (proxy, addr) = proxy().await;
+    proxy.hub.send(Event::Ready { version: 3, reload: true, renamed: Vec::new() });
+    proxy.hub.lost();
+    let (_, _, text) = get(addr, "/", PAGE).await;
+    assert!(text.contains("data-version=\"3\""), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_form_sends_waits_for_the_application() {
+    let (proxy, addr) = proxy().await;
+    let echo = async |request: Request<Incoming>| {
+        Response::new(request.into_body().map_err(Into::into).boxed_unsync())
+    };
+    let posted = tokio::spawn(async move {
+        let request = Request::post(format!("http://{addr}/")).header("sec-fetch-dest", "document");
+        let (status, _, body) = send(request.body(full("name=a")).unwrap()).await;
+        (status, body.collect().await.unwrap().to_bytes())
+    });
+    while proxy.waiting.available_permits() == super::MOST_WAITING {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    switch(&proxy, 1, application(echo).await);
+    assert_eq!(posted.await.unwrap(), (StatusCode::OK, Bytes::from_static(b"name=a")));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_broken_off_is_no_page_that_waits() {
+    let (proxy, addr) = proxy_that(|proxy| proxy.noticed = Duration::from_millis(1)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    switch(&proxy, 1, listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 1_000]).await;
+        }
+    });
+    let form = [("sec-fetch-dest", "document")];
+    let (status, headers, _) = ask(addr, Method::POST, "/", &form).await;
+    assert_eq!((status, &headers["content-type"]), (StatusCode::BAD_GATEWAY, &"text/plain".parse().unwrap()));
+    let (status, _, text) = get(addr, "/", PAGE).await;
+    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!(text.contains("client.js?v=1"), "{text}");
 }
 
 #[tokio::test]
@@ -219,7 +271,13 @@ async fn a_page_of_another_site_may_not_use_what_is_the_dev_servers_own() {
         assert_eq!(ask(addr, method, path, &[foreign]).await.0, StatusCode::FORBIDDEN, "{path}");
     }
     let rebound = [("host", "rebound.example:3000")];
-    assert_eq!(get(addr, "/_tropos/dev/app/renders", &rebound).await.0, StatusCode::FORBIDDEN);
+    for path in ["/_tropos/dev/app/renders", "/"] {
+        assert_eq!(get(addr, path, &rebound).await.0, StatusCode::MISDIRECTED_REQUEST, "{path}");
+    }
+    let handed_on = [("x-forwarded-for", "203.0.113.7")];
+    for (path, expected) in [("/_tropos/dev/app/renders", StatusCode::FORBIDDEN), ("/", StatusCode::OK)] {
+        assert_eq!(get(addr, path, &handed_on).await.0, expected, "{path}");
+    }
     let own = [("origin", &*format!("http://{addr}"))];
     let (status, _, text) = ask(addr, Method::POST, "/_tropos/dev/app/invalidate?x=1", &own).await;
     assert_eq!((status, text.lines().next()), (StatusCode::OK, Some("POST /dev/invalidate?x=1")));
