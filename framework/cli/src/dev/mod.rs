@@ -43,7 +43,7 @@ use crate::{
     project::Project,
     terminal::{self, Terminal},
 };
-use proxy::Proxy;
+use proxy::{Face, Proxy};
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
     process::ExitCode,
@@ -98,10 +98,11 @@ async fn serve(
     opens.insert(0, layout.workspace.clone());
     let opens = opens.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     let proxy = Arc::new(Proxy::new(reached.hosts, opens, options.console));
-    tokio::spawn(proxy::serve(proxy.clone(), listener));
+    tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Public));
     if let Some(listener) = beside(addr).await {
-        tokio::spawn(proxy::serve(proxy.clone(), listener));
+        tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Public));
     }
+    listen_for_admin(&proxy, reached.admin, terminal).await;
     let folder = compile::folder(&project).join(&project.name);
     if wasm.is_none() {
         bundle::none(&folder)?;
@@ -127,6 +128,22 @@ async fn serve(
     let session = session::Session::new(workshop, layout, ends, origin, options.open, made)?;
     session.run(told_to_end()?).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where `advise`, `explain` and a scraper of metrics look for the admin listener. Developing goes on without it.
+async fn listen_for_admin(proxy: &Arc<Proxy>, wanted: SocketAddr, terminal: &Terminal) {
+    match bind(wanted).await {
+        Ok((listener, addr)) => {
+            if addr.port() != wanted.port() {
+                terminal.note(format_args!(
+                    "port {} is taken: the admin listener is http://{addr} (`cargo tropos advise --url {addr}`)",
+                    wanted.port()
+                ));
+            }
+            tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Admin));
+        }
+        Err(error) => terminal.note(format_args!("there is no admin listener: {error}")),
+    }
 }
 
 /// The first free port from the configured one on.

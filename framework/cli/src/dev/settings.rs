@@ -11,6 +11,8 @@ use std::{
 pub(crate) struct Reached {
     /// The first address to try.
     pub(crate) addr: SocketAddr,
+    /// The first address to try for the admin listener.
+    pub(crate) admin: SocketAddr,
     /// Whether the application says itself what its origin is.
     pub(crate) has_origin: bool,
     /// `TROPOS_ALLOWED_HOSTS`.
@@ -41,6 +43,9 @@ fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Opti
     if let Some(port) = port {
         addr.set_port(port);
     }
+    let admin = parsed(variable("TROPOS_ADMIN_ADDR"))
+        .or_else(|| parsed(text("admin_addr")))
+        .unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001));
     let listed = || {
         let list = file.get("allowed_hosts").and_then(toml::Value::as_array)?;
         Some(list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
@@ -48,6 +53,7 @@ fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Opti
     let hosts = variable("TROPOS_ALLOWED_HOSTS").or_else(|| text("allowed_hosts")).or_else(listed);
     Reached {
         addr,
+        admin,
         has_origin: variable("TROPOS_ORIGIN").is_some() || file.contains_key("origin"),
         hosts: hosts
             .unwrap_or_default()
@@ -79,6 +85,20 @@ mod tests {
                 environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             });
             assert_eq!((reached.addr.to_string().as_str(), reached.has_origin), (addr, has_origin), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_admin_listener_is_where_the_application_would_have_it() {
+        let none = toml::Table::new();
+        let file = "admin_addr = \"127.0.0.1:4001\"".parse().unwrap();
+        let variable = |_: &str| Some("127.0.0.1:5001".to_owned());
+        for (admin, expected) in [
+            (decide(None, &none, |_| None).admin, "127.0.0.1:3001"),
+            (decide(None, &file, |_| None).admin, "127.0.0.1:4001"),
+            (decide(None, &file, variable).admin, "127.0.0.1:5001"),
+        ] {
+            assert_eq!(admin.to_string(), expected);
         }
     }
 

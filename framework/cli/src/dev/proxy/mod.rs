@@ -8,8 +8,10 @@
 //! | `inject` | the client, added to pages |
 //! | `resume`, `stream` | event streams that outlive a process |
 //! | `own`, `guard` | the dev server's own addresses, and whom they answer |
+//! | `admin` | the application's admin listener |
 //! | `screen` | what is shown while nothing answers |
 
+mod admin;
 mod forward;
 mod guard;
 mod headers;
@@ -86,8 +88,17 @@ impl Proxy {
     }
 }
 
+/// What a listener answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// The application, with the client in its pages.
+    Public,
+    /// The application's admin listener.
+    Admin,
+}
+
 /// Serves until it is dropped.
-pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
+pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener, face: Face) {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
@@ -99,7 +110,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
         let _ = socket.set_nodelay(true);
         let proxy = proxy.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(proxy.clone(), request));
+            let service = service_fn(move |request| answer(proxy.clone(), face, request));
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
             // A browser that goes away is nobody's failure.
@@ -109,7 +120,14 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
     }
 }
 
-async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    proxy: Arc<Proxy>,
+    face: Face,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    if face == Face::Admin {
+        return Ok(admin::answer(&proxy, request).await);
+    }
     let own = request.uri().path().strip_prefix(OWN).map(str::to_owned);
     Ok(match own {
         Some(path) => own::answer(&proxy, &path, request).await,
