@@ -71,6 +71,16 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<(Child, Running)> {
     Ok((child, running))
 }
 
+/// Ends a child of [`spawn`] with all that it started, now. One that has ended needs no more.
+pub(crate) fn kill(child: &mut Child) {
+    // Asked first: the number of one that was waited for may be another group's.
+    if matches!(child.try_wait(), Ok(None)) {
+        #[cfg(unix)]
+        unix::kill_group(child.id());
+        let _ = child.kill();
+    }
+}
+
 /// Runs a child to its end.
 ///
 /// # Errors
@@ -159,6 +169,11 @@ mod unix {
             // One that has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }
+    }
+
+    /// Ends a group now.
+    pub(super) fn kill_group(group: u32) {
+        send(&[group], Signal::KILL);
     }
 
     fn exists(group: u32) -> bool {
