@@ -3,6 +3,7 @@
 use super::{
     diagnostic::{Problems, plain},
     event::{Problem, Source},
+    flags,
     group::Group,
 };
 use crate::{cargo, project::Project, terminal};
@@ -20,9 +21,6 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::Command,
 };
-
-/// Components with erased types compile several times as fast, and render the same.
-const FLAGS: &str = r#"build.rustflags=["--cfg","erase_components"]"#;
 
 /// What cargo prints besides messages is cut off here.
 const MOST_PRINTED: u64 = 64 << 10;
@@ -100,7 +98,7 @@ pub(crate) fn command(
             wasm(&mut command);
         }
     }
-    command.arg("--target-dir").arg(target(project, part)).args(["--config", FLAGS]);
+    command.arg("--target-dir").arg(target(project, part));
     // Incremental whatever the surroundings say: a CI's setting is not meant for this.
     command.env("CARGO_INCREMENTAL", "1");
     // Panics and errors name lines all the same, and linking takes half the time. A person who debugs says otherwise.
@@ -109,12 +107,7 @@ pub(crate) fn command(
     if std::env::var_os(name).is_none() {
         command.env(name, value);
     }
-    // The flags are joined with the application's own, but a variable would take the place of both.
-    if let Some(flags) = std::env::var_os("RUSTFLAGS") {
-        let mut flags = flags;
-        flags.push(" --cfg erase_components");
-        command.env("RUSTFLAGS", flags);
-    }
+    flags::add(&mut command, project);
     command
 }
 

@@ -5,6 +5,7 @@
 //! | `session` | what happens when: the one loop |
 //! | `plan` | which change does what, without I/O; `inputs`, `contents` say what it decides by |
 //! | `job` | one round of building and starting; `compile`, `bundle`, `process` are its steps |
+//! | `flags` | the compiler's flag of development |
 //! | `group` | processes that end together with what they started |
 //! | `watch`, `layout` | which files changed, and where files are |
 //! | `proxy` | the public listener, in front of the application |
@@ -21,6 +22,7 @@ mod contents;
 mod diagnostic;
 mod editor;
 mod event;
+mod flags;
 mod group;
 mod hub;
 mod inputs;
@@ -108,7 +110,6 @@ async fn serve(
         bundle::none(&folder)?;
     }
     let settings = process::Settings {
-        program: compile::target(&project, compile::Part::Server).join("debug").join(project.binary()),
         directory: project.directory.clone(),
         folder,
         origin: (!reached.has_origin).then(|| origin.clone()),
@@ -120,6 +121,7 @@ async fn serve(
         project,
         wasm,
         settings,
+        program: std::sync::Mutex::default(),
         proxy,
         warned: compile::Warned::default(),
         color: terminal.color,

@@ -8,7 +8,7 @@ use super::{
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     time::Duration,
@@ -35,7 +35,6 @@ const ATTEMPTS: usize = 3;
 /// How a process is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) program: PathBuf,
     pub(crate) directory: PathBuf,
     /// The folder that `TROPOS_DEV` names.
     pub(crate) folder: PathBuf,
@@ -64,13 +63,14 @@ pub(crate) struct Ended {
 /// # Errors
 /// Why it ended instead, for the overlay.
 pub(crate) async fn start(
+    program: &Path,
     settings: &Settings,
     version: u64,
     ended: mpsc::Sender<Ended>,
 ) -> Result<Process, Problem> {
     let mut attempt = 1;
     loop {
-        match start_once(settings, version, ended.clone()).await {
+        match start_once(program, settings, version, ended.clone()).await {
             Err(problem) if attempt < ATTEMPTS && problem.text.contains("Address already in use") => {
                 attempt += 1
             }
@@ -80,13 +80,14 @@ pub(crate) async fn start(
 }
 
 async fn start_once(
+    program: &Path,
     settings: &Settings,
     version: u64,
     ended: mpsc::Sender<Ended>,
 ) -> Result<Process, Problem> {
     let failed = |text: String| why(&text, "The application could not be started");
     let (public, admin) = free_ports().map_err(|error| failed(error.to_string()))?;
-    let mut command = Command::new(&settings.program);
+    let mut command = Command::new(program);
     command
         .current_dir(&settings.directory)
         .env("TROPOS_DEV", &settings.folder)
@@ -259,7 +260,7 @@ mod tests {
         }
     }
 
-    fn settings(script: &str) -> (tempfile::TempDir, Settings) {
+    fn settings(script: &str) -> (tempfile::TempDir, PathBuf, Settings) {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
@@ -267,15 +268,15 @@ mod tests {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let directory = folder.path().to_owned();
         let settings =
-            Settings { program, directory: directory.clone(), folder: directory, origin: None, color: false };
-        (folder, settings)
+            Settings { directory: directory.clone(), folder: directory, origin: None, color: false };
+        (folder, program, settings)
     }
 
     #[tokio::test]
     async fn a_program_that_ends_before_it_is_ready_says_why() {
-        let (_folder, settings) = settings("echo 'error: DATABASE_URL: nothing there' >&2; exit 3");
+        let (_folder, program, settings) = settings("echo 'error: DATABASE_URL: nothing there' >&2; exit 3");
         let (ended, _) = mpsc::channel(1);
-        let problem = start(&settings, 1, ended).await.map(drop).unwrap_err();
+        let problem = start(&program, &settings, 1, ended).await.map(drop).unwrap_err();
         assert_eq!(problem.source, Source::Config);
         assert_eq!(problem.title, "DATABASE_URL: nothing there");
     }
