@@ -304,7 +304,7 @@ async fn finished(round: &mut Option<Round>) -> Result<Done, Failed> {
 fn known_files(layout: &Layout, places: &Places) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = layout.packages.iter().map(|package| package.join("Cargo.toml")).collect();
     files.extend(["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| places.workspace.join(name)));
-    files.extend(["tropos.toml", ".env"].map(|name| places.package.join(name)));
+    files.push(places.package.join("tropos.toml"));
     files
 }
 

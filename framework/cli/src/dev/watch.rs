@@ -20,6 +20,9 @@ const LONGEST: Duration = Duration::from_millis(250);
 /// More paths are not remembered one by one: a checkout of another branch.
 const MOST: usize = 20_000;
 
+/// Cargo's own configuration, which also stands beside the workspace's manifest.
+const OF_CARGO: &str = ".cargo";
+
 /// What changed since it was last asked.
 #[derive(Default)]
 struct Changed {
@@ -39,6 +42,8 @@ pub(crate) struct Watch {
     changed: Arc<Changed>,
     places: Places,
     folders: Vec<PathBuf>,
+    /// The workspace's folder, where it is none of these.
+    shallow: Option<PathBuf>,
 }
 
 impl Watch {
@@ -62,12 +67,17 @@ impl Watch {
                 seen.wakes.notify_one();
             }
         })?;
-        let mut watch = Self { watcher, changed, places, folders: folders.to_vec() };
+        let mut watch = Self { watcher, changed, places, folders: folders.to_vec(), shallow: None };
         for folder in folders {
             watch.add(folder)?;
         }
         if !folders.iter().any(|folder| folder == shallow) {
             watch.watcher.watch(shallow, RecursiveMode::NonRecursive)?;
+            watch.shallow = Some(shallow.to_owned());
+            let of_cargo = shallow.join(OF_CARGO);
+            if of_cargo.is_dir() {
+                watch.watcher.watch(&of_cargo, RecursiveMode::NonRecursive)?;
+            }
         }
         Ok(watch)
     }
@@ -101,7 +111,9 @@ impl Watch {
             let paths = std::mem::take(&mut *self.changed.paths());
             for path in &paths {
                 let parent = path.parent().unwrap_or(path);
-                if self.folders.iter().any(|known| known == parent) && path.is_dir() {
+                let of_cargo = self.shallow.as_deref() == Some(parent)
+                    && path.file_name().is_some_and(|name| name == OF_CARGO);
+                if (of_cargo || self.folders.iter().any(|known| known == parent)) && path.is_dir() {
                     // Watching it twice is harmless.
                     let _ = self.watcher.watch(path, RecursiveMode::Recursive);
                 }
@@ -142,5 +154,25 @@ mod tests {
         assert!(watch.next().await.contains(&root.join("public")));
         fs::write(root.join("public/a.css"), "1").unwrap();
         assert!(watch.next().await.contains(&root.join("public/a.css")));
+    }
+
+    #[tokio::test]
+    async fn the_configuration_of_cargo_is_watched_beside_a_package_and_beside_the_workspace() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let package = root.join("shop");
+        fs::create_dir_all(root.join(".cargo")).unwrap();
+        fs::create_dir_all(package.join("src")).unwrap();
+        let places = Places { package: package.clone(), workspace: root.clone(), made: Vec::new() };
+        let mut watch = Watch::new(std::slice::from_ref(&package), &root, places).unwrap();
+        let file = root.join(".cargo/config.toml");
+        fs::write(&file, "").unwrap();
+        assert_eq!(watch.next().await, BTreeSet::from([file]));
+        // One that is made later is known by its folder, since its file may be there before anybody looks.
+        fs::create_dir(package.join(".cargo")).unwrap();
+        assert!(watch.next().await.contains(&package.join(".cargo")));
+        let file = package.join(".cargo/config.toml");
+        fs::write(&file, "").unwrap();
+        assert!(watch.next().await.contains(&file));
     }
 }
