@@ -30,7 +30,7 @@ fn a_machine_that_has_everything_has_nothing_wrong_with_it() {
 
 #[test]
 fn what_a_machine_lacks_is_named_with_what_mends_it() {
-    let cases: [(&str, Machine, &str, Level, &str); 10] = [
+    let cases: [(&str, Machine, &str, Level, &str); 9] = [
         (
             "the wrong wasm-opt",
             Machine { wasm_opt: WasmOpt::Wrong("version 108".into()), ..good() },
