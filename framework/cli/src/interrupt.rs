@@ -15,11 +15,14 @@ use std::{
 struct State {
     children: Vec<u32>,
     folders: Vec<PathBuf>,
+    /// Whether signals are passed on: see [`watch`].
+    watches: bool,
     /// The signal by which the command was ended.
     signal: Option<i32>,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { children: Vec::new(), folders: Vec::new(), signal: None });
+static STATE: Mutex<State> =
+    Mutex::new(State { children: Vec::new(), folders: Vec::new(), watches: false, signal: None });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,6 +89,10 @@ pub(crate) fn kill(child: &mut Child) {
 /// # Errors
 /// As [`spawn`].
 pub(crate) fn status(command: &mut Command) -> io::Result<ExitStatus> {
+    // Where nobody passes signals on, the terminal must reach it by itself.
+    if !state().watches {
+        return command.status();
+    }
     let (mut child, _running) = spawn(command)?;
     child.wait()
 }
@@ -137,6 +144,7 @@ mod unix {
             wanted.push(SIGHUP);
         }
         let Ok(mut signals) = Signals::new(wanted) else { return };
+        state().watches = true;
         std::thread::spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
             // A second one does not wait.
