@@ -162,10 +162,11 @@ pub(crate) async fn run(
         }
     };
     let printed = async {
-        let mut text = String::new();
-        if let Some(stderr) = stderr {
-            // What is not text, or too long, only shortens what is shown.
-            let _ = stderr.take(MOST_PRINTED).read_to_string(&mut text).await;
+        let mut bytes = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = (&mut stderr).take(MOST_PRINTED).read_to_end(&mut bytes).await;
+            // Read on, since cargo would end where nobody reads what it prints.
+            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
         }
         text
     };
@@ -298,6 +299,15 @@ mod tests {
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
+    #[tokio::test]
+    async fn what_cargo_prints_may_be_no_text_and_may_be_long() {
+        let script = "printf 'error: no \\377 such\\n' >&2; head -c 300000 /dev/zero >&2; exit 101";
+        let (result, _) = outcome(script).await;
+        assert_eq!(result.unwrap_err()[0].title, "no \u{fffd} such");
+        let script = "head -c 300000 /dev/zero >&2 || exit 1";
+        assert!(outcome(script).await.0.is_ok(), "its pipe stays open");
+    }
+
         assert!(!left);
     }
 

@@ -89,7 +89,7 @@ async fn serve(
     terminal: &Terminal,
 ) -> Result<ExitCode, Error> {
     let layout = layout::Layout::find(&project)?;
-    let reached = settings::read(options, &project.directory);
+    let reached = settings::read(options, &project.directory)?;
     let (listener, beside, addr) = bind(reached.addr).await?;
     let origin = format!("http://{}", shown(addr));
     terminal.note_plain("dev", &format!("{} at {origin}", project.name));

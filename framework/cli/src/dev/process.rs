@@ -29,6 +29,9 @@ const READY: Duration = Duration::from_secs(120);
 /// Lines of standard error that are kept, to say why a process ended.
 const LAST_LINES: usize = 60;
 
+/// A longer line is printed in pieces: what has no end must not fill the memory.
+const LONGEST_LINE: u64 = 64 << 10;
+
 /// Another program may take a port between its being found free and its being used.
 const ATTEMPTS: usize = 3;
 
@@ -155,9 +158,10 @@ impl Process {
 async fn tee(from: Option<impl AsyncRead + Unpin>) -> String {
     let Some(from) = from else { return String::new() };
     let mut last = VecDeque::new();
-    let mut lines = BufReader::new(from).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line).into_owned();
+    let (mut from, mut bytes) = (BufReader::new(from), Vec::new());
+    while (&mut from).take(LONGEST_LINE).read_until(b'\n', &mut bytes).await.is_ok_and(|length| length > 0) {
+        let line = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
+        bytes.clear();
         crate::terminal::say(&line);
         if last.len() == LAST_LINES {
             last.pop_front();
@@ -270,6 +274,16 @@ mod tests {
         let settings =
             Settings { directory: directory.clone(), folder: directory, origin: None, color: false };
         (folder, program, settings)
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_printed_in_pieces() {
+        let longest = usize::try_from(LONGEST_LINE).unwrap();
+        let mut text = vec![b'x'; longest + 3];
+        text.extend_from_slice(b"\n\xff\n");
+        let kept = tee(Some(text.as_slice())).await;
+        let lengths: Vec<usize> = kept.lines().map(str::len).collect();
+        assert_eq!(lengths, [longest, 3, "\u{fffd}".len()]);
     }
 
     #[tokio::test]

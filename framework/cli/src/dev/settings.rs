@@ -1,6 +1,6 @@
 //! What the dev server takes from the application's configuration: where it is reached, and by which names.
 
-use crate::args;
+use crate::{Error, args};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -19,13 +19,31 @@ pub(crate) struct Reached {
     pub(crate) hosts: Vec<String>,
 }
 
-/// Reads `tropos.toml` and the environment. What is wrong there the application itself will say.
-pub(crate) fn read(options: &args::Dev, directory: &Path) -> Reached {
+/// Reads `tropos.toml` and the environment. What is wrong in the file the application itself will say.
+///
+/// # Errors
+/// Where a variable is no address: the application is given others in their place, so it would not say so.
+pub(crate) fn read(options: &args::Dev, directory: &Path) -> Result<Reached, Error> {
     let file = std::fs::read_to_string(directory.join("tropos.toml")).unwrap_or_default();
     let variable = |name: &str| {
         std::env::var_os(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
     };
-    decide(options.port, &file.parse().unwrap_or_default(), variable)
+    check(variable).map_err(Error::Config)?;
+    Ok(decide(options.port, &file.parse().unwrap_or_default(), variable))
+}
+
+fn check(variable: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    for name in ["TROPOS_ADDR", "TROPOS_ADMIN_ADDR"] {
+        if let Some(value) = variable(name)
+            && value.parse::<SocketAddr>().is_err()
+        {
+            return Err(format!("{name}: `{value}` is not an address with a port, such as `127.0.0.1:3000`"));
+        }
+    }
+    match variable("PORT") {
+        Some(value) if value.parse::<u16>().is_err() => Err(format!("PORT: `{value}` is not a port")),
+        _ => Ok(()),
+    }
 }
 
 fn decide(port: Option<u16>, file: &toml::Table, variable: impl Fn(&str) -> Option<String>) -> Reached {
@@ -99,6 +117,21 @@ mod tests {
             (decide(None, &file, variable).admin, "127.0.0.1:5001"),
         ] {
             assert_eq!(admin.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_no_address_is_said_to_be_none() {
+        for (variable, value, wrong) in [
+            ("TROPOS_ADDR", "localhost:3000", true),
+            ("TROPOS_ADDR", "127.0.0.1:3000", false),
+            ("TROPOS_ADMIN_ADDR", "3001", true),
+            ("PORT", "http", true),
+            ("PORT", "8080", false),
+        ] {
+            let result = check(|name| (name == variable).then(|| value.to_owned()));
+            assert_eq!(result.is_err(), wrong, "{variable}={value}");
+            assert!(result.err().is_none_or(|text| text.starts_with(variable) && text.contains(value)));
         }
     }
 
