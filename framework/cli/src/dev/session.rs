@@ -131,7 +131,7 @@ impl Session {
     /// Files changed.
     fn changed(&mut self, paths: &BTreeSet<PathBuf>) {
         let differing: Vec<PathBuf> =
-            paths.iter().filter(|path| path.is_dir() || self.contents.differs(path)).cloned().collect();
+            counting.into_iter().filter(|path| path.is_dir() || self.contents.differs(path)).collect();
         let mut plan = plan(&differing, &self.places, &self.built);
         let hub = &self.workshop.proxy.hub;
         if !plan.styles.is_empty() {
@@ -140,6 +140,7 @@ impl Session {
         if !plan.files.is_empty() {
             hub.send(Event::Files { files: std::mem::take(&mut plan.files).into_iter().collect() });
         }
+        let counting = paths.iter().filter(|path| self.may_count(path)).cloned().collect::<Vec<_>>();
         if !plan.builds() {
             return;
         }
@@ -160,6 +161,18 @@ impl Session {
                 Change::Patch(views) => patches.extend(views),
                 Change::Code => silent = false,
             }
+    /// Whether a change of the file may mean anything, before it is read: a log or a database in the package's folder is
+    /// written all the time, and may be large. What a round that is under way is made of nobody knows yet.
+    fn may_count(&self, path: &PathBuf) -> bool {
+        self.round.is_some() || plan([path], &self.places, &self.built) != Plan::default()
+    }
+
+    /// More files changed than anybody listed, such as by a checkout of another branch.
+    fn changed_unseen(&mut self) {
+        self.look_again();
+        self.begin(Plan { migrations: true, full: true, ..all() }, false);
+    }
+
         }
         // A page that is behind a failed build shows something else than the sources' last state.
         silent &= !self.built.failed && self.round.as_ref().is_none_or(|round| round.silent);
