@@ -10,7 +10,7 @@ use super::{
     process::{Ended, Process},
     runtime,
     views::{Change, Views},
-    watch::Watch,
+    watch::{Burst, Watch},
 };
 use crate::{Error, terminal};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -44,7 +44,7 @@ pub(crate) struct Session {
     views: Views,
     /// Whether the views know the sources: after the first build.
     loaded: bool,
-    changes: mpsc::Receiver<BTreeSet<PathBuf>>,
+    changes: mpsc::Receiver<Burst>,
     ends: mpsc::Receiver<Ended>,
     process: Option<Process>,
     /// Of the process that was started last.
@@ -78,6 +78,7 @@ impl Session {
             workspace: layout.workspace.clone(),
             made: vec![project.target.clone(), project.out.clone()],
         };
+            packages: layout.packages.clone(),
         let changes = watch(&layout, &places)?;
         let mut contents = Contents::default();
         contents.learn(&known_files(&layout, &places));
@@ -116,7 +117,10 @@ impl Session {
                     Key::Open => keys::open_browser(&self.origin),
                     Key::Rebuild => self.begin(all(), false),
                 },
-                Some(paths) = self.changes.recv() => self.changed(&paths),
+                Some(burst) = self.changes.recv() => match burst.more {
+                    true => self.changed_unseen(),
+                    false => self.changed(&burst.paths),
+                },
                 Some(ended) = self.ends.recv() => self.ended(&ended),
                 result = finished(&mut self.round) => self.finish(result),
             }
@@ -322,17 +326,17 @@ fn known_files(layout: &Layout, places: &Places) -> Vec<PathBuf> {
 }
 
 /// Bursts of changes, as long as somebody receives them.
-fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<BTreeSet<PathBuf>>, Error> {
+fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<Burst>, Error> {
     let mut watch = Watch::new(&layout.packages, &layout.workspace, places.clone())
         .map_err(|error| Error::Project(format!("the sources cannot be watched: {error}")))?;
     let (sender, receiver) = mpsc::channel(8);
     tokio::spawn(async move {
         loop {
-            let paths = tokio::select! {
-                paths = watch.next() => paths,
+            let burst = tokio::select! {
+                burst = watch.next() => burst,
                 () = sender.closed() => return,
             };
-            if sender.send(paths).await.is_err() {
+            if sender.send(burst).await.is_err() {
                 return;
             }
         }
