@@ -2,7 +2,7 @@
 
 use super::{
     bundle,
-    compile::{self, Meter, Part, Warned, of_cargo},
+    compile::{self, Counted, Meter, Part, Warned, of_cargo},
     event::{Event, Problem, What},
     inputs::{self, Inputs},
     plan::Plan,
@@ -33,6 +33,7 @@ pub(crate) struct Workshop {
     pub(crate) program: Mutex<Option<PathBuf>>,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) warned: Warned,
+    pub(crate) counted: Counted,
     pub(crate) color: bool,
     pub(crate) ended: mpsc::Sender<Ended>,
 }
@@ -67,6 +68,9 @@ pub(crate) struct Failed {
 pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Result<Done, Failed> {
     let mut phases = Vec::new();
     let (mut server, mut islands) = (None, None);
+    if plan.full {
+        workshop.counted.forget();
+    }
     if plan.migrations {
         touch_users_of_migrations(&workshop.project.directory);
     }
@@ -86,10 +90,10 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
         };
         let counting = async {
             if plan.server {
-                compile::count(&workshop.project, Part::Server, &meter).await;
+                compile::count(&workshop.project, Part::Server, &workshop.counted, &meter).await;
             }
             if compiles_islands {
-                compile::count(&workshop.project, Part::Islands, &meter).await;
+                compile::count(&workshop.project, Part::Islands, &workshop.counted, &meter).await;
             }
             tell(&workshop.proxy, what, &meter).await
         };

@@ -123,6 +123,7 @@ async fn serve(
         program: std::sync::Mutex::default(),
         proxy,
         warned: compile::Warned::default(),
+        counted: compile::Counted::default(),
         color: terminal.color,
         ended,
     };

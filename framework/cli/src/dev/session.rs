@@ -5,7 +5,7 @@ use super::{
     event::{Event, Problem},
     job::{self, Done, Failed, Workshop},
     keys::{self, Key},
-    layout::Layout,
+    layout::{Layout, Looked},
     plan::{Built, Places, Plan, plan},
     process::{Ended, Process},
     runtime,
@@ -46,6 +46,8 @@ pub(crate) struct Session {
     loaded: bool,
     changes: mpsc::Receiver<Burst>,
     ends: mpsc::Receiver<Ended>,
+    looks: mpsc::Receiver<Looked>,
+    tell_looked: mpsc::Sender<Looked>,
     process: Option<Process>,
     /// Of the process that was started last.
     version: u64,
@@ -76,12 +78,13 @@ impl Session {
         let places = Places {
             package: project.directory.clone(),
             workspace: layout.workspace.clone(),
+            packages: layout.packages.clone(),
             made: vec![project.target.clone(), project.out.clone()],
         };
-            packages: layout.packages.clone(),
         let changes = watch(&layout, &places)?;
         let mut contents = Contents::default();
         contents.learn(&known_files(&layout, &places));
+        let (tell_looked, looks) = mpsc::channel(4);
         Ok(Self {
             views: Views::new(&layout.workspace),
             loaded: false,
@@ -92,6 +95,8 @@ impl Session {
             contents,
             changes,
             ends,
+            looks,
+            tell_looked,
             process: None,
             version: 0,
             round: None,
@@ -122,6 +127,7 @@ impl Session {
                     false => self.changed(&burst.paths),
                 },
                 Some(ended) = self.ends.recv() => self.ended(&ended),
+                Some(looked) = self.looks.recv() => self.looked(looked),
                 result = finished(&mut self.round) => self.finish(result),
             }
         }
@@ -134,6 +140,7 @@ impl Session {
 
     /// Files changed.
     fn changed(&mut self, paths: &BTreeSet<PathBuf>) {
+        let counting = paths.iter().filter(|path| self.may_count(path)).cloned().collect::<Vec<_>>();
         let differing: Vec<PathBuf> =
             counting.into_iter().filter(|path| path.is_dir() || self.contents.differs(path)).collect();
         let mut plan = plan(&differing, &self.places, &self.built);
@@ -144,7 +151,6 @@ impl Session {
         if !plan.files.is_empty() {
             hub.send(Event::Files { files: std::mem::take(&mut plan.files).into_iter().collect() });
         }
-        let counting = paths.iter().filter(|path| self.may_count(path)).cloned().collect::<Vec<_>>();
         if !plan.builds() {
             return;
         }
@@ -155,16 +161,6 @@ impl Session {
         self.begin(plan, silent);
     }
 
-    /// Patches open pages, where the change is of views alone.
-    fn patch(&mut self, plan: &Plan) -> bool {
-        let mut silent = !plan.sources.is_empty() && !plan.migrations && !plan.full;
-        let mut patches = Vec::new();
-        for source in &plan.sources {
-            match self.views.change(source) {
-                Change::None => {}
-                Change::Patch(views) => patches.extend(views),
-                Change::Code => silent = false,
-            }
     /// Whether a change of the file may mean anything, before it is read: a log or a database in the package's folder is
     /// written all the time, and may be large. What a round that is under way is made of nobody knows yet.
     fn may_count(&self, path: &PathBuf) -> bool {
@@ -177,6 +173,16 @@ impl Session {
         self.begin(Plan { migrations: true, full: true, ..all() }, false);
     }
 
+    /// Patches open pages, where the change is of views alone.
+    fn patch(&mut self, plan: &Plan) -> bool {
+        let mut silent = !plan.sources.is_empty() && !plan.migrations && !plan.full;
+        let mut patches = Vec::new();
+        for source in &plan.sources {
+            match self.views.change(source) {
+                Change::None => {}
+                Change::Patch(views) => patches.extend(views),
+                Change::Code => silent = false,
+            }
         }
         // A page that is behind a failed build shows something else than the sources' last state.
         silent &= !self.built.failed && self.round.as_ref().is_none_or(|round| round.silent);
@@ -188,14 +194,28 @@ impl Session {
         silent
     }
 
-    /// Dependencies changed, and with them what is watched.
+    /// Dependencies changed, and with them what is watched. Cargo is asked beside the loop, which goes on.
     fn look_again(&mut self) {
-        // What is wrong with a manifest cargo says in the round that follows.
-        if let Ok(layout) = Layout::find(&self.workshop.project)
-            && layout.packages != self.layout.packages
-            && let Ok(changes) = watch(&layout, &self.places)
-        {
-            (self.layout, self.changes) = (layout, changes);
+        let (workshop, tell) = (self.workshop.clone(), self.tell_looked.clone());
+        tokio::task::spawn_blocking(move || {
+            // What is wrong with a manifest cargo says in the round that follows.
+            if let Ok(looked) = Looked::at(&workshop.project) {
+                let _ = tell.blocking_send(looked);
+            }
+        });
+    }
+
+    /// Cargo answered.
+    fn looked(&mut self, Looked { layout, stale }: Looked) {
+        if let Some(what) = stale {
+            terminal::say(&format!("{:>12} {what}: start the dev server anew", "note"));
+        }
+        if layout.packages == self.layout.packages {
+            return;
+        }
+        let places = Places { packages: layout.packages.clone(), ..self.places.clone() };
+        if let Ok(changes) = watch(&layout, &places) {
+            (self.layout, self.places, self.changes) = (layout, places, changes);
         }
     }
 
