@@ -78,13 +78,13 @@ impl Together {
         let children = lock(&self.children);
         self.stopped.store(true, Ordering::SeqCst);
         // One that has ended by itself needs no more.
-        children.iter().for_each(|child| drop(lock(child).kill()));
+        children.iter().for_each(|child| interrupt::kill(&mut lock(child)));
     }
 
     fn add(&self, child: Arc<Mutex<Child>>) {
         let mut children = lock(&self.children);
         if self.stopped.load(Ordering::SeqCst) {
-            drop(lock(&child).kill());
+            interrupt::kill(&mut lock(&child));
         }
         children.push(child);
     }
@@ -167,7 +167,8 @@ mod tests {
         assert_eq!(compile(shell("exit 0"), "x", &together).unwrap().crates, 0);
         assert!(matches!(compile(shell("exit 3"), "x", &together), Err(Error::Failed { .. })));
         std::thread::scope(|scope| {
-            let long = scope.spawn(|| compile(shell("exec sleep 60"), "x", &together));
+            // A grandchild holds standard output: were the child killed alone, this would wait for it.
+            let long = scope.spawn(|| compile(shell("sleep 600; true"), "x", &together));
             while lock(&together.children).len() < 3 {
                 std::thread::yield_now();
             }

@@ -158,11 +158,9 @@ fn some(paths: &[String]) -> String {
 /// What to do where the system says no more than that it would not.
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ". The previous build is as it was; free some space, or build elsewhere by --out"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Free some space there, and try again",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            ". This user may not do that there; change the folder's permissions, or name another place by --out"
+            ". This user may not do that there; change the permissions, or use another place"
         }
         _ => "",
     }
@@ -197,12 +195,13 @@ mod tests {
     #[test]
     fn a_full_disk_and_a_folder_of_somebody_elses_say_what_to_do() {
         for (kind, expected) in [
-            (io::ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::StorageFull, "Free some space"),
             (io::ErrorKind::PermissionDenied, "permissions"),
-            (io::ErrorKind::ReadOnlyFilesystem, "another place by --out"),
+            (io::ErrorKind::ReadOnlyFilesystem, "another place"),
         ] {
             let error = Error::file("writing", "/out/x")(kind.into()).to_string();
             assert!(error.starts_with("writing /out/x: ") && error.contains(expected), "{error}");
+            assert!(!error.contains("--"), "the command that failed may have no such option: {error}");
         }
         let error = Error::file("reading", "/out/x")(io::ErrorKind::NotFound.into()).to_string();
         assert_eq!(error, "reading /out/x: entity not found");

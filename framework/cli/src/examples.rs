@@ -27,7 +27,7 @@ pub(crate) const EXPORT: &str = "Examples:
 pub(crate) const ADVISE: &str = "Examples:
   cargo tropos advise                           by what `cargo tropos dev` has seen
   cargo tropos advise --requests access.log     by yesterday's requests, sent again
-  cargo tropos advise --json | jq '.findings[].route'";
+  cargo tropos advise --json | jq '.findings[].pattern'";
 
 pub(crate) const BUILD: &str = "Examples:
   cargo tropos build                            dist/ beside Cargo.toml

@@ -15,11 +15,14 @@ use std::{
 struct State {
     children: Vec<u32>,
     folders: Vec<PathBuf>,
+    /// Whether signals are passed on: see [`watch`].
+    watches: bool,
     /// The signal by which the command was ended.
     signal: Option<i32>,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { children: Vec::new(), folders: Vec::new(), signal: None });
+static STATE: Mutex<State> =
+    Mutex::new(State { children: Vec::new(), folders: Vec::new(), watches: false, signal: None });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,11 +74,25 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<(Child, Running)> {
     Ok((child, running))
 }
 
+/// Ends a child of [`spawn`] with all that it started, now. One that has ended needs no more.
+pub(crate) fn kill(child: &mut Child) {
+    // Asked first: the number of one that was waited for may be another group's.
+    if matches!(child.try_wait(), Ok(None)) {
+        #[cfg(unix)]
+        unix::kill_group(child.id());
+        let _ = child.kill();
+    }
+}
+
 /// Runs a child to its end.
 ///
 /// # Errors
 /// As [`spawn`].
 pub(crate) fn status(command: &mut Command) -> io::Result<ExitStatus> {
+    // Where nobody passes signals on, the terminal must reach it by itself.
+    if !state().watches {
+        return command.status();
+    }
     let (mut child, _running) = spawn(command)?;
     child.wait()
 }
@@ -127,6 +144,7 @@ mod unix {
             wanted.push(SIGHUP);
         }
         let Ok(mut signals) = Signals::new(wanted) else { return };
+        state().watches = true;
         std::thread::spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
             // A second one does not wait.
@@ -159,6 +177,11 @@ mod unix {
             // One that has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }
+    }
+
+    /// Ends a group now.
+    pub(super) fn kill_group(group: u32) {
+        send(&[group], Signal::KILL);
     }
 
     fn exists(group: u32) -> bool {

@@ -13,7 +13,7 @@ use tropos_core::advice::Advice;
 /// Where an admin listener says it.
 const PATH: &str = "/advice";
 
-/// Where the dev server hands the question on: its address is the one that people know.
+/// Where the dev server's public address hands the question on; its admin address is asked as any.
 const DEV_PATH: &str = "/_tropos/dev/app/advice";
 
 /// Counts that are at hand.
@@ -49,7 +49,7 @@ fn ask(server: &str) -> Result<(String, Advice), Error> {
         (url, text)
     };
     let (url, text) = match read(PATH) {
-        (_, Err(Error::Refused { .. })) => read(DEV_PATH),
+        (_, Err(Error::Refused { status: 404, .. })) => read(DEV_PATH),
         found => found,
     };
     let text = text?;

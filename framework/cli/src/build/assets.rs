@@ -240,7 +240,11 @@ fn write_one(file: &Hashed, public: &Path, before: Option<&Before>) -> Result<(A
     Ok((asset, reused))
 }
 
-fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes a file, and makes its folder where there is none.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::file("making", folder))?;
     }

@@ -1,6 +1,6 @@
 //! Size budgets: `[budgets]` in `tropos.toml`. What is sent counts, that is, bytes by brotli where a file has that encoding.
 
-use crate::{Error, table::Route, terminal::bytes};
+use crate::{Error, near, table::Route, terminal::bytes};
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 use tropos_core::manifest::{Manifest, Measured, PageIndex, Weight};
 
@@ -139,10 +139,8 @@ impl Budgets {
     ) -> Result<(Vec<Measure>, Vec<String>), Error> {
         let known = |pattern: &str| routes.iter().any(|route| route.pattern == pattern);
         if let Some(pattern) = self.routes.keys().find(|pattern| !known(pattern)) {
-            let hint = match nearest(routes.iter().map(|route| route.pattern.as_str()), pattern) {
-                Some(nearest) => format!("; did you mean `{nearest}`?"),
-                None => String::new(),
-            };
+            let near = near::route(pattern, routes.iter().map(|route| route.pattern.as_str()));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(Error::Config(format!("tropos.toml: budgets.routes: no route `{pattern}`{hint}")));
         }
         let (mut measures, mut notes) = (Vec::new(), Vec::new());
@@ -197,8 +195,9 @@ fn limits(place: &str, table: &toml::Table, with_routes: bool) -> Result<Limits,
     for (key, value) in table {
         let Some((_, part)) = PARTS.iter().find(|(name, _)| name == key) else {
             let names = PARTS.iter().map(|(name, _)| *name).chain(with_routes.then_some(ROUTES));
-            let nearest = nearest(names, key).unwrap_or_default();
-            return Err(format!("unknown key `{key}` in {place}; did you mean `{nearest}`?"));
+            let meant = near::name(key, names.clone()).map(|near| format!("; did you mean `{near}`?"));
+            let listed = || format!("; known are {}", names.collect::<Vec<_>>().join(", "));
+            return Err(format!("unknown key `{key}` in {place}{}", meant.unwrap_or_else(listed)));
         };
         let size = match value {
             toml::Value::Integer(number) => u64::try_from(*number).ok(),
@@ -209,10 +208,6 @@ fn limits(place: &str, table: &toml::Table, with_routes: bool) -> Result<Limits,
         limits.insert(*part, size.ok_or_else(wrong)?);
     }
     Ok(limits)
-}
-
-fn nearest<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
-    known.min_by_key(|known| strsim::levenshtein(known, name))
 }
 
 /// Reads `300`, `300 B`, `20 kB`, `1.5 MB`, `64 KiB`, `1 MiB`. Units as browsers' tools show them: 1 kB is 1,000 bytes.
@@ -264,6 +259,10 @@ mod tests {
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (text, message) in [
             ("[budgets]\nscirpt = 1", "unknown key `scirpt` in budgets; did you mean `script`?"),
+            (
+                "[budgets]\ncss = 1",
+                "unknown key `css` in budgets; known are html, style, script, wasm, page, routes",
+            ),
             ("[budgets.route.\"/a\"]\nhtml = 1", "unknown key `route` in budgets; did you mean `routes`?"),
             (
                 "[budgets.routes.\"/a\"]\nhmtl = 1",

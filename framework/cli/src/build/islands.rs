@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Error, args,
     cargo::{self, Together},
+    interrupt::Unfinished,
     project::Project,
     terminal::Terminal,
 };
@@ -154,6 +155,7 @@ pub(crate) fn make(
 ) -> Result<Vec<Hashed>, Error> {
     // Within the target folder, where no watcher looks.
     let folder = tempfile::tempdir_in(scratch).map_err(Error::file("making a folder in", scratch))?;
+    let _unfinished = Unfinished::new(folder.path());
     if !bind(module, folder.path(), debug)? {
         return Ok(Vec::new());
     }

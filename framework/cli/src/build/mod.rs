@@ -10,7 +10,7 @@
 //! | the finished folder takes the place of the one before | [`output`] |
 //! | what it came to, and what has grown | [`growth`], [`report`], [`crate::table`] |
 
-mod assets;
+pub(crate) mod assets;
 mod before;
 pub(crate) mod budgets;
 mod compile;

@@ -48,12 +48,13 @@ pub(crate) fn built(built: &Built, terminal: &Terminal) -> Value {
 /// The object of one that failed.
 pub(crate) fn failed(error: &Error) -> Value {
     let (mut pages, mut budgets): (&[PageFailure], &[Measure]) = (&[], &[]);
-    let (mut left_out, mut broken): (&[LeftOut], &[Broken]) = (&[], &[]);
+    let (mut left_out, mut broken, mut hooked): (&[LeftOut], &[Broken], &[String]) = (&[], &[], &[]);
     match error {
         Error::Pages { failures, .. } => pages = failures,
         Error::Budgets { exceeded, .. } => budgets = exceeded,
         Error::NotStatic(routes) => left_out = routes,
         Error::BrokenLinks(links) => broken = links,
+        Error::Hooked(paths) => hooked = paths,
         _ => {}
     }
     json!({
@@ -63,6 +64,7 @@ pub(crate) fn failed(error: &Error) -> Value {
         "budgets": budgets.iter().map(measure).collect::<Vec<_>>(),
         "left_out": left_out,
         "broken_links": broken,
+        "hooked": hooked,
     })
 }
 
@@ -113,5 +115,7 @@ mod tests {
             json!([{ "route": "/a", "part": "html", "bytes": 2, "limit": 1, "path": "/a" }])
         );
         assert!(value["error"].as_str().unwrap().contains("over its budget"));
+        let value = failed(&Error::Hooked(vec!["/members".into()]));
+        assert_eq!(value["hooked"], json!(["/members"]));
     }
 }

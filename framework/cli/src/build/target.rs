@@ -1,6 +1,6 @@
 //! Making sure that rustc can compile for the browser.
 
-use crate::{Error, terminal::Terminal};
+use crate::{Error, interrupt, terminal::Terminal};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -40,7 +40,8 @@ pub(crate) fn ensure(terminal: &Terminal) -> Result<Target, Error> {
         return Ok(Target::Installed);
     }
     terminal.note(format_args!("the target {WASM} is missing; running `rustup target add {WASM}`"));
-    let why = match Command::new("rustup").args(["target", "add", WASM]).stdin(Stdio::null()).status() {
+    let mut rustup = Command::new("rustup");
+    let why = match interrupt::status(rustup.args(["target", "add", WASM]).stdin(Stdio::null())) {
         Ok(status) if status.success() && is_installed() => return Ok(Target::Installed),
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),

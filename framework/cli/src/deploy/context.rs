@@ -68,10 +68,8 @@ impl Context {
 
 /// The host of `origin = "https://shop.example"` in the text of a `tropos.toml`.
 fn origin(settings: &str) -> Option<String> {
-    let values = settings.lines().filter_map(|line| line.split_once('='));
-    let value =
-        values.filter(|(key, _)| key.trim() == "origin").find_map(|(_, value)| value.split('"').nth(1))?;
-    let (_, host) = value.split_once("://")?;
+    let settings: toml::Table = settings.parse().ok()?;
+    let (_, host) = settings.get("origin")?.as_str()?.split_once("://")?;
     // With a port it is no host that a proxy would be known by.
     args::host(host.trim_end_matches('/')).ok()
 }
@@ -119,6 +117,8 @@ mod tests {
         for (text, expected) in [
             ("addr = \"127.0.0.1:1\"\norigin = \"https://shop.test/\" # ours\n", Some("shop.test")),
             ("origin = \"http://localhost:3000\"", None),
+            ("origin = 'https://shop.test'", Some("shop.test")),
+            ("[budgets]\norigin = \"https://other.test\"", None),
             ("# origin = \"https://shop.test\"", None),
             ("", None),
         ] {

@@ -1,6 +1,9 @@
 //! The islands for the browser, in the folder that `TROPOS_DEV` names.
 
-use crate::{Error, build::islands};
+use crate::{
+    Error,
+    build::{assets::put, islands},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -92,13 +95,6 @@ fn replace(folder: &Path, assets: BTreeMap<String, Asset>) -> Result<(), Error> 
     let scratch = folder.join("manifest.json.tmp");
     put(&scratch, &text)?;
     fs::rename(&scratch, &path).map_err(Error::file("writing", path))
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::file("making", folder))?;
-    }
-    fs::write(path, bytes).map_err(Error::file("writing", path))
 }
 
 #[cfg(test)]

@@ -3,16 +3,17 @@
 use super::{
     diagnostic::{Problems, plain},
     event::{Problem, Source},
+    flags,
     group::Group,
 };
 use crate::{cargo, project::Project, terminal};
 use cargo_metadata::Message;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     process::Stdio,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -21,14 +22,11 @@ use tokio::{
     process::Command,
 };
 
-/// Components with erased types compile several times as fast, and render the same.
-const FLAGS: &str = r#"build.rustflags=["--cfg","erase_components"]"#;
-
 /// What cargo prints besides messages is cut off here.
 const MOST_PRINTED: u64 = 64 << 10;
 
 /// Which of the two programs of an application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Part {
     Server,
     Islands,
@@ -46,6 +44,25 @@ impl Meter {
     pub(crate) fn read(&self) -> (usize, usize) {
         let done = self.done.load(Ordering::Relaxed);
         (done, self.total.load(Ordering::Relaxed).max(done))
+    }
+}
+
+/// Of how many packages a part is made, as long as no manifest changes: `cargo tree` takes as long as a small build.
+#[derive(Debug, Default)]
+pub(crate) struct Counted(Mutex<HashMap<Part, usize>>);
+
+impl Counted {
+    fn all(&self) -> MutexGuard<'_, HashMap<Part, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, part: Part) -> Option<usize> {
+        self.all().get(&part).copied()
+    }
+
+    /// A manifest changed.
+    pub(crate) fn forget(&self) {
+        self.all().clear();
     }
 }
 
@@ -100,7 +117,7 @@ pub(crate) fn command(
             wasm(&mut command);
         }
     }
-    command.arg("--target-dir").arg(target(project, part)).args(["--config", FLAGS]);
+    command.arg("--target-dir").arg(target(project, part));
     // Incremental whatever the surroundings say: a CI's setting is not meant for this.
     command.env("CARGO_INCREMENTAL", "1");
     // Panics and errors name lines all the same, and linking takes half the time. A person who debugs says otherwise.
@@ -109,12 +126,7 @@ pub(crate) fn command(
     if std::env::var_os(name).is_none() {
         command.env(name, value);
     }
-    // The flags are joined with the application's own, but a variable would take the place of both.
-    if let Some(flags) = std::env::var_os("RUSTFLAGS") {
-        let mut flags = flags;
-        flags.push(" --cfg erase_components");
-        command.env("RUSTFLAGS", flags);
-    }
+    flags::add(&mut command, project);
     command
 }
 
@@ -169,12 +181,13 @@ pub(crate) async fn run(
         }
     };
     let printed = async {
-        let mut text = String::new();
-        if let Some(stderr) = stderr {
-            // What is not text, or too long, only shortens what is shown.
-            let _ = stderr.take(MOST_PRINTED).read_to_string(&mut text).await;
+        let mut bytes = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = (&mut stderr).take(MOST_PRINTED).read_to_end(&mut bytes).await;
+            // Read on, since cargo would end where nobody reads what it prints.
+            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
         }
-        text
+        String::from_utf8_lossy(&bytes).into_owned()
     };
     let ((), printed) = tokio::join!(messages, printed);
     let status = group.wait().await.map_err(failed)?;
@@ -195,7 +208,11 @@ pub(crate) fn of_cargo(text: &str) -> Problem {
 }
 
 /// Adds to the meter how many packages a part is made of, as `cargo tree` resolves them for its platform and features.
-pub(crate) async fn count(project: &Project, part: Part, meter: &Meter) {
+pub(crate) async fn count(project: &Project, part: Part, counted: &Counted, meter: &Meter) {
+    if let Some(known) = counted.get(part) {
+        meter.total.fetch_add(known, Ordering::Relaxed);
+        return;
+    }
     let mut command = cargo::command();
     command.arg("tree").arg("--manifest-path").arg(&project.manifest).args(["--package", &project.name]);
     command.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}", "--quiet"]);
@@ -211,8 +228,12 @@ pub(crate) async fn count(project: &Project, part: Part, meter: &Meter) {
     let mut command = Command::from(command);
     command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     if let Ok(output) = command.output().await {
-        let text = String::from_utf8_lossy(&output.stdout);
-        meter.total.fetch_add(packages(&text), Ordering::Relaxed);
+        let found = packages(&String::from_utf8_lossy(&output.stdout));
+        meter.total.fetch_add(found, Ordering::Relaxed);
+        // A manifest that is wrong has no tree.
+        if output.status.success() {
+            counted.all().insert(part, found);
+        }
     }
 }
 
@@ -276,6 +297,15 @@ mod tests {
     async fn a_failure_without_diagnostics_is_what_cargo_printed() {
         let (result, _) = outcome("echo 'error: no such manifest' >&2; exit 101").await;
         assert_eq!(result.unwrap_err()[0].title, "no such manifest");
+    }
+
+    #[tokio::test]
+    async fn what_cargo_prints_may_be_no_text_and_may_be_long() {
+        let script = "printf 'error: no \\377 such\\n' >&2; head -c 300000 /dev/zero >&2; exit 101";
+        let (result, _) = outcome(script).await;
+        assert_eq!(result.unwrap_err()[0].title, "no \u{fffd} such");
+        let script = "head -c 300000 /dev/zero >&2 || exit 1";
+        assert!(outcome(script).await.0.is_ok(), "its pipe stays open");
     }
 
     #[tokio::test]

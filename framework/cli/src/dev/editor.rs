@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use std::{
     ffi::OsString,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -32,6 +33,8 @@ pub(crate) fn open(place: &Place, folders: &[PathBuf]) -> Result<(), String> {
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Not of the terminal's group, whose ctrl-c is meant for the dev server.
+    command.process_group(0);
     let mut child =
         command.spawn().map_err(|error| format!("{} could not be run: {error}", editor.display()))?;
     // Waited for, so that it does not stay as a dead entry of the process table.

@@ -2,7 +2,7 @@
 
 use super::{
     bundle,
-    compile::{self, Meter, Part, Warned, of_cargo},
+    compile::{self, Counted, Meter, Part, Warned, of_cargo},
     event::{Event, Problem, What},
     inputs::{self, Inputs},
     plan::Plan,
@@ -12,7 +12,7 @@ use super::{
 use crate::{build::target::Target, project::Project, terminal};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::Instant};
@@ -29,10 +29,19 @@ pub(crate) struct Workshop {
     /// `None` where no islands are built.
     pub(crate) wasm: Option<Target>,
     pub(crate) settings: process::Settings,
+    /// The program that was compiled last, where cargo says that it is: a target triple of the configuration is a folder.
+    pub(crate) program: Mutex<Option<PathBuf>>,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) warned: Warned,
+    pub(crate) counted: Counted,
     pub(crate) color: bool,
     pub(crate) ended: mpsc::Sender<Ended>,
+}
+
+impl Workshop {
+    fn program(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.program.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a round came to.
@@ -69,6 +78,9 @@ impl Failed {
 pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Result<Done, Failed> {
     let mut phases = Vec::new();
     let (mut server, mut islands) = (None, None);
+    if plan.full {
+        workshop.counted.forget();
+    }
     if plan.migrations {
         touch_users_of_migrations(&workshop.project.directory);
     }
@@ -88,10 +100,10 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
         };
         let counting = async {
             if plan.server {
-                compile::count(&workshop.project, Part::Server, &meter).await;
+                compile::count(&workshop.project, Part::Server, &workshop.counted, &meter).await;
             }
             if compiles_islands {
-                compile::count(&workshop.project, Part::Islands, &meter).await;
+                compile::count(&workshop.project, Part::Islands, &workshop.counted, &meter).await;
             }
             tell(&workshop.proxy, what, &meter).await
         };
@@ -104,7 +116,12 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
         for (name, part) in [("server", one), ("islands", other)] {
             if let Some((files, span)) = part {
                 phases.push((name, span));
-                if name == "server" { server = Some(files) } else { islands = Some(files) }
+                if name == "server" {
+                    *workshop.program() = Some(files.0.clone());
+                    server = Some(files);
+                } else {
+                    islands = Some(files);
+                }
             }
         }
     }
@@ -126,7 +143,12 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
         phases.push(("binding", start.elapsed()));
     }
     let start = Instant::now();
-    let process = process::start(&workshop.settings, version, workshop.ended.clone())
+    let program = workshop.program().clone();
+    let program = program.ok_or_else(|| Failed {
+        problems: vec![of_cargo("the application was not compiled yet")],
+        compiled: false,
+    })?;
+    let process = process::start(&program, &workshop.settings, version, workshop.ended.clone())
         .await
         .map_err(|problem| failed(problem, true))?;
     phases.push(("start", start.elapsed()));

@@ -1,6 +1,6 @@
 //! Where the application's sources are, as `cargo metadata` says.
 
-use crate::{Error, project::Project};
+use crate::{Error, args, project::Project};
 use cargo_metadata::{CargoOpt, MetadataCommand};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,6 +14,40 @@ pub(crate) struct Layout {
     pub(crate) workspace: PathBuf,
     /// The folders of the application's package and of all that it depends on by path.
     pub(crate) packages: Vec<PathBuf>,
+}
+
+/// What cargo says after a manifest changed.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) layout: Layout,
+    /// What the dev server goes by that is otherwise now, where it cannot go on with that.
+    pub(crate) stale: Option<&'static str>,
+}
+
+impl Looked {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    /// Where a manifest is wrong.
+    pub(crate) fn at(before: &Project) -> Result<Self, Error> {
+        let options = args::Project {
+            manifest_path: Some(before.manifest.clone()),
+            package: Some(before.name.clone()),
+            out: None,
+        };
+        let now = Project::find(&options)?;
+        Ok(Self { layout: Layout::find(&now)?, stale: stale(before, &now) })
+    }
+}
+
+fn stale(before: &Project, now: &Project) -> Option<&'static str> {
+    if now.hydrates != before.hydrates {
+        return Some("whether the application has islands has changed");
+    }
+    if now.wasm_bindgen != before.wasm_bindgen {
+        return Some("the application is locked to another wasm-bindgen now");
+    }
+    (now.library != before.library).then_some("the application's library has another name now")
 }
 
 impl Layout {
@@ -46,5 +80,35 @@ impl Layout {
             packages.push(project.directory.clone());
         }
         Ok(Self { workspace: metadata.workspace_root.clone().into(), packages })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_dev_server_cannot_go_on_with_is_said() {
+        let before = Project {
+            name: "shop".into(),
+            library: "shop".into(),
+            manifest: PathBuf::new(),
+            directory: PathBuf::new(),
+            target: PathBuf::new(),
+            hydrates: true,
+            wasm_bindgen: Some("0.2.130".into()),
+            out: PathBuf::new(),
+        };
+        let now = || before.clone();
+        for (now, expected) in [
+            (now(), None),
+            (Project { hydrates: false, ..now() }, Some("islands")),
+            (Project { wasm_bindgen: None, ..now() }, Some("wasm-bindgen")),
+            (Project { library: "store".into(), ..now() }, Some("library")),
+        ] {
+            let stale = stale(&before, &now);
+            assert_eq!(stale.is_some(), expected.is_some());
+            assert!(stale.is_none_or(|text| text.contains(expected.unwrap())), "{stale:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! | `session` | what happens when: the one loop |
 //! | `plan` | which change does what, without I/O; `inputs`, `contents` say what it decides by |
 //! | `job` | one round of building and starting; `compile`, `bundle`, `process` are its steps |
+//! | `flags` | the compiler's flag of development |
 //! | `group` | processes that end together with what they started |
 //! | `watch`, `layout` | which files changed, and where files are |
 //! | `proxy` | the public listener, in front of the application |
@@ -21,6 +22,7 @@ mod contents;
 mod diagnostic;
 mod editor;
 mod event;
+mod flags;
 mod group;
 mod hub;
 mod inputs;
@@ -43,7 +45,7 @@ use crate::{
     project::Project,
     terminal::{self, Terminal},
 };
-use proxy::Proxy;
+use proxy::{Face, Proxy};
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
     process::ExitCode,
@@ -87,27 +89,26 @@ async fn serve(
     terminal: &Terminal,
 ) -> Result<ExitCode, Error> {
     let layout = layout::Layout::find(&project)?;
-    let reached = settings::read(options, &project.directory);
-    let (listener, addr) = bind(reached.addr).await?;
+    let reached = settings::read(options, &project.directory)?;
+    let (listener, beside, addr) = bind(reached.addr).await?;
     let origin = format!("http://{}", shown(addr));
     terminal.note_plain("dev", &format!("{} at {origin}", project.name));
-    if addr.port() != reached.addr.port() {
+    if addr.port() != reached.addr.port() && reached.addr.port() != 0 {
         terminal.note(format_args!("port {} is taken", reached.addr.port()));
     }
     let mut opens = layout.packages.clone();
     opens.insert(0, layout.workspace.clone());
     let opens = opens.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
     let proxy = Arc::new(Proxy::new(reached.hosts, opens, options.console));
-    tokio::spawn(proxy::serve(proxy.clone(), listener));
-    if let Some(listener) = beside(addr).await {
-        tokio::spawn(proxy::serve(proxy.clone(), listener));
+    for listener in [Some(listener), beside].into_iter().flatten() {
+        tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Public));
     }
+    listen_for_admin(&proxy, reached.admin, terminal).await;
     let folder = compile::folder(&project).join(&project.name);
     if wasm.is_none() {
         bundle::none(&folder)?;
     }
     let settings = process::Settings {
-        program: compile::target(&project, compile::Part::Server).join("debug").join(project.binary()),
         directory: project.directory.clone(),
         folder,
         origin: (!reached.has_origin).then(|| origin.clone()),
@@ -119,8 +120,10 @@ async fn serve(
         project,
         wasm,
         settings,
+        program: std::sync::Mutex::default(),
         proxy,
         warned: compile::Warned::default(),
+        counted: compile::Counted::default(),
         color: terminal.color,
         ended,
     };
@@ -129,14 +132,36 @@ async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first free port from the configured one on.
-async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+/// Where `advise`, `explain` and a scraper of metrics look for the admin listener. Developing goes on without it.
+async fn listen_for_admin(proxy: &Arc<Proxy>, wanted: SocketAddr, terminal: &Terminal) {
+    match bind(wanted).await {
+        Ok((listener, beside, addr)) => {
+            if addr.port() != wanted.port() && wanted.port() != 0 {
+                terminal.note(format_args!(
+                    "port {} is taken: the admin listener is http://{addr} (`cargo tropos advise --url {addr}`)",
+                    wanted.port()
+                ));
+            }
+            for listener in [Some(listener), beside].into_iter().flatten() {
+                tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Admin));
+            }
+        }
+        Err(error) => terminal.note(format_args!("there is no admin listener: {error}")),
+    }
+}
+
+/// The first free port from the configured one on, with the listener of `localhost`'s other address where there is one.
+async fn bind(addr: SocketAddr) -> Result<(TcpListener, Option<TcpListener>, SocketAddr), Error> {
     let mut last = None;
-    for port in (addr.port()..=u16::MAX).take(usize::from(PORTS)) {
-        match TcpListener::bind(SocketAddr::new(addr.ip(), port)).await {
-            Ok(listener) => {
-                let addr = listener.local_addr().unwrap_or(SocketAddr::new(addr.ip(), port));
-                return Ok((listener, addr));
+    // Port 0 is any free one, which may not be free at the other address.
+    let ports =
+        (0..PORTS).map_while(|more| if addr.port() == 0 { Some(0) } else { addr.port().checked_add(more) });
+    for port in ports {
+        let wanted = SocketAddr::new(addr.ip(), port);
+        match both(wanted).await {
+            Ok((listener, beside)) => {
+                let addr = listener.local_addr().unwrap_or(wanted);
+                return Ok((listener, beside, addr));
             }
             Err(error) => last = Some(error),
         }
@@ -149,10 +174,20 @@ async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
     )))
 }
 
-/// `localhost` is both loopback addresses, and browsers try the newer one first.
-async fn beside(addr: SocketAddr) -> Option<TcpListener> {
-    let is_v4_loopback = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_loopback());
-    if is_v4_loopback { TcpListener::bind((Ipv6Addr::LOCALHOST, addr.port())).await.ok() } else { None }
+/// `localhost` is both loopback addresses, and browsers try the newer one first: where another program has it, they would
+/// show that one's pages.
+async fn both(addr: SocketAddr) -> std::io::Result<(TcpListener, Option<TcpListener>)> {
+    let listener = TcpListener::bind(addr).await?;
+    let is_localhost = matches!(addr.ip(), IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified());
+    if !is_localhost {
+        return Ok((listener, None));
+    }
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, listener.local_addr()?.port())).await {
+        Ok(beside) => Ok((listener, Some(beside))),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(error),
+        // A machine without IPv6.
+        Err(_) => Ok((listener, None)),
+    }
 }
 
 fn shown(addr: SocketAddr) -> String {
@@ -196,11 +231,27 @@ mod tests {
     #[tokio::test]
     async fn the_next_free_port_is_taken() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let (first, first_addr) = bind(taken).await.unwrap();
-        let (_second, second_addr) = bind(first_addr).await.unwrap();
+        let (first, _, first_addr) = bind(taken).await.unwrap();
+        let (_second, _, second_addr) = bind(first_addr).await.unwrap();
         assert!(second_addr.port() > first_addr.port());
         drop(first);
+    }
+
+    #[tokio::test]
+    async fn a_port_that_another_program_has_at_the_newer_address_of_localhost_is_taken() {
+        let Ok(other) = TcpListener::bind("[::1]:0").await else { return };
+        let port = other.local_addr().unwrap().port();
+        for ip in ["127.0.0.1", "0.0.0.0"] {
+            let (_listener, beside, addr) = bind(SocketAddr::new(ip.parse().unwrap(), port)).await.unwrap();
+            assert!(addr.port() > port, "{addr}");
+            assert_eq!(beside.unwrap().local_addr().unwrap().port(), addr.port());
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_as_a_browser_takes_it() {
         assert_eq!(shown(SocketAddr::from(([127, 0, 0, 1], 3000))), "localhost:3000");
+        assert_eq!(shown(SocketAddr::from(([0, 0, 0, 0], 3000))), "localhost:3000");
         assert_eq!(shown(SocketAddr::from(([192, 168, 0, 2], 3000))), "192.168.0.2:3000");
     }
 }

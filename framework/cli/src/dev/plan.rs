@@ -118,11 +118,14 @@ fn one(path: &Path, places: &Places, built: &Built, plan: &mut Plan) {
         // A file of `public/` may be included in the program, too.
     }
     let in_package = path.strip_prefix(&places.package).ok();
-    if in_package == Some(Path::new("tropos.toml")) || in_package == Some(Path::new(".env")) {
+    if in_package == Some(Path::new("tropos.toml")) {
         (plan.restart, plan.others) = (true, true);
         return;
     }
-    if matches!(name, "Cargo.toml" | "Cargo.lock") || path.ends_with(".cargo/config.toml") {
+    // A folder that was just made may have its file already.
+    let of_cargo =
+        name == ".cargo" || [".cargo/config.toml", ".cargo/config"].iter().any(|end| path.ends_with(end));
+    if of_cargo || matches!(name, "Cargo.toml" | "Cargo.lock") {
         (plan.full, plan.server, plan.islands, plan.restart, plan.others) = (true, true, true, true, true);
         return;
     }
@@ -187,7 +190,7 @@ pub(crate) fn is_ignored(path: &Path, places: &Places) -> bool {
 
 /// Names by which editors keep copies, locks and half-written files.
 fn is_temporary(name: &str) -> bool {
-    let kept = matches!(name, ".env" | ".well-known");
+    let kept = matches!(name, ".cargo" | ".well-known");
     let vim_probe = name.len() == 4 && name.bytes().all(|byte| byte.is_ascii_digit());
     !kept
         && (name.starts_with('.')
@@ -260,11 +263,15 @@ mod tests {
             ("/w/shop/src/new.rs", ""),
             ("/w/shop/README.md", ""),
             ("/w/shop/tropos.toml", "r"),
-            ("/w/shop/.env", "r"),
+            // Neither the application nor the dev server reads it.
+            ("/w/shop/.env", ""),
             ("/w/shop/migrations/0002_more.sql", "srm"),
             ("/w/shop/Cargo.toml", "sirf"),
             ("/w/Cargo.lock", "sirf"),
             ("/w/.cargo/config.toml", "sirf"),
+            ("/w/.cargo", "sirf"),
+            ("/w/shop/.cargo/config", "sirf"),
+            ("/w/.cargo/registry", ""),
             ("/w/target/debug/shop", ""),
             ("/w/shop/dist/manifest.json", ""),
             ("/w/shop/.tropos/app.db-wal", ""),

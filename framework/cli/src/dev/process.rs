@@ -8,7 +8,7 @@ use super::{
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     time::Duration,
@@ -29,13 +29,15 @@ const READY: Duration = Duration::from_secs(120);
 /// Lines of standard error that are kept, to say why a process ended.
 const LAST_LINES: usize = 60;
 
+/// A longer line is printed in pieces: what has no end must not fill the memory.
+const LONGEST_LINE: u64 = 64 << 10;
+
 /// Another program may take a port between its being found free and its being used.
 const ATTEMPTS: usize = 3;
 
 /// How a process is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) program: PathBuf,
     pub(crate) directory: PathBuf,
     /// The folder that `TROPOS_DEV` names.
     pub(crate) folder: PathBuf,
@@ -64,13 +66,14 @@ pub(crate) struct Ended {
 /// # Errors
 /// Why it ended instead, for the overlay.
 pub(crate) async fn start(
+    program: &Path,
     settings: &Settings,
     version: u64,
     ended: mpsc::Sender<Ended>,
 ) -> Result<Process, Problem> {
     let mut attempt = 1;
     loop {
-        match start_once(settings, version, ended.clone()).await {
+        match start_once(program, settings, version, ended.clone()).await {
             Err(problem) if attempt < ATTEMPTS && problem.text.contains("Address already in use") => {
                 attempt += 1
             }
@@ -80,13 +83,14 @@ pub(crate) async fn start(
 }
 
 async fn start_once(
+    program: &Path,
     settings: &Settings,
     version: u64,
     ended: mpsc::Sender<Ended>,
 ) -> Result<Process, Problem> {
     let failed = |text: String| why(&text, "The application could not be started");
     let (public, admin) = free_ports().map_err(|error| failed(error.to_string()))?;
-    let mut command = Command::new(&settings.program);
+    let mut command = Command::new(program);
     command
         .current_dir(&settings.directory)
         .env("TROPOS_DEV", &settings.folder)
@@ -154,9 +158,10 @@ impl Process {
 async fn tee(from: Option<impl AsyncRead + Unpin>) -> String {
     let Some(from) = from else { return String::new() };
     let mut last = VecDeque::new();
-    let mut lines = BufReader::new(from).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(&line).into_owned();
+    let (mut from, mut bytes) = (BufReader::new(from), Vec::new());
+    while (&mut from).take(LONGEST_LINE).read_until(b'\n', &mut bytes).await.is_ok_and(|length| length > 0) {
+        let line = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
+        bytes.clear();
         crate::terminal::say(&line);
         if last.len() == LAST_LINES {
             last.pop_front();
@@ -259,7 +264,7 @@ mod tests {
         }
     }
 
-    fn settings(script: &str) -> (tempfile::TempDir, Settings) {
+    fn settings(script: &str) -> (tempfile::TempDir, PathBuf, Settings) {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("program");
@@ -267,15 +272,25 @@ mod tests {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let directory = folder.path().to_owned();
         let settings =
-            Settings { program, directory: directory.clone(), folder: directory, origin: None, color: false };
-        (folder, settings)
+            Settings { directory: directory.clone(), folder: directory, origin: None, color: false };
+        (folder, program, settings)
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_printed_in_pieces() {
+        let longest = usize::try_from(LONGEST_LINE).unwrap();
+        let mut text = vec![b'x'; longest + 3];
+        text.extend_from_slice(b"\n\xff\n");
+        let kept = tee(Some(text.as_slice())).await;
+        let lengths: Vec<usize> = kept.lines().map(str::len).collect();
+        assert_eq!(lengths, [longest, 3, "\u{fffd}".len()]);
     }
 
     #[tokio::test]
     async fn a_program_that_ends_before_it_is_ready_says_why() {
-        let (_folder, settings) = settings("echo 'error: DATABASE_URL: nothing there' >&2; exit 3");
+        let (_folder, program, settings) = settings("echo 'error: DATABASE_URL: nothing there' >&2; exit 3");
         let (ended, _) = mpsc::channel(1);
-        let problem = start(&settings, 1, ended).await.map(drop).unwrap_err();
+        let problem = start(&program, &settings, 1, ended).await.map(drop).unwrap_err();
         assert_eq!(problem.source, Source::Config);
         assert_eq!(problem.title, "DATABASE_URL: nothing there");
     }

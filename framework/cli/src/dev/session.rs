@@ -5,12 +5,12 @@ use super::{
     event::{Event, Problem},
     job::{self, Done, Failed, Workshop},
     keys::{self, Key},
-    layout::Layout,
+    layout::{Layout, Looked},
     plan::{Built, Places, Plan, plan},
     process::{Ended, Process},
     runtime,
     views::{Change, Views},
-    watch::Watch,
+    watch::{Burst, Watch},
 };
 use crate::{Error, terminal};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -56,8 +56,10 @@ pub(crate) struct Session {
     views: Views,
     /// Whether the views know the sources: after the first build.
     loaded: bool,
-    changes: mpsc::Receiver<BTreeSet<PathBuf>>,
+    changes: mpsc::Receiver<Burst>,
     ends: mpsc::Receiver<Ended>,
+    looks: mpsc::Receiver<Looked>,
+    tell_looked: mpsc::Sender<Looked>,
     process: Option<Process>,
     /// Of the process that was started last.
     version: u64,
@@ -91,11 +93,13 @@ impl Session {
         let places = Places {
             package: project.directory.clone(),
             workspace: layout.workspace.clone(),
+            packages: layout.packages.clone(),
             made: vec![project.target.clone(), project.out.clone()],
         };
         let changes = watch(&layout, &places)?;
         let mut contents = Contents::default();
         contents.learn(&known_files(&layout, &places));
+        let (tell_looked, looks) = mpsc::channel(4);
         Ok(Self {
             views: Views::new(&layout.workspace),
             loaded: false,
@@ -106,6 +110,8 @@ impl Session {
             contents,
             changes,
             ends,
+            looks,
+            tell_looked,
             process: None,
             version: 0,
             round: None,
@@ -132,8 +138,12 @@ impl Session {
                     Key::Open => keys::open_browser(&self.origin),
                     Key::Rebuild => self.begin(all(), false),
                 },
-                Some(paths) = self.changes.recv() => self.changed(&paths),
+                Some(burst) = self.changes.recv() => match burst.more {
+                    true => self.changed_unseen(),
+                    false => self.changed(&burst.paths),
+                },
                 Some(ended) = self.ends.recv() => self.ended(&ended),
+                Some(looked) = self.looks.recv() => self.looked(looked),
                 result = finished(&mut self.round) => self.finish(result),
             }
         }
@@ -149,8 +159,9 @@ impl Session {
 
     /// Files changed.
     fn changed(&mut self, paths: &BTreeSet<PathBuf>) {
+        let counting = paths.iter().filter(|path| self.may_count(path)).cloned().collect::<Vec<_>>();
         let differing: Vec<PathBuf> =
-            paths.iter().filter(|path| path.is_dir() || self.contents.differs(path)).cloned().collect();
+            counting.into_iter().filter(|path| path.is_dir() || self.contents.differs(path)).collect();
         let mut plan = plan(&differing, &self.places, &self.built);
         let hub = &self.workshop.proxy.hub;
         if !plan.styles.is_empty() {
@@ -173,6 +184,18 @@ impl Session {
         self.begin(plan, silent);
     }
 
+    /// Whether a change of the file may mean anything, before it is read: a log or a database in the package's folder is
+    /// written all the time, and may be large. What a round that is under way is made of nobody knows yet.
+    fn may_count(&self, path: &PathBuf) -> bool {
+        self.round.is_some() || plan([path], &self.places, &self.built) != Plan::default()
+    }
+
+    /// More files changed than anybody listed, such as by a checkout of another branch.
+    fn changed_unseen(&mut self) {
+        self.look_again();
+        self.begin(Plan { migrations: true, full: true, ..all() }, false);
+    }
+
     /// Patches open pages, where the change is of views alone.
     fn patch(&mut self, plan: &Plan) -> bool {
         let mut silent = plan.may_be_shown(&self.owed);
@@ -193,14 +216,28 @@ impl Session {
         silent
     }
 
-    /// Dependencies changed, and with them what is watched.
+    /// Dependencies changed, and with them what is watched. Cargo is asked beside the loop, which goes on.
     fn look_again(&mut self) {
-        // What is wrong with a manifest cargo says in the round that follows.
-        if let Ok(layout) = Layout::find(&self.workshop.project)
-            && layout.packages != self.layout.packages
-            && let Ok(changes) = watch(&layout, &self.places)
-        {
-            (self.layout, self.changes) = (layout, changes);
+        let (workshop, tell) = (self.workshop.clone(), self.tell_looked.clone());
+        tokio::task::spawn_blocking(move || {
+            // What is wrong with a manifest cargo says in the round that follows.
+            if let Ok(looked) = Looked::at(&workshop.project) {
+                let _ = tell.blocking_send(looked);
+            }
+        });
+    }
+
+    /// Cargo answered.
+    fn looked(&mut self, Looked { layout, stale }: Looked) {
+        if let Some(what) = stale {
+            terminal::say(&format!("{:>12} {what}: start the dev server anew", "note"));
+        }
+        if layout.packages == self.layout.packages {
+            return;
+        }
+        let places = Places { packages: layout.packages.clone(), ..self.places.clone() };
+        if let Ok(changes) = watch(&layout, &places) {
+            (self.layout, self.places, self.changes) = (layout, places, changes);
         }
     }
 
@@ -339,22 +376,22 @@ async fn finished(round: &mut Option<Round>) -> Result<Done, Failed> {
 fn known_files(layout: &Layout, places: &Places) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = layout.packages.iter().map(|package| package.join("Cargo.toml")).collect();
     files.extend(["Cargo.toml", "Cargo.lock", ".cargo/config.toml"].map(|name| places.workspace.join(name)));
-    files.extend(["tropos.toml", ".env"].map(|name| places.package.join(name)));
+    files.push(places.package.join("tropos.toml"));
     files
 }
 
 /// Bursts of changes, as long as somebody receives them.
-fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<BTreeSet<PathBuf>>, Error> {
+fn watch(layout: &Layout, places: &Places) -> Result<mpsc::Receiver<Burst>, Error> {
     let mut watch = Watch::new(&layout.packages, &layout.workspace, places.clone())
         .map_err(|error| Error::Project(format!("the sources cannot be watched: {error}")))?;
     let (sender, receiver) = mpsc::channel(8);
     tokio::spawn(async move {
         loop {
-            let paths = tokio::select! {
-                paths = watch.next() => paths,
+            let burst = tokio::select! {
+                burst = watch.next() => burst,
                 () = sender.closed() => return,
             };
-            if sender.send(paths).await.is_err() {
+            if sender.send(burst).await.is_err() {
                 return;
             }
         }

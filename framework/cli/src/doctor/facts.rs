@@ -15,8 +15,6 @@ pub(crate) struct Machine {
     pub(crate) has_rustup: bool,
     /// What the C compiler says of itself, in a line.
     pub(crate) cc: Option<String>,
-    /// Linkers that are faster than the usual one; `None` where the usual one is fast.
-    pub(crate) linkers: Option<Vec<PathBuf>>,
     /// How the standard library for the browser is had.
     pub(crate) wasm: Wasm,
     pub(crate) wasm_opt: WasmOpt,

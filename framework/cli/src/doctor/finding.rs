@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_note_is_nothing_wrong() {
         let all = Findings {
-            findings: vec![Finding::note("machine", "linker", "no fast one").mend("install mold")],
+            findings: vec![Finding::note("machine", "wasm-opt", "none").mend("npm install binaryen")],
         };
         assert!(!all.has_problem());
         assert!(all.report(false).ends_with("\n  nothing is wrong\n"));

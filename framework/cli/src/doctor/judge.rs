@@ -25,17 +25,6 @@ const TOKEN: usize = 16;
 /// The machine.
 pub(crate) fn machine(facts: &Machine) -> Vec<Finding> {
     let mut findings = vec![rust(facts), c_compiler(facts)];
-    findings.extend(facts.linkers.as_ref().map(|found| {
-        match found.first() {
-            Some(path) => Finding::ok("machine", "linker", path.display().to_string()),
-            None => Finding::note(
-                "machine",
-                "linker",
-                "neither mold nor lld: builds wait longer for the last step",
-            )
-            .mend("install mold (Debian: apt-get install mold; Fedora: dnf install mold)"),
-        }
-    }));
     findings.push(match &facts.wasm {
         Wasm::Installed => Finding::ok("machine", WASM, "installed"),
         Wasm::FromSources(path) => {

@@ -16,7 +16,7 @@ mod ports;
 mod probe;
 
 use crate::{
-    Error, args, program,
+    Error, args, interrupt, program,
     project::Project,
     terminal::{self, Terminal},
 };
@@ -147,14 +147,11 @@ fn mend(all: &Findings, options: &args::Doctor, terminal: &Terminal) -> Result<b
     for words in all.fixes() {
         let [program, arguments @ ..] = words else { continue };
         terminal.note(format_args!("running `{}`", words.join(" ")));
-        let status = Command::new(program)
-            .args(arguments)
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            // What it prints is no part of the report.
-            .stdout(std::io::stderr())
-            .status();
-        match status {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&directory).stdin(Stdio::null());
+        // What it prints is no part of the report.
+        command.stdout(std::io::stderr());
+        match interrupt::status(&mut command) {
             Ok(status) if status.success() => {}
             Ok(status) => {
                 terminal.note(format_args!("`{program}` failed ({status}); what it printed is above"))

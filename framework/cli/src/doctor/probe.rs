@@ -26,8 +26,6 @@ pub(super) fn machine(directory: &Path, target: Option<&Path>) -> Machine {
         rust_wanted: env!("CARGO_PKG_RUST_VERSION").to_owned(),
         has_rustup: first_line(Command::new("rustup").arg("--version")).is_some(),
         cc: first_line(Command::new(cc).arg("--version")),
-        // The linkers of macOS and Windows are fast.
-        linkers: cfg!(target_os = "linux").then(|| on_path(&["mold", "ld.lld", "wild"])),
         wasm: match target::look() {
             Some(Target::Installed) => Wasm::Installed,
             Some(Target::FromSources(path)) => Wasm::FromSources(path),
@@ -97,13 +95,6 @@ fn first_line(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned();
     output.status.success().then_some(text)
-}
-
-fn on_path(names: &[&str]) -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<_> = std::env::split_paths(&path).collect();
-    let files = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    files.filter(|file| file.is_file()).collect()
 }
 
 /// How many files a process that is started from here may open, by default and at most.

@@ -18,6 +18,7 @@ use crate::{
         report,
     },
     cargo,
+    interrupt::{self, Unfinished},
     table::Route,
     terminal::{self, Look, Terminal},
 };
@@ -147,6 +148,7 @@ fn write(
 ) -> Result<(Summary, Vec<Broken>), Error> {
     let scratch = tempfile::tempdir_in(&built.project.target)
         .map_err(Error::file("making a folder in", &built.project.target))?;
+    let _unfinished = Unfinished::new(scratch.path());
     let mut exported = ask(built, scratch.path())?;
     let hooked = take_hooked(&mut exported);
     match hooked.is_empty() {
@@ -221,7 +223,8 @@ fn ask(built: &Built, folder: &Path) -> Result<Exported, Error> {
     command.args([PathBuf::from("export"), "--out".into(), folder.to_owned()]);
     command.current_dir(&built.project.directory).stdin(Stdio::null()).stderr(Stdio::inherit());
     let shown = cargo::shown(&command);
-    let output = command.output().map_err(|source| Error::Run { command: shown.clone(), source })?;
+    let output =
+        interrupt::output(&mut command).map_err(|source| Error::Run { command: shown.clone(), source })?;
     if !output.status.success() {
         return Err(Error::Failed { command: shown, status: output.status.to_string() });
     }

@@ -95,7 +95,15 @@ addEventListener('pageshow', follow)
 
 // --- style sheets and other files ---
 
-const path = (url) => new URL(url, document.baseURI).pathname
+/** The path of an address as the dev server names files: without the escapes in which a space or an umlaut is written. */
+function path(url) {
+  const { pathname } = new URL(url, document.baseURI)
+  try {
+    return decodeURIComponent(pathname)
+  } catch {
+    return pathname
+  }
+}
 
 function renewed(url) {
   const address = new URL(url, document.baseURI)
@@ -105,7 +113,10 @@ function renewed(url) {
 
 /** Loads the new sheet beside the old one, which goes once it is there: the page is never without. */
 async function swapStyles(files) {
-  const links = [...document.querySelectorAll('link[rel~="stylesheet"]')].filter((link) => files.includes(path(link.href)))
+  const all = [...document.querySelectorAll('link[rel~="stylesheet"]')]
+  const named = all.filter((link) => files.includes(path(link.href)))
+  // A sheet that no link names may be one that another imports.
+  const links = named.length > 0 ? named : all.filter((link) => new URL(link.href).origin === location.origin)
   await Promise.all(links.map(swapStyle))
   return { swapped: links.length }
 }

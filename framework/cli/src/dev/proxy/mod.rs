@@ -8,8 +8,10 @@
 //! | `inject` | the client, added to pages |
 //! | `resume`, `stream` | event streams that outlive a process |
 //! | `own`, `guard` | the dev server's own addresses, and whom they answer |
+//! | `admin` | the application's admin listener |
 //! | `screen` | what is shown while nothing answers |
 
+mod admin;
 mod forward;
 mod guard;
 mod headers;
@@ -96,8 +98,17 @@ struct Peer(IpAddr);
 const NOT_THIS: &str = "The dev server is not known by this name. It is by localhost and by addresses; allowed_hosts \
                         (TROPOS_ALLOWED_HOSTS) lists others.\n";
 
+/// What a listener answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// The application, with the client in its pages.
+    Public,
+    /// The application's admin listener.
+    Admin,
+}
+
 /// Serves until it is dropped.
-pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
+pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener, face: Face) {
     let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { return };
@@ -111,7 +122,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
         tokio::spawn(async move {
             let service = service_fn(move |mut request| {
                 request.extensions_mut().insert(Peer(peer.ip()));
-                answer(proxy.clone(), request)
+                answer(proxy.clone(), face, request)
             });
             let mut http = hyper::server::conn::http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
@@ -122,7 +133,14 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, listener: TcpListener) {
     }
 }
 
-async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    proxy: Arc<Proxy>,
+    face: Face,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    if face == Face::Admin {
+        return Ok(admin::answer(&proxy, request).await);
+    }
     if !guard::is_for_this(request.headers(), &proxy.allowed_hosts) {
         return Ok(text(StatusCode::MISDIRECTED_REQUEST, "text/plain; charset=utf-8", NOT_THIS));
     }

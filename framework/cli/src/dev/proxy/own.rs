@@ -1,9 +1,9 @@
 //! `/_tropos/dev/…`: the client, its events, and what it asks for.
 
-use super::{Body, BoxError, Peer, Proxy, guard, stream::Channel, text};
+use super::{Body, Peer, Proxy, admin, guard, stream::Channel, text};
 use crate::dev::{console, editor, scripts};
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri, header};
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{Request, Response, body::Incoming};
 use std::{sync::Arc, time::Duration};
@@ -42,7 +42,12 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, path: &str, request: Request<Inco
             Some(place) => open(proxy, &place),
             None => bad(),
         },
-        (_, path) if path.starts_with("app/") => to_admin(proxy, request).await,
+        // `app/renders` is `/dev/renders` there.
+        (_, path) if path.starts_with("app/") => {
+            let asked = request.uri().path_and_query().map_or("", |path| path.as_str());
+            let path = format!("/dev{}", asked.strip_prefix("/_tropos/dev/app").unwrap_or_default());
+            admin::hand_on(proxy, &path, request).await
+        }
         (&Method::GET, name) => match scripts::file(name) {
             Some(script) => text(StatusCode::OK, scripts::kind(name), script),
             None => text(StatusCode::NOT_FOUND, PLAIN, "There is no such file.\n"),
@@ -104,33 +109,5 @@ fn open(proxy: &Proxy, place: &editor::Place) -> Response<Body> {
     match editor::open(place, &proxy.opens) {
         Ok(()) => text(StatusCode::NO_CONTENT, PLAIN, ""),
         Err(why) => text(StatusCode::CONFLICT, PLAIN, format!("{why}\n")),
-    }
-}
-
-/// `app/renders` is `/dev/renders` of the application's admin listener.
-async fn to_admin(proxy: &Proxy, request: Request<Incoming>) -> Response<Body> {
-    let Some(held) = proxy.upstream.acquire() else {
-        return super::screen::nothing("The application does not run.\n");
-    };
-    let (mut parts, body) = request.into_parts();
-    let asked = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    let path = asked.strip_prefix("/_tropos/dev/app").unwrap_or_default();
-    let admin = held.application.admin;
-    let Ok(uri) = format!("http://{admin}/dev{path}").parse::<Uri>() else { return bad() };
-    super::headers::end_to_end(&mut parts.headers, false);
-    // The admin listener has no other name, and the page's was looked at.
-    for name in [header::HOST, header::ORIGIN, header::REFERER, header::ACCEPT_ENCODING, header::COOKIE] {
-        parts.headers.remove(name);
-    }
-    parts.uri = uri;
-    let body = body.map_err(BoxError::from).boxed_unsync();
-    match held.application.client.request(Request::from_parts(parts, body)).await {
-        Ok(response) => {
-            let (mut parts, body) = response.into_parts();
-            super::headers::end_to_end(&mut parts.headers, false);
-            // Its token is not kept: a stream of the admin listener must not keep the process alive.
-            Response::from_parts(parts, body.map_err(Into::into).boxed_unsync())
-        }
-        Err(_) => text(StatusCode::BAD_GATEWAY, PLAIN, "The application's admin listener does not answer.\n"),
     }
 }

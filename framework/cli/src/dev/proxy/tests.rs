@@ -1,6 +1,6 @@
 //! The proxy before fake applications, on real sockets.
 
-use super::{Application, Body, Proxy, full, serve, stream::Channel};
+use super::{Application, Body, Face, Proxy, full, serve, stream::Channel};
 use crate::dev::event::Event;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -49,10 +49,15 @@ async fn proxy_that(is: impl FnOnce(&mut Proxy)) -> (Arc<Proxy>, SocketAddr) {
     let mut proxy = Proxy::new(Vec::new(), Vec::new(), false);
     is(&mut proxy);
     let proxy = Arc::new(proxy);
+    let addr = listen(&proxy, Face::Public).await;
+    (proxy, addr)
+}
+
+async fn listen(proxy: &Arc<Proxy>, face: Face) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    tokio::spawn(serve(proxy.clone(), listener));
-    (proxy, addr)
+    tokio::spawn(serve(proxy.clone(), listener, face));
+    addr
 }
 
 fn switch(proxy: &Proxy, version: u64, to: SocketAddr) {
@@ -283,6 +288,25 @@ async fn a_page_of_another_site_may_not_use_what_is_the_dev_servers_own() {
     assert_eq!((status, text.lines().next()), (StatusCode::OK, Some("POST /dev/invalidate?x=1")));
     // What the application itself does with foreign origins is its own business.
     assert_eq!(ask(addr, Method::POST, "/", &[foreign]).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_admin_listener_keeps_its_address_whichever_process_answers() {
+    let (proxy, _) = proxy().await;
+    let addr = listen(&proxy, Face::Admin).await;
+    assert_eq!(get(addr, "/advice", &[]).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    for version in [1, 2] {
+        let process = application(mirror).await;
+        switch(&proxy, version, process);
+        let (status, _, text) = get(addr, "/explain?path=%2Fa%3Fb", &[("cookie", "a=b")]).await;
+        assert_eq!(status, StatusCode::OK);
+        let mut lines = text.lines();
+        assert!(lines.next().unwrap().ends_with("/explain?path=%2Fa%3Fb"), "{text}");
+        assert_eq!(lines.collect::<Vec<_>>(), [format!("host: {process}")], "the page's lines do not go on");
+    }
+    for foreign in [("origin", "http://elsewhere.example"), ("host", "rebound.example")] {
+        assert_eq!(get(addr, "/metrics", &[foreign]).await.0, StatusCode::FORBIDDEN, "{foreign:?}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ fn good() -> Machine {
         rust_wanted: "1.95".into(),
         has_rustup: true,
         cc: Some("cc 14".into()),
-        linkers: Some(vec!["/usr/bin/mold".into()]),
         wasm: Wasm::Installed,
         wasm_opt: WasmOpt::Usable("/usr/bin/wasm-opt".into()),
         files: Some((65_536, 65_536)),
@@ -26,12 +25,12 @@ fn good() -> Machine {
 fn a_machine_that_has_everything_has_nothing_wrong_with_it() {
     let findings = machine(&good());
     assert!(findings.iter().all(|finding| finding.level == Level::Ok), "{findings:?}");
-    assert_eq!(findings.len(), 6);
+    assert_eq!(findings.len(), 5);
 }
 
 #[test]
 fn what_a_machine_lacks_is_named_with_what_mends_it() {
-    let cases: [(&str, Machine, &str, Level, &str); 10] = [
+    let cases: [(&str, Machine, &str, Level, &str); 9] = [
         (
             "the wrong wasm-opt",
             Machine { wasm_opt: WasmOpt::Wrong("version 108".into()), ..good() },
@@ -55,13 +54,6 @@ fn what_a_machine_lacks_is_named_with_what_mends_it() {
             "rustup update stable",
         ),
         ("no C compiler", Machine { cc: None, ..good() }, "C compiler", Level::Problem, "gcc"),
-        (
-            "no fast linker",
-            Machine { linkers: Some(vec![]), ..good() },
-            "linker",
-            Level::Note,
-            "install mold",
-        ),
         ("no target", Machine { wasm: Wasm::Missing, ..good() }, WASM, Level::Problem, "rustup target add"),
         (
             "no target and no rustup",
@@ -104,7 +96,7 @@ fn a_nightly_is_as_new_as_its_number() {
 
 #[test]
 fn only_what_does_no_harm_is_run_by_fix() {
-    let bad = Machine { rustc: None, cc: None, wasm: Wasm::Missing, linkers: Some(vec![]), ..good() };
+    let bad = Machine { rustc: None, cc: None, wasm: Wasm::Missing, ..good() };
     let mut findings = machine(&bad);
     findings.extend(application(&Application {
         name: "shop".into(),

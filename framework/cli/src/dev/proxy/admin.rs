@@ -1,0 +1,46 @@
+//! The application's admin listener, at an address that stays: each process has one of its own.
+
+use super::{Body, BoxError, Proxy, guard, text};
+use http::{StatusCode, Uri, header};
+use http_body_util::BodyExt as _;
+use hyper::{Request, Response, body::Incoming};
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// Answers at the configured admin address, where `advise`, `explain` and a scraper of metrics ask.
+///
+/// Pages of other sites are refused, since the listener answers what a program of this machine may know and do.
+pub(super) async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Response<Body> {
+    if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
+        return text(StatusCode::FORBIDDEN, PLAIN, "Only programs of this machine may ask for this.\n");
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    hand_on(proxy, &path, request).await
+}
+
+/// Asks the admin listener of the process that answers now for `path`, which may have a query.
+pub(super) async fn hand_on(proxy: &Proxy, path: &str, request: Request<Incoming>) -> Response<Body> {
+    let Some(held) = proxy.upstream.acquire() else {
+        return super::screen::nothing("The application does not run.\n");
+    };
+    let (mut parts, body) = request.into_parts();
+    let Ok(uri) = format!("http://{}{path}", held.application.admin).parse::<Uri>() else {
+        return text(StatusCode::BAD_REQUEST, PLAIN, "The address cannot be read.\n");
+    };
+    super::headers::end_to_end(&mut parts.headers, false);
+    // The admin listener has no other name, and the page's was looked at.
+    for name in [header::HOST, header::ORIGIN, header::REFERER, header::ACCEPT_ENCODING, header::COOKIE] {
+        parts.headers.remove(name);
+    }
+    parts.uri = uri;
+    let body = body.map_err(BoxError::from).boxed_unsync();
+    match held.application.client.request(Request::from_parts(parts, body)).await {
+        Ok(response) => {
+            let (mut parts, body) = response.into_parts();
+            super::headers::end_to_end(&mut parts.headers, false);
+            // Its token is not kept: a stream of the admin listener must not keep the process alive.
+            Response::from_parts(parts, body.map_err(Into::into).boxed_unsync())
+        }
+        Err(_) => text(StatusCode::BAD_GATEWAY, PLAIN, "The application's admin listener does not answer.\n"),
+    }
+}
