@@ -100,6 +100,11 @@ pub(crate) fn command(
             wasm(&mut command);
         }
     }
+    // Leptos writes then the comments by which an open page finds its views. It looks when it is compiled itself; cargo
+    // knows, and compiles it anew where it was compiled without. The browser renders without them.
+    if part == Part::Server {
+        command.env("LEPTOS_WATCH", "1");
+    }
     command.arg("--target-dir").arg(target(project, part)).args(["--config", FLAGS]);
     // Incremental whatever the surroundings say: a CI's setting is not meant for this.
     command.env("CARGO_INCREMENTAL", "1");
