@@ -196,7 +196,15 @@ pub(crate) async fn run(
 /// A failure without a place in the sources.
 pub(crate) fn of_cargo(text: &str) -> Problem {
     let title = plain(text.lines().next().unwrap_or_default());
-    Problem { source: Source::Compile, title, text: text.to_owned(), file: None, line: None, column: None }
+    Problem {
+        source: Source::Compile,
+        title,
+        text: text.to_owned(),
+        file: None,
+        line: None,
+        column: None,
+        path: None,
+    }
 }
 
 /// Adds to the meter how many packages a part is made of, as `cargo tree` resolves them for its platform and features.
