@@ -337,6 +337,14 @@ describe('errors', () => {
     assert.equal(await page.locator('tropos-dev-overlay').count(), 0)
   })
 
+  test('of another page are not shown', async () => {
+    await open('<p>page</p>')
+    await send({ kind: 'errors', errors: [{ ...error, source: 'panic', path: '/other' }] })
+    assert.equal(await page.locator('tropos-dev-overlay').count(), 0)
+    await send({ kind: 'errors', errors: [{ ...error, source: 'panic', path: '/' }] })
+    assert.equal(await page.locator('tropos-dev-overlay').count(), 1)
+  })
+
   test('are closed by a key, and come again', async () => {
     await open('<p>page</p>')
     await send({ kind: 'errors', errors: [error] })

@@ -56,6 +56,10 @@ fn shows_pages_with_the_client(dev: &Dev) {
     let (_, text) = dev.get("/", &[("accept", "text/html")]);
     assert!(text.contains("src=\"/_tropos/dev/client.js?v="), "{text}");
     assert!(!dev.get("/", &[]).1.contains("_tropos/dev"), "a program gets the page as it is");
+    assert!(
+        text.contains("<!--hot-reload|src-pages.rs-"),
+        "views are marked, so that they can be patched: {text}"
+    );
 }
 
 fn serves_the_islands(dev: &Dev) {

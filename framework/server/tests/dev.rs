@@ -279,7 +279,12 @@ async fn panics_and_failures_are_told_with_their_place_and_page() {
     assert_eq!(failures.len(), 1, "once, though the cache and the answer both see it: {told:#?}");
     assert_eq!((&failures[0]["text"], &failures[0]["path"]), (&json!("it rained"), &json!("/isr/fails")));
     assert_eq!(find("failed", "/panics").len(), 0, "told as a panic already");
-    assert_eq!(told.iter().filter(|event| event["kind"] == "rendered").count(), 2);
+    let rendered: Vec<_> = told
+        .iter()
+        .filter(|event| event["kind"] == "rendered")
+        .map(|event| (event["path"].as_str().unwrap(), event["good"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(rendered, [("/panics", false), ("/isr/fails", false)], "an error page is no good render");
 }
 
 #[tokio::test]

@@ -194,9 +194,12 @@ fn is_newer(file: &Path, stamp: &Path) -> bool {
 
 /// Where tools go that come from npm: out of the repository's sight.
 pub(crate) fn tools(steps: &Steps) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| steps.root.join("target"), PathBuf::from)
-        .join("tools")
+    target(steps).join("tools")
+}
+
+/// Where cargo compiles into.
+pub(crate) fn target(steps: &Steps) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| steps.root.join("target"), PathBuf::from)
 }
 
 /// A `wasm-opt` that this repository installed earlier.

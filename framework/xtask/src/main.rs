@@ -2,8 +2,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `bench` | measures the fixture beside nginx |
+//! | `bench` | measures the fixture beside nginx, the dev server beside Next.js |
 //! | `demo` | builds and serves the storefront |
+//! | `dev_server` | what tests and measurements of `cargo tropos dev` need |
 //! | `fixture` | builds the application that black-box tests drive |
 //! | `test` | runs everything that must hold before a change lands |
 //! | `tidy` | what the repository says of itself, held to it |
@@ -12,6 +13,7 @@
 
 mod bench;
 mod demo;
+mod dev_server;
 mod error;
 mod fixture;
 mod machine;

@@ -118,6 +118,11 @@ pub(crate) fn command(
         }
     }
     command.arg("--target-dir").arg(target(project, part));
+    // Leptos writes then the comments by which an open page finds its views. It looks when it is compiled itself; cargo
+    // knows, and compiles it anew where it was compiled without. The browser renders without them.
+    if part == Part::Server {
+        command.env("LEPTOS_WATCH", "1");
+    }
     // Incremental whatever the surroundings say: a CI's setting is not meant for this.
     command.env("CARGO_INCREMENTAL", "1");
     // Panics and errors name lines all the same, and linking takes half the time. A person who debugs says otherwise.
@@ -204,7 +209,15 @@ pub(crate) async fn run(
 /// A failure without a place in the sources.
 pub(crate) fn of_cargo(text: &str) -> Problem {
     let title = plain(text.lines().next().unwrap_or_default());
-    Problem { source: Source::Compile, title, text: text.to_owned(), file: None, line: None, column: None }
+    Problem {
+        source: Source::Compile,
+        title,
+        text: text.to_owned(),
+        file: None,
+        line: None,
+        column: None,
+        path: None,
+    }
 }
 
 /// Adds to the meter how many packages a part is made of, as `cargo tree` resolves them for its platform and features.

@@ -32,7 +32,15 @@ impl Problems {
             |line| line.trim_start_matches("error: ").to_owned(),
         );
         let text = if printed.is_empty() { title.clone() } else { printed.to_owned() };
-        vec![Problem { source: Source::Compile, title, text, file: None, line: None, column: None }]
+        vec![Problem {
+            source: Source::Compile,
+            title,
+            text,
+            file: None,
+            line: None,
+            column: None,
+            path: None,
+        }]
     }
 }
 
@@ -56,6 +64,7 @@ fn problem(diagnostic: &Diagnostic) -> Option<Problem> {
         file: span.map(|span| span.file_name.clone()),
         line: span.map(|span| span.line_start),
         column: span.map(|span| span.column_start),
+        path: None,
     })
 }
 

@@ -67,6 +67,9 @@ pub(crate) struct Problem {
     pub(crate) line: Option<usize>,
     /// From 1.
     pub(crate) column: Option<usize>,
+    /// The page that it concerns alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
 }
 
 #[cfg(test)]
@@ -82,6 +85,7 @@ mod tests {
             file: Some("src/a.rs".into()),
             line: Some(1),
             column: None,
+            path: None,
         };
         for (event, json) in [
             (

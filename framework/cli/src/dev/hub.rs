@@ -97,13 +97,21 @@ impl Hub {
         self.state().patches = views;
     }
 
-    /// Lets go of problems of the running application, now that it rendered again.
-    pub(crate) fn rendered(&self) {
+    /// Lets go of the problems of a page of the running application, now that it rendered again; and of those that are no
+    /// page's.
+    pub(crate) fn rendered(&self, path: &str) {
         let mut state = self.state();
         let before = state.errors.len();
-        state.errors.retain(|problem| !matches!(problem.source, Source::Panic | Source::Render));
-        if before > 0 && state.errors.is_empty() {
-            let _ = self.sender.send(text(&Event::Cleared));
+        state.errors.retain(|problem| {
+            let runs = matches!(problem.source, Source::Panic | Source::Render);
+            !runs || problem.path.as_deref().is_some_and(|of| of != path)
+        });
+        if state.errors.len() < before {
+            let left = match state.errors.is_empty() {
+                true => Event::Cleared,
+                false => Event::Errors { errors: state.errors.clone() },
+            };
+            let _ = self.sender.send(text(&left));
         }
     }
 
@@ -188,7 +196,15 @@ mod tests {
     use super::{super::event::What, *};
 
     fn problem(source: Source) -> Problem {
-        Problem { source, title: "t".into(), text: String::new(), file: None, line: None, column: None }
+        Problem {
+            source,
+            title: "t".into(),
+            text: String::new(),
+            file: None,
+            line: None,
+            column: None,
+            path: None,
+        }
     }
 
     fn kinds(hub: &Hub) -> Vec<String> {
@@ -259,13 +275,22 @@ mod tests {
     }
 
     #[test]
-    fn a_good_render_ends_the_problems_of_renders_and_no_others() {
-        let hub = Hub::new();
-        hub.send(Event::Errors { errors: vec![problem(Source::Render)] });
-        hub.rendered();
-        assert!(hub.problems().is_empty());
-        hub.send(Event::Errors { errors: vec![problem(Source::Compile)] });
-        hub.rendered();
-        assert_eq!(hub.problems().len(), 1);
+    fn a_good_render_ends_the_problems_of_its_page_and_no_others() {
+        let of = |path: &str| Problem { path: Some(path.to_owned()), ..problem(Source::Render) };
+        let (anywhere, compile) = (problem(Source::Panic), problem(Source::Compile));
+        for (name, problems, left) in [
+            ("the page's", vec![of("/a")], vec![]),
+            ("another page's", vec![of("/b")], vec![of("/b")]),
+            ("both", vec![of("/a"), of("/b")], vec![of("/b")]),
+            ("no page's", vec![anywhere], vec![]),
+            ("the compiler's", vec![compile.clone()], vec![compile]),
+        ] {
+            let hub = Hub::new();
+            hub.send(Event::Errors { errors: problems.clone() });
+            let (_, mut told) = hub.subscribe();
+            hub.rendered("/a");
+            assert_eq!(hub.problems(), left, "{name}");
+            assert_eq!(told.try_recv().is_ok(), problems != left, "{name}: pages are told of a change alone");
+        }
     }
 }

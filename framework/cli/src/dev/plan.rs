@@ -13,6 +13,8 @@ pub(crate) struct Places {
     pub(crate) package: PathBuf,
     /// The workspace.
     pub(crate) workspace: PathBuf,
+    /// The folders of the packages that the application is made of.
+    pub(crate) packages: Vec<PathBuf>,
     /// What lies in these is made, not written: the target folder, the output of builds.
     pub(crate) made: Vec<PathBuf>,
 }
@@ -173,7 +175,10 @@ fn address(path: &Path, places: &Places) -> Option<String> {
 }
 
 /// Folders in which nothing is written by hand.
-const MADE: [&str; 5] = ["target", "dist", ".git", ".tropos", "node_modules"];
+const MADE: [&str; 3] = [".git", ".tropos", "node_modules"];
+
+/// Such folders beside a manifest. Elsewhere they may be anything, such as the module `src/target/`.
+const MADE_AT_ROOTS: [&str; 2] = ["target", "dist"];
 
 /// Whether a change says nothing: build products, the version control's own files, what editors write beside a file.
 pub(crate) fn is_ignored(path: &Path, places: &Places) -> bool {
@@ -185,7 +190,12 @@ pub(crate) fn is_ignored(path: &Path, places: &Places) -> bool {
         .unwrap_or(path)
         .components()
         .any(|component| component.as_os_str().to_str().is_some_and(|name| MADE.contains(&name)));
-    made || path.file_name().and_then(|name| name.to_str()).is_none_or(is_temporary)
+    let mut roots = [&places.package, &places.workspace].into_iter().chain(&places.packages);
+    let made_at_root = roots.any(|root| {
+        let first = path.strip_prefix(root).ok().and_then(|below| below.components().next());
+        first.and_then(|first| first.as_os_str().to_str()).is_some_and(|name| MADE_AT_ROOTS.contains(&name))
+    });
+    made || made_at_root || path.file_name().and_then(|name| name.to_str()).is_none_or(is_temporary)
 }
 
 /// Names by which editors keep copies, locks and half-written files.
@@ -207,7 +217,12 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places { package: "/w/shop".into(), workspace: "/w".into(), made: vec!["/elsewhere/out".into()] }
+        Places {
+            package: "/w/shop".into(),
+            workspace: "/w".into(),
+            packages: vec!["/w/lib".into()],
+            made: vec!["/elsewhere/out".into()],
+        }
     }
 
     fn inputs(files: &[&str]) -> Inputs {
@@ -223,6 +238,7 @@ mod tests {
                 "/w/shop/public/logo.svg",
                 "/w/lib/src/lib.rs",
                 "/w/shop/src/deep/a.rs",
+                "/w/shop/src/target/mod.rs",
             ]),
             islands: inputs(&["/w/shop/src/island.rs", "/w/shop/src/only_browser.rs"]),
             ..Built::default()
@@ -274,6 +290,10 @@ mod tests {
             ("/w/.cargo/registry", ""),
             ("/w/target/debug/shop", ""),
             ("/w/shop/dist/manifest.json", ""),
+            ("/w/lib/target/debug/build.rs", ""),
+            // Names of folders that are made, and these are not.
+            ("/w/shop/src/target/mod.rs", "sr +/w/shop/src/target/mod.rs"),
+            ("/w/shop/public/dist/a.css", " /dist/a.css"),
             ("/w/shop/.tropos/app.db-wal", ""),
             ("/w/.git/index.lock", ""),
             ("/w/shop/node_modules/a/style.css", ""),

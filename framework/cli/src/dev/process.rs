@@ -188,6 +188,7 @@ fn why(text: &str, otherwise: &str) -> Problem {
         file: message.filter(|message| message.contains("tropos.toml")).map(|_| "tropos.toml".to_owned()),
         line: message.and_then(line_of),
         column: None,
+        path: None,
     }
 }
 

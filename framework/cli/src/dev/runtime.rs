@@ -25,6 +25,8 @@ struct Said {
     route: Option<String>,
     #[serde(default)]
     path: Option<String>,
+    #[serde(default)]
+    good: bool,
 }
 
 /// An event that is longer is of no use to anybody.
@@ -71,7 +73,9 @@ fn heard(proxy: &Proxy, version: u64, event: &str) {
         event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
     let Ok(said) = serde_json::from_str::<Said>(&data) else { return };
     if said.kind == "rendered" {
-        proxy.hub.rendered();
+        if said.good {
+            proxy.hub.rendered(said.path.as_deref().unwrap_or_default());
+        }
     } else if let Some(problem) = problem(said) {
         proxy.hub.add(version, problem);
     }
@@ -83,7 +87,7 @@ fn problem(said: Said) -> Option<Problem> {
         "failed" => (Source::Render, "could not be rendered"),
         _ => return None,
     };
-    let which = said.path.or(said.route).unwrap_or_else(|| "the application".to_owned());
+    let which = said.path.clone().or(said.route).unwrap_or_else(|| "the application".to_owned());
     Some(Problem {
         source,
         title: format!("{which} {what}"),
@@ -91,6 +95,7 @@ fn problem(said: Said) -> Option<Problem> {
         file: said.file,
         line: said.line,
         column: said.column,
+        path: said.path,
     })
 }
 
@@ -99,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn panics_and_failed_renders_are_problems_until_a_page_is_rendered() {
+    fn panics_and_failed_renders_are_problems_until_their_page_is_rendered() {
         let proxy = Proxy::new(Vec::new(), Vec::new(), false);
         let panic = r#"data: {"kind":"panic","text":"index out of bounds","file":"src/a.rs","line":3,"path":"/x","render":7}"#;
         heard(&proxy, 0, panic);
@@ -109,7 +114,11 @@ mod tests {
         let problems = proxy.hub.problems();
         assert_eq!(problems.len(), 1);
         assert_eq!((problems[0].title.as_str(), problems[0].line), ("/x panicked", Some(3)));
-        heard(&proxy, 0, r#"data: {"kind":"rendered","render":8}"#);
+        // Its own answer is over, which says so; and another page is fine.
+        heard(&proxy, 0, r#"data: {"kind":"rendered","render":7,"path":"/x","good":false}"#);
+        heard(&proxy, 0, r#"data: {"kind":"rendered","render":8,"path":"/y","good":true}"#);
+        assert_eq!(proxy.hub.problems().len(), 1);
+        heard(&proxy, 0, r#"data: {"kind":"rendered","render":9,"path":"/x","good":true}"#);
         assert!(proxy.hub.problems().is_empty());
     }
 }

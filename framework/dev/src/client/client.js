@@ -30,7 +30,7 @@ const handlers = {
   },
   errors(message) {
     hideProgress()
-    showErrors(message.errors)
+    showErrors(message.errors.filter(concerns))
   },
   cleared: () => hideErrors(),
   styles: (message) => swapStyles(message.files),
@@ -40,6 +40,16 @@ const handlers = {
     return patch(message.views)
   },
   reload: () => reload(),
+}
+
+/** Whether a problem belongs over this page: those of other pages stand over these. */
+function concerns({ path }) {
+  if (path === undefined || path === null) return true
+  try {
+    return decodeURI(path) === decodeURI(location.pathname)
+  } catch {
+    return path === location.pathname
+  }
 }
 
 function patch(views) {

@@ -239,7 +239,7 @@ impl End {
         });
         recording.finish();
         if watch.ring.is_some() {
-            events::say(&events::Event::Rendered { render: recording.id });
+            events::rendered(&recording);
         }
         if !whole || !asked.is_get || asked.draft {
             return;

@@ -30,8 +30,8 @@ pub(super) enum Event {
     Panic(Trouble),
     /// A page failed.
     Failed(Trouble),
-    /// A record is complete.
-    Rendered { render: u64 },
+    /// A record is complete. `good` where what it shows is no older than its last render, and that did not fail.
+    Rendered { render: u64, path: String, good: bool },
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -54,6 +54,17 @@ pub(super) fn say(event: &Event) {
     {
         drop(EVENTS.send(json.into()));
     }
+}
+
+/// An answer is over.
+pub(super) fn rendered(recording: &Recording) {
+    let has_panicked = recording.has_panicked();
+    say(&recording.look(|record| {
+        // A stale entry may be the last good one of a page that fails now.
+        let is_stale = record.cache_status.as_deref().is_some_and(|status| status.contains("detail=stale"));
+        let good = !has_panicked && !is_stale && record.failure.is_none() && record.status < 500;
+        Event::Rendered { render: record.id, path: record.path.clone(), good }
+    }));
 }
 
 pub(super) fn listen() -> broadcast::Receiver<Arc<str>> {

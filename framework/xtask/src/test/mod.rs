@@ -11,7 +11,7 @@ use count::Count;
 use std::{
     fmt,
     io::{BufRead as _, BufReader, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Duration,
 };
@@ -143,8 +143,27 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     runner.check("patches", patch.args(["build", "--package", "tropos-dev", "--example", "patch"]));
     let mut node = steps.command("node");
     node.env("TROPOS_DEV_APP", built("storefront")).env("TROPOS_DEV_PATCH", built("examples/patch"));
-    runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(browser_tests(steps)));
+    runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(tests_in(&browser(steps))));
+    dev(&mut runner);
     Ok(runner.sum_up())
+}
+
+/// `new` and `dev` as a person sees them. Last, since the command and most crates are compiled by then.
+fn dev(runner: &mut Runner<'_>) {
+    let steps = runner.steps;
+    let mut node = steps.command("node");
+    node.args(["--test", "--test-reporter=spec"]).args(tests_in(&steps.root.join("e2e/dev")));
+    runner.phase("dev", || {
+        let program = match crate::dev_server::program(steps) {
+            Ok(program) => program,
+            Err(error) => return Outcome::Skipped(error.to_string()),
+        };
+        crate::dev_server::environment(steps, &program, &mut node);
+        match counted(steps, &mut node) {
+            Ok((count, succeeded)) => Outcome::Counted { count, succeeded },
+            Err(error) => Outcome::Skipped(error.to_string()),
+        }
+    });
 }
 
 /// This program.
@@ -258,8 +277,8 @@ fn browser(steps: &Steps) -> PathBuf {
     steps.root.join("e2e/browser")
 }
 
-fn browser_tests(steps: &Steps) -> Vec<PathBuf> {
-    let entries = browser(steps).read_dir().into_iter().flatten().filter_map(Result::ok);
+fn tests_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().into_iter().flatten().filter_map(Result::ok);
     let mut files: Vec<_> = entries
         .map(|entry| entry.path())
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
