@@ -52,6 +52,27 @@ fn edits_of_a_view() {
         ("a text between expressions", "<p>{a}\"x\"{b}</p>", "<p>{a}\"y\"{b}</p>", "Patch"),
         ("an unquoted word", "<p>a</p>", "<p>b</p>", "Patch"),
         ("unquoted words", "<p>a b</p>", "<p>a c</p>", "Code"),
+        ("spaces between unquoted words", "<p>Hello - world</p>", "<p>Hello-world</p>", "Code"),
+        ("spaces between unquoted words further in", "<p><b>a . b</b></p>", "<p><b>a.b</b></p>", "Code"),
+        ("unquoted words, the same", "<p>a b</p>", "<p>a b</p>", "None"),
+        (
+            "a view beside unquoted words",
+            "<p>a b {view! { <i>\"x\"</i> }}</p>",
+            "<p>a b {view! { <i>\"y\"</i> }}</p>",
+            "Patch",
+        ),
+        (
+            "spaces beside a view",
+            "<p>a é {view! { <i/> }} b - c</p>",
+            "<p>a é {view! { <i/> }} b-c</p>",
+            "Code",
+        ),
+        (
+            "whitespace in a view that is none of ours, without unquoted words",
+            "<!DOCTYPE html> <p>\"a\"</p>",
+            "<!DOCTYPE html>\n<p>\"a\"</p>",
+            "None",
+        ),
         ("a text with a carriage return", "<p>\"a\"</p>", "<p>\"a\\r\\n\"</p>", "Code"),
         ("a number is an expression", "<p>{1}</p>", "<p>{2}</p>", "Code"),
         // Attributes.
