@@ -165,7 +165,7 @@ fn edits_of_a_view() {
         ("another expression", "<p>{a}</p>", "<p>{b}</p>", "Code"),
         ("what comes between two expressions", "<p>{a}{b}</p>", "<p>{a}<br/>{b}</p>", "Code"),
         ("a format string", "<p>{format!(\"a {name}\")}</p>", "<p>{format!(\"b {name}\")}</p>", "Code"),
-        ("a doctype", "<!DOCTYPE html><p>\"a\"</p>", "<!DOCTYPE html><p>\"b\"</p>", "Code"),
+        ("a doctype", "<!DOCTYPE html> <p>\"a\"</p>", "<!DOCTYPE html><p>\"b\"</p>", "Code"),
         ("a script", "<script>\"a\"</script>", "<script>\"b\"</script>", "Code"),
         ("a style sheet", "<style>\"a\"</style>", "<style>\"b\"</style>", "Code"),
         (
@@ -483,6 +483,21 @@ fn a_file_that_comes_or_goes_is_code() {
     assert!(matches!(sources.change(PATH, "fn a() { }"), Change::None));
     assert!(matches!(sources.remove(PATH), Change::Code));
     assert!(matches!(sources.remove(PATH), Change::None));
+}
+
+#[test]
+fn a_file_that_comes_during_a_build_is_code_until_the_next() {
+    let mut sources = Sources::new();
+    let source = |text: &str| format!("fn a() {{ view! {{ <p>\"{text}\"</p> }} }}");
+    sources.building();
+    sources.load(PATH, &source("1"));
+    assert!(matches!(sources.change("src/new.rs", &source("1")), Change::Code));
+    sources.compiled();
+    assert!(matches!(sources.change("src/new.rs", &source("2")), Change::Code), "the program is without it");
+    assert!(matches!(sources.change(PATH, &source("2")), Change::Patch(_)), "what was loaded is in it");
+    sources.building();
+    sources.compiled();
+    assert!(matches!(sources.change("src/new.rs", &source("3")), Change::Patch(_)));
 }
 
 #[test]
