@@ -159,7 +159,6 @@ if (hydrating) {
   // Islands that fail to load are never hydrated, and must not hold patches back for ever.
   setTimeout(() => hydrating && whenHydrated(), 10_000)
 }
-restore()
 
 // The script of live pages makes the page what the server says: the old state, until the compile is through.
 let morphed = false
@@ -175,3 +174,4 @@ document.addEventListener('tropos:changed', () => {
 
 relayConsole()
 follow()
+restore()
