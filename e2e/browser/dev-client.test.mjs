@@ -270,6 +270,34 @@ describe('files', () => {
     assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 255, 0)')
   })
 
+  test('of sheets that are saved twice before they are there the last one counts, and only it', async () => {
+    server.files['/style.css'] = { type: 'text/css', text: 'p { color: rgb(255, 0, 0) }' }
+    await open('<p>text</p>', '<link rel="stylesheet" href="/style.css">')
+    let release
+    server.files['/style.css'].wait = new Promise((resolve) => (release = resolve))
+    for (let n = 0; n < 3; n++) server.send({ kind: 'styles', files: ['/style.css'] })
+    await page.waitForFunction(() => document.querySelectorAll('link[rel=stylesheet]').length === 2)
+    await page.waitForTimeout(20)
+    server.files['/style.css'].text = 'p { color: rgb(0, 0, 255) }'
+    release()
+    server.files['/style.css'].wait = null
+    await page.waitForFunction(() => document.querySelectorAll('link[rel=stylesheet]').length === 1)
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 0, 255)')
+    const done = await send({ kind: 'styles', files: ['/style.css'] })
+    assert.equal(done.swapped, 1)
+  })
+
+  test('a sheet that another one imports is loaded with the page', async () => {
+    server.files['/style.css'] = { type: 'text/css', text: '@import "/more.css";' }
+    server.files['/more.css'] = { type: 'text/css', text: 'p { color: rgb(255, 0, 0) }' }
+    await open('<p>text</p>', '<link rel="stylesheet" href="/style.css">')
+    server.files['/more.css'].text = 'p { color: rgb(0, 0, 255) }'
+    const loaded = page.waitForEvent('load')
+    server.send({ kind: 'styles', files: ['/more.css'] })
+    await loaded
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 0, 255)')
+  })
+
   test('an image is loaded again', async () => {
     server.files['/a.svg'] = { type: 'image/svg+xml', text: '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>' }
     await open('<img src="/a.svg">')
