@@ -137,6 +137,24 @@ describe('patches of views', () => {
     assert.deepEqual([done.failed, await html('#root')], [[], '<main><section><h2>Card</h2><p>two <b>Ann</b></p></section></main>'])
   })
 
+  test('children of a component among thousands of elements are found, or given up soon', async () => {
+    const rows = (count, row) => Array.from({ length: count }, (_, n) => row(n)).join('')
+    const old = '<main><Card><b>"x"</b>{a}<hr/></Card></main>'
+    const next = '<main><Card><b>"y"</b>{a}<hr/></Card></main>'
+    const shown = (html) => `<div id="root">${marked(1, `<main>${html}</main>`)}</div>`
+    const many = rows(2_000, (n) => `<i>${n}</i>`)
+    for (const [name, html, failed] of [
+      ['once', `${many}<b>x</b>${many}<hr>`, 0],
+      ['perhaps anywhere', rows(2_000, () => '<b>x</b><hr>'), 1],
+    ]) {
+      await open(shown(html))
+      const start = performance.now()
+      const done = await send(patch(old, next), `children of a component among thousands, ${name}`)
+      assert.equal(done.failed.length, failed, done.failed)
+      assert.ok(performance.now() - start < 5_000)
+    }
+  })
+
   test('what does not fit is left alone, and loaded again after the compile', async () => {
     await open(`<div id="root">${marked(1, '<p>other</p>')}</div>`)
     await send({ kind: 'ready', version: 1, reload: false })
