@@ -345,6 +345,38 @@ test('a load keeps scroll, focus and what was entered', async () => {
   assert.deepEqual(errors, [])
 })
 
+test('fields of another kind are left alone, and the page goes on to follow', async () => {
+  const form = (first, second, third) => `<form>${first}${second}${third}<input name="d" value="x"></form>`
+  await open(form('<input name="a" value="">', '<select name="b" multiple><option selected>1<option>2</select>', '<input name="c">'))
+  for (const name of ['a', 'd', 'c']) await page.fill(`[name=${name}]`, 'typed')
+  server.body = form('<input type="file" name="a">', '<input name="b">', '<input type="number" name="c">')
+  const loaded = page.waitForEvent('load')
+  server.send({ kind: 'reload', why: 'a test' })
+  await loaded
+  await followed()
+  await page.waitForFunction(() => document.querySelector('[name=d]').value === 'typed')
+  await send({ kind: 'building', what: 'both' })
+  assert.deepEqual(errors, [])
+})
+
+test('a page that the browser kept follows again, and is loaded if it is of an older process', async () => {
+  server.greeting = { kind: 'ready', version: 1, reload: true }
+  await open('<p>page</p>')
+  await page.waitForTimeout(20)
+  const turn = (kind) => page.evaluate((kind) => void dispatchEvent(new PageTransitionEvent(kind, { persisted: true })), kind)
+  await turn('pagehide')
+  while (server.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await turn('pageshow')
+  await followed()
+  await send({ kind: 'building', what: 'both' })
+  await turn('pagehide')
+  while (server.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  server.greeting = { kind: 'ready', version: 2, reload: true }
+  const loaded = page.waitForEvent('load')
+  await turn('pageshow')
+  await loaded
+})
+
 describe('errors', () => {
   const error = { source: 'compile', title: 'mismatched types', text: '\u001b[1m\u001b[38;5;9merror[E0308]\u001b[0m: <b> mismatched', file: 'src/app.rs', line: 3, column: 7 }
 

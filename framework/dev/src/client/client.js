@@ -51,8 +51,12 @@ function patch(views) {
   return result
 }
 
+/** @type {EventSource | undefined} */
+let source
+
 function follow() {
-  const source = new EventSource('/_tropos/dev/events')
+  source?.close()
+  source = new EventSource('/_tropos/dev/events')
   source.onmessage = async (event) => {
     let message
     try {
@@ -63,11 +67,13 @@ function follow() {
     const result = await handlers[message.kind]?.(message)
     document.dispatchEvent(new CustomEvent('tropos:dev', { detail: { kind: message.kind, ...result } }))
   }
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 500)
+  source.onerror = ({ target }) => {
+    if (target === source && target.readyState === EventSource.CLOSED) setTimeout(follow, 500)
   }
-  addEventListener('pagehide', () => source.close(), { once: true })
 }
+addEventListener('pagehide', () => source?.close())
+// Kept by the browser for going back: what the page is told first says whether it is of an older process.
+addEventListener('pageshow', (event) => event.persisted && follow())
 
 // --- style sheets and other files ---
 
