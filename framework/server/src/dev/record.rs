@@ -22,6 +22,9 @@ const MOST_WORK: usize = 300;
 /// Tags that one record names; others are counted.
 const MOST_TAGS: usize = 200;
 
+/// Bytes of each text of a piece of work; longer ones are cut. A statement of this length fills two screens.
+pub(super) const LONGEST_TEXT: usize = 2_000;
+
 /// Names of cookies that one record keeps.
 const MOST_COOKIES: usize = 32;
 
