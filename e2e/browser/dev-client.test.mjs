@@ -137,6 +137,24 @@ describe('patches of views', () => {
     assert.deepEqual([done.failed, await html('#root')], [[], '<main><section><h2>Card</h2><p>two <b>Ann</b></p></section></main>'])
   })
 
+  test('children of a component among thousands of elements are found, or given up soon', async () => {
+    const rows = (count, row) => Array.from({ length: count }, (_, n) => row(n)).join('')
+    const old = '<main><Card><b>"x"</b>{a}<hr/></Card></main>'
+    const next = '<main><Card><b>"y"</b>{a}<hr/></Card></main>'
+    const shown = (html) => `<div id="root">${marked(1, `<main>${html}</main>`)}</div>`
+    const many = rows(2_000, (n) => `<i>${n}</i>`)
+    for (const [name, html, failed] of [
+      ['once', `${many}<b>x</b>${many}<hr>`, 0],
+      ['perhaps anywhere', rows(2_000, () => '<b>x</b><hr>'), 1],
+    ]) {
+      await open(shown(html))
+      const start = performance.now()
+      const done = await send(patch(old, next), `children of a component among thousands, ${name}`)
+      assert.equal(done.failed.length, failed, done.failed)
+      assert.ok(performance.now() - start < 5_000)
+    }
+  })
+
   test('what does not fit is left alone, and loaded again after the compile', async () => {
     await open(`<div id="root">${marked(1, '<p>other</p>')}</div>`)
     await send({ kind: 'ready', version: 1, reload: false })
@@ -270,6 +288,34 @@ describe('files', () => {
     assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 255, 0)')
   })
 
+  test('of sheets that are saved twice before they are there the last one counts, and only it', async () => {
+    server.files['/style.css'] = { type: 'text/css', text: 'p { color: rgb(255, 0, 0) }' }
+    await open('<p>text</p>', '<link rel="stylesheet" href="/style.css">')
+    let release
+    server.files['/style.css'].wait = new Promise((resolve) => (release = resolve))
+    for (let n = 0; n < 3; n++) server.send({ kind: 'styles', files: ['/style.css'] })
+    await page.waitForFunction(() => document.querySelectorAll('link[rel=stylesheet]').length === 2)
+    await page.waitForTimeout(20)
+    server.files['/style.css'].text = 'p { color: rgb(0, 0, 255) }'
+    release()
+    server.files['/style.css'].wait = null
+    await page.waitForFunction(() => document.querySelectorAll('link[rel=stylesheet]').length === 1)
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 0, 255)')
+    const done = await send({ kind: 'styles', files: ['/style.css'] })
+    assert.equal(done.swapped, 1)
+  })
+
+  test('a sheet that another one imports is loaded with the page', async () => {
+    server.files['/style.css'] = { type: 'text/css', text: '@import "/more.css";' }
+    server.files['/more.css'] = { type: 'text/css', text: 'p { color: rgb(255, 0, 0) }' }
+    await open('<p>text</p>', '<link rel="stylesheet" href="/style.css">')
+    server.files['/more.css'].text = 'p { color: rgb(0, 0, 255) }'
+    const loaded = page.waitForEvent('load')
+    server.send({ kind: 'styles', files: ['/more.css'] })
+    await loaded
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('p')).color), 'rgb(0, 0, 255)')
+  })
+
   test('an image is loaded again', async () => {
     server.files['/a.svg'] = { type: 'image/svg+xml', text: '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>' }
     await open('<img src="/a.svg">')
@@ -317,6 +363,38 @@ describe('the stream', () => {
     assert.equal((await send({ kind: 'cleared' })).message.kind, 'cleared')
     assert.match(server.asked.at(-1), /^\/_tropos\/dev\/events\?away=\d+$/)
   })
+})
+
+test('fields of another kind are left alone, and the page goes on to follow', async () => {
+  const form = (first, second, third) => `<form>${first}${second}${third}<input name="d" value="x"></form>`
+  await open(form('<input name="a" value="">', '<select name="b" multiple><option selected>1<option>2</select>', '<input name="c">'))
+  for (const name of ['a', 'd', 'c']) await page.fill(`[name=${name}]`, 'typed')
+  server.body = form('<input type="file" name="a">', '<input name="b">', '<input type="number" name="c">')
+  const loaded = page.waitForEvent('load')
+  server.send({ kind: 'reload', why: 'a test' })
+  await loaded
+  await followed()
+  await page.waitForFunction(() => document.querySelector('[name=d]').value === 'typed')
+  await send({ kind: 'building', what: 'both' })
+  assert.deepEqual(errors, [])
+})
+
+test('a page that the browser kept follows again, and is loaded if it is of an older process', async () => {
+  server.greeting = { kind: 'ready', version: 1, reload: true }
+  await open('<p>page</p>')
+  await page.waitForTimeout(20)
+  const turn = (kind) => page.evaluate((kind) => void dispatchEvent(new PageTransitionEvent(kind, { persisted: true })), kind)
+  await turn('pagehide')
+  while (server.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await turn('pageshow')
+  await followed()
+  await send({ kind: 'building', what: 'both' })
+  await turn('pagehide')
+  while (server.streams.size > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  server.greeting = { kind: 'ready', version: 2, reload: true }
+  const loaded = page.waitForEvent('load')
+  await turn('pageshow')
+  await loaded
 })
 
 describe('errors', () => {

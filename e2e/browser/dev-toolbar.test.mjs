@@ -166,6 +166,28 @@ describe('the toolbar', () => {
     }
   })
 
+  test('it opens the page\'s source, and says what islands weigh', async () => {
+    const page = await open('/')
+    const posts = []
+    await page.route('**/_tropos/dev/open', (route) => {
+      posts.push(route.request().postDataJSON())
+      return route.fulfill({ status: 204, body: '' })
+    })
+    await page.route('**/_tropos/dev/app/renders/*', async (route) => {
+      const render = await (await route.fetch()).json()
+      const islands = [{ name: 'Basket', count: 1, props_bytes: 12 }]
+      const islands_files = { script_bytes: 21_500, wasm_bytes: 3_420_000 }
+      return route.fulfill({ json: { ...render, islands, islands_files, source: 'src/pages/home.rs:7' } })
+    })
+    await page.reload()
+    await filled(page)
+    await toggle(page).click()
+    assert.match(await panel(page).locator('#islands-files').innerText(), /script of 21.5 kB and one wasm of 3.4 MB/)
+    await panel(page).getByRole('button', { name: 'src/pages/home.rs:7' }).click()
+    await page.waitForTimeout(50)
+    assert.deepEqual(posts, [{ file: 'src/pages/home.rs', line: 7 }])
+  })
+
   test('a page that the application does not know any more says so', async () => {
     const page = await open('/')
     await page.route('**/_tropos/dev/app/renders/*', (route) => route.fulfill({ status: 404, body: '' }))

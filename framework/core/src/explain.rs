@@ -18,6 +18,13 @@ pub struct Explanation {
     pub query: Option<QueryFacts>,
     /// What the page is stored under; `None` for what is not stored.
     pub key: Option<String>,
+    /// The variants that the key is of, such as `ab=a`: those that count where no hook chooses. Each other choice has an
+    /// entry of its own. Empty where the page declares none.
+    #[serde(default)]
+    pub variants: String,
+    /// Whether hooks may decide before any of this: answer, lead elsewhere, or choose other variants.
+    #[serde(default)]
+    pub hooked: bool,
     /// Tags: those of the entry where there is one, else those that the route declares.
     pub tags: Vec<String>,
     /// Where the sequence of invalidations stands.

@@ -52,6 +52,27 @@ fn edits_of_a_view() {
         ("a text between expressions", "<p>{a}\"x\"{b}</p>", "<p>{a}\"y\"{b}</p>", "Patch"),
         ("an unquoted word", "<p>a</p>", "<p>b</p>", "Patch"),
         ("unquoted words", "<p>a b</p>", "<p>a c</p>", "Code"),
+        ("spaces between unquoted words", "<p>Hello - world</p>", "<p>Hello-world</p>", "Code"),
+        ("spaces between unquoted words further in", "<p><b>a . b</b></p>", "<p><b>a.b</b></p>", "Code"),
+        ("unquoted words, the same", "<p>a b</p>", "<p>a b</p>", "None"),
+        (
+            "a view beside unquoted words",
+            "<p>a b {view! { <i>\"x\"</i> }}</p>",
+            "<p>a b {view! { <i>\"y\"</i> }}</p>",
+            "Patch",
+        ),
+        (
+            "spaces beside a view",
+            "<p>a é {view! { <i/> }} b - c</p>",
+            "<p>a é {view! { <i/> }} b-c</p>",
+            "Code",
+        ),
+        (
+            "whitespace in a view that is none of ours, without unquoted words",
+            "<!DOCTYPE html> <p>\"a\"</p>",
+            "<!DOCTYPE html>\n<p>\"a\"</p>",
+            "None",
+        ),
         ("a text with a carriage return", "<p>\"a\"</p>", "<p>\"a\\r\\n\"</p>", "Code"),
         ("a number is an expression", "<p>{1}</p>", "<p>{2}</p>", "Code"),
         // Attributes.
@@ -144,7 +165,7 @@ fn edits_of_a_view() {
         ("another expression", "<p>{a}</p>", "<p>{b}</p>", "Code"),
         ("what comes between two expressions", "<p>{a}{b}</p>", "<p>{a}<br/>{b}</p>", "Code"),
         ("a format string", "<p>{format!(\"a {name}\")}</p>", "<p>{format!(\"b {name}\")}</p>", "Code"),
-        ("a doctype", "<!DOCTYPE html><p>\"a\"</p>", "<!DOCTYPE html><p>\"b\"</p>", "Code"),
+        ("a doctype", "<!DOCTYPE html> <p>\"a\"</p>", "<!DOCTYPE html><p>\"b\"</p>", "Code"),
         ("a script", "<script>\"a\"</script>", "<script>\"b\"</script>", "Code"),
         ("a style sheet", "<style>\"a\"</style>", "<style>\"b\"</style>", "Code"),
         (
@@ -462,6 +483,21 @@ fn a_file_that_comes_or_goes_is_code() {
     assert!(matches!(sources.change(PATH, "fn a() { }"), Change::None));
     assert!(matches!(sources.remove(PATH), Change::Code));
     assert!(matches!(sources.remove(PATH), Change::None));
+}
+
+#[test]
+fn a_file_that_comes_during_a_build_is_code_until_the_next() {
+    let mut sources = Sources::new();
+    let source = |text: &str| format!("fn a() {{ view! {{ <p>\"{text}\"</p> }} }}");
+    sources.building();
+    sources.load(PATH, &source("1"));
+    assert!(matches!(sources.change("src/new.rs", &source("1")), Change::Code));
+    sources.compiled();
+    assert!(matches!(sources.change("src/new.rs", &source("2")), Change::Code), "the program is without it");
+    assert!(matches!(sources.change(PATH, &source("2")), Change::Patch(_)), "what was loaded is in it");
+    sources.building();
+    sources.compiled();
+    assert!(matches!(sources.change("src/new.rs", &source("3")), Change::Patch(_)));
 }
 
 #[test]

@@ -37,10 +37,12 @@ impl Site {
                 false => RefusedBecause::NoRoute,
             };
             let api = self.api.is_some().then(|| "the application's API may answer it".to_owned());
-            return refused(404, why, api);
+            let hooked = self.hooks.may_concern(&path, None);
+            return Explanation { hooked, ..refused(404, why, api) };
         };
         let mut explanation = Explanation {
             route: Some(route_facts(&page.route)),
+            hooked: self.hooks.may_concern(&path, Some(page.route.pattern())),
             ..refused(404, RefusedBecause::NotListed, None)
         };
         if !self.listed.has(page, path.as_str()) {
@@ -65,7 +67,7 @@ impl Site {
         let key = Key::page_variant(page.route.pattern(), path.as_str(), &canonical, &variants);
         explanation.query = Some(QueryFacts { ignored: ignored(query, &canonical), canonical });
         self.explain_entry(&mut explanation, page, &key, shown_tags(&page.route, &path, &params)).await;
-        explanation.key = Some(key.to_string());
+        (explanation.key, explanation.variants) = (Some(key.to_string()), variants);
         explanation
     }
 
@@ -109,6 +111,8 @@ fn refused(
         route: None,
         query: None,
         key: None,
+        variants: String::new(),
+        hooked: false,
         tags: Vec::new(),
         sequence,
         entry: None,

@@ -46,6 +46,21 @@ async fn visit(site: &TestApp, paths: &[String]) {
 }
 
 #[tokio::test]
+async fn it_is_read_by_whatever_name_the_admin_listener_has() {
+    for dev in [true, false] {
+        let router: Router = tropos_server::dev::router(&site(dev).await.site);
+        let named = |path| {
+            let mut request = TestApp::request("GET", path, "", &[]);
+            request.headers_mut().insert("host", http::HeaderValue::from_static("shop-admin:3001"));
+            request
+        };
+        assert_eq!(router.clone().oneshot(named("/advice")).await.unwrap().status(), 200, "{dev}");
+        let refused = if dev { 403 } else { 404 };
+        assert_eq!(router.oneshot(named("/dev/advice")).await.unwrap().status(), refused, "{dev}");
+    }
+}
+
+#[tokio::test]
 async fn the_two_planted_pages_are_named_and_none_else() {
     for dev in [true, false] {
         let site = site(dev).await;

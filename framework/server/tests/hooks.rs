@@ -174,6 +174,17 @@ async fn a_stored_page_behind_a_guard_is_a_hit_for_those_who_may_and_private_to_
 }
 
 #[tokio::test]
+async fn an_explanation_names_the_variants_and_that_hooks_come_first() {
+    let site = site().await;
+    let varied = site.site.explain("/variant/k").await;
+    assert_eq!((varied.variants.as_str(), varied.hooked), ("ab=a", true));
+    assert!(varied.key.unwrap().ends_with("#ab=a"));
+    let kept = site.site.explain("/kept/a").await;
+    assert_eq!((kept.variants.as_str(), kept.hooked), ("", true));
+    assert!(site.site.explain("/nowhere").await.hooked, "a hook may answer what no page does");
+}
+
+#[tokio::test]
 async fn a_page_is_stored_once_for_each_value_of_its_variants() {
     let site = site().await;
     let side = async |cookie: &str| site.get_with("/variant/k", &[("cookie", cookie)]).await.by_id("side");

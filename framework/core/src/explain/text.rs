@@ -26,6 +26,13 @@ impl fmt::Display for Explanation {
         if let Some(key) = &self.key {
             line("key", key)?;
         }
+        if !self.variants.is_empty() {
+            let note = "where no hook chooses; each other choice has an entry of its own";
+            line("variants", &format_args!("{} ({note})", self.variants))?;
+        }
+        if self.hooked {
+            line("hooks", &"may decide before this: answer, lead elsewhere, or choose variants")?;
+        }
         if !self.tags.is_empty() {
             line("tags", &tags(&self.tags))?;
         }
@@ -204,7 +211,9 @@ mod tests {
                 source: "src/pages.rs:7".into(),
             }),
             query: Some(QueryFacts { canonical: String::new(), ignored: vec!["utm".into()] }),
-            key: Some("page /isr/:key /isr/a".into()),
+            key: Some("page /isr/:key /isr/a#ab=a".into()),
+            variants: "ab=a".into(),
+            hooked: true,
             tags: vec!["isr".into(), "isr-a".into()],
             sequence: 9,
             entry: Some(EntryFacts {
@@ -233,7 +242,9 @@ mod tests {
         let expected = "  path          /isr/a?utm=x
   route         Isr /isr/:key, isr, revalidate 2s, expire 10s (src/pages.rs:7)
   query         not declared, so never seen by the page: utm
-  key           page /isr/:key /isr/a
+  key           page /isr/:key /isr/a#ab=a
+  variants      ab=a (where no hook chooses; each other choice has an entry of its own)
+  hooks         may decide before this: answer, lead elsewhere, or choose variants
   tags          isr, isr-a
   entry         in memory, 3s old, stale after 2s, expires after 10s; its render started at sequence 4
   answer        stale by age; it is served, while one render replaces it

@@ -123,31 +123,37 @@ function renewed(url) {
 
 /** Loads the new sheet beside the old one, which goes once it is there: the page is never without. */
 async function swapStyles(files) {
-  const all = [...document.querySelectorAll('link[rel~="stylesheet"]')]
-  const named = all.filter((link) => files.includes(path(link.href)))
-  // A sheet that no link names may be one that another imports.
-  const links = named.length > 0 ? named : all.filter((link) => new URL(link.href).origin === location.origin)
+  const named = (link) => !arriving.has(link) && files.includes(path(link.href))
+  const links = [...document.querySelectorAll('link[rel~="stylesheet"]')].filter(named)
+  // One is imported by another sheet, or named where no link is.
+  if (!files.every((file) => links.some((link) => path(link.href) === file))) reload()
   await Promise.all(links.map(swapStyle))
   return { swapped: links.length }
 }
 
-const coming = new WeakSet()
+/** For links in whose place another is loaded: gives that up. @type {WeakMap<Element, () => void>} */
+const coming = new WeakMap()
+/** Links that are loaded in the place of others. */
+const arriving = new WeakSet()
 
 function swapStyle(link) {
-  if (coming.has(link)) link = link.nextElementSibling ?? link
+  // Saved again before the last one was there.
+  coming.get(link)?.()
   return new Promise((done) => {
     const next = link.cloneNode()
     next.href = renewed(link.href)
-    coming.add(link)
-    next.onload = () => {
-      link.remove()
-      done()
-    }
-    next.onerror = () => {
+    const end = (gone) => {
+      if (coming.get(link) !== giveUp) return
       coming.delete(link)
-      next.remove()
+      arriving.delete(next)
+      gone.remove()
       done()
     }
+    const giveUp = () => end(next)
+    coming.set(link, giveUp)
+    arriving.add(next)
+    next.onload = () => end(link)
+    next.onerror = giveUp
     link.after(next)
   })
 }
@@ -204,7 +210,6 @@ if (hydrating) {
   // Islands that fail to load are never hydrated, and must not hold patches back for ever.
   setTimeout(() => hydrating && whenHydrated(), 10_000)
 }
-restore()
 
 // The script of live pages makes the page what the server says: the old state, until the compile is through.
 let morphed = false
@@ -220,3 +225,4 @@ document.addEventListener('tropos:changed', () => {
 
 relayConsole()
 follow()
+restore()

@@ -95,14 +95,23 @@ function fill(which, tell = false) {
     const field = document.querySelector(path)
     // Another field stands there now.
     if (!field || (field.name ?? '') !== name || !which(field)) continue
-    if (open !== undefined) field.open = open
-    else if (checked !== undefined) field.checked = checked
-    else if (chosen) for (const option of field.options) option.selected = chosen.includes(option.value)
-    else field.value = value
+    try {
+      if (open !== undefined) field.open = open
+      else if (checked !== undefined) field.checked = checked
+      else if (chosen) for (const option of field.options) option.selected = chosen.includes(option.value)
+      else field.value = value
+    } catch {
+      // Of another kind now: one for files takes no value, and an input has no options.
+      continue
+    }
     if (tell && open === undefined) for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }))
   }
   const focused = state.focus && document.querySelector(state.focus)
   if (!focused || !which(focused)) return
   focused.focus({ preventScroll: true })
-  if (state.selection) focused.setSelectionRange?.(...state.selection)
+  try {
+    if (state.selection) focused.setSelectionRange?.(...state.selection)
+  } catch {
+    // A number, say, has no selection.
+  }
 }

@@ -158,10 +158,18 @@ function lay(old, nodes) {
   return found
 }
 
+/** Nodes held beside nodes while one thing is searched for: with it, two thousand alike beside each other are given up in a blink. */
+const MOST_STEPS = 1_000_000
+
+/** How many are left; only a search has a limit, since what is between markers is laid once. */
+let steps = Infinity
+
 /** As `lay`, but null where there is no way. */
 function tryLay(old, nodes) {
   const list = units(nodes)
   const [m, n] = [old.length, list.length]
+  steps -= (m + 1) * (nodes.length + 1)
+  if (steps < 0) throw new NoFit('children of a component could be in too many places')
   const fits = new Map()
   // ways[i][j]: in how many ways old[i..] is list[j..]; 2 stands for more.
   const ways = Array.from({ length: m + 1 }, () => new Uint8Array(n + 1))
@@ -208,7 +216,12 @@ function innerJobs(old, fit) {
   for (const node of old) {
     for (const inner of node.inner ?? []) {
       const places = []
-      search(fit.get(node.n), inner.old, places)
+      steps = MOST_STEPS
+      try {
+        search(fit.get(node.n), inner.old, places)
+      } finally {
+        steps = Infinity
+      }
       if (places.length === 0 || (places.length > 1 && !inner.many)) throw new NoFit(`children of a component are there ${places.length} times`)
       for (const [nodes, fit] of places) {
         jobs.push({ parent: nodes[0].parentNode, nodes, after: nodes[0].previousSibling, fit, old: inner.old, wanted: inner.new })
@@ -223,8 +236,11 @@ function search(nodes, wanted, found) {
   const list = units(nodes)
   // Without a run, as many as are wanted; with one, any number.
   const fixed = wanted.some((node) => node.inner) ? 0 : wanted.length
+  const [first, last] = [wanted[0], wanted[wanted.length - 1]]
   for (let a = 0; a < list.length; a++) {
+    if (!mayBe(first, nodes[list[a][0]])) continue
     for (let b = a + (fixed || 1); b <= (fixed ? Math.min(a + fixed, list.length) : list.length); b++) {
+      if (!mayBe(last, nodes[list[b - 1][0]])) continue
       const part = nodes.slice(list[a][0], list[b - 1][1])
       const fit = tryLay(wanted, part)
       if (fit) found.push([part, fit])
@@ -234,6 +250,12 @@ function search(nodes, wanted, found) {
     if (to > from + 1) search(nodes.slice(from + 1, to - 1), wanted, found)
     else if (nodes[from].nodeType === Node.ELEMENT_NODE) search([...nodes[from].childNodes], wanted, found)
   }
+}
+
+/** Whether a template's node could be this one, without a look at what is in it. */
+function mayBe(old, node) {
+  if (old.inner) return true
+  return old.text === undefined ? node.localName === old.tag : node.nodeType === Node.TEXT_NODE && node.data === old.text
 }
 
 // --- what could go wrong ---

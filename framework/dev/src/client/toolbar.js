@@ -28,7 +28,8 @@ const KEPT = 'The browser shows this page out of its own cache: this is what was
  *   status: number, cache_status: string|null, why: string|null, age_ms: number|null, revalidate_ms: number|null,
  *   expire_ms: number|null, tags: string[], tags_left_out: number, head_ms: number|null, total_ms: number|null,
  *   done: boolean, work: Work[], work_left_out: number, read: Record<string, any>,
- *   islands: {name: string, count: number, props_bytes: number}[], html_bytes: number|null, made_by: number|null,
+ *   islands: {name: string, count: number, props_bytes: number}[],
+ *   islands_files: {script_bytes: number, wasm_bytes: number}|null|undefined, html_bytes: number|null, made_by: number|null,
  *   trace: string|null, failure: string|null}} Render
  * @typedef {{pattern: string, answers: number, enough: boolean}} RouteSeen
  * @typedef {{rule: string, pattern: string, reason: string, advice: string,
@@ -93,7 +94,8 @@ function time(ms) {
 
 /** @param {number} bytes */
 function size(bytes) {
-  return bytes < 1_000 ? `${bytes} B` : `${Math.round(bytes / 100) / 10} kB`
+  if (bytes < 1_000) return `${bytes} B`
+  return bytes < 1_000_000 ? `${Math.round(bytes / 100) / 10} kB` : `${Math.round(bytes / 100_000) / 10} MB`
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */
@@ -238,7 +240,7 @@ class Toolbar {
       ...works('Fetches', work.filter(({ kind }) => kind === 'fetch')),
       ...works('Cached functions', work.filter(({ kind }) => kind === 'function')),
       ...(render.work_left_out > 0 ? [element('p', { class: 'warn' }, `${render.work_left_out} more are not shown.`)] : []),
-      ...islands(html),
+      ...islands({ ...html, islands_files: render.islands_files }),
     )
   }
 }
@@ -257,11 +259,20 @@ function facts(render, word, look) {
     ['Time', `${time(render.head_ms)} until the head, ${time(render.total_ms)} in all`],
     ['Read of request', ['server', 'live'].includes(render.mode) ? readOf(render) : ''],
     ['HTML', render.html_bytes === null ? '' : size(render.html_bytes)],
-    ['Page', element('code', {}, render.source)],
+    ['Page', place(render.source)],
     ['Trace', render.trace ? element('code', { id: 'trace' }, render.trace) : ''],
   ]
   const shown = rows.filter(([, value]) => value !== '')
   return element('dl', {}, ...shown.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]))
+}
+
+/** Where a page is written, as a button that opens it in the editor. @param {string} source `FILE:LINE` */
+function place(source) {
+  const [, file, line] = /^(.*):(\d+)$/.exec(source) ?? []
+  if (!file) return element('code', {}, source)
+  const body = JSON.stringify({ file, line: Number(line) })
+  const open = () => fetch('/_tropos/dev/open', { method: 'POST', headers: { 'content-type': 'application/json' }, body }).catch(() => {})
+  return element('button', { type: 'button', id: 'source', title: 'Open in the editor', onclick: open }, element('code', {}, source))
 }
 
 /** @param {Finding[]} findings @param {RouteSeen|undefined} seen @param {[string, number][]} many */
@@ -295,7 +306,13 @@ function islands(render) {
   if (render.islands.length === 0) return []
   const one = ({ name, count, props_bytes }) =>
     element('li', {}, element('code', {}, name), count > 1 ? ` × ${count}` : '', ` ${size(props_bytes)} of props`)
-  return [element('h3', {}, `Islands (${render.islands.length})`), element('ul', {}, ...render.islands.map(one))]
+  const files = render.islands_files
+  const loaded = files && `All islands of the application are in one script of ${size(files.script_bytes)} and one wasm of ${size(files.wasm_bytes)}, as built for development.`
+  return [
+    element('h3', {}, `Islands (${render.islands.length})`),
+    element('ul', {}, ...render.islands.map(one)),
+    ...(loaded ? [element('p', { class: 'dim', id: 'islands-files' }, loaded)] : []),
+  ]
 }
 
 /** @param {HTMLButtonElement} button @param {string} tag */

@@ -32,6 +32,22 @@ pub(super) fn template(reader: &mut Reader<'_>, tokens: TokenStream) -> Option<T
     Some(Template { nodes, marked })
 }
 
+/// Whether there is text without quotes in a view, or something that cannot be read here.
+pub(super) fn may_have_raw_text(tokens: TokenStream) -> bool {
+    let config = rstml::ParserConfig::default().recover_block(true);
+    let (nodes, errors) = rstml::Parser::new(config).parse_recoverable(tokens).split_vec();
+    !errors.is_empty() || nodes.iter().any(has_raw_text)
+}
+
+fn has_raw_text(node: &Source) -> bool {
+    match node {
+        Source::RawText(_) => true,
+        Source::Fragment(fragment) => fragment.children.iter().any(has_raw_text),
+        Source::Element(element) => element.children.iter().any(has_raw_text),
+        _ => false,
+    }
+}
+
 /// `view! { class = "x", <p/> }`
 fn has_global_class(tokens: &TokenStream) -> bool {
     let mut tokens = tokens.clone().into_iter();

@@ -1,8 +1,8 @@
 //! Sources, taken apart into code and views.
 
 use super::{lower, template::Dynamic, template::Node, template::View};
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
-use std::{collections::BTreeMap, collections::HashMap, str::FromStr as _};
+use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
+use std::{collections::BTreeMap, collections::HashMap, ops::Range, str::FromStr as _};
 
 /// A source, as far as views go.
 #[derive(Debug, Clone, Default)]
@@ -19,17 +19,17 @@ pub(super) struct Parsed {
 pub(super) fn parse(path: &str, text: &str) -> Option<Parsed> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tokens = TokenStream::from_str(text).ok()?;
-    let mut reader = Reader { path, components: BTreeMap::new() };
+    let mut reader = Reader { path, text, components: BTreeMap::new() };
     let mut views = Vec::new();
     let code = reader.print(tokens, &mut views);
     let components = reader.components;
-    // Lines are all that is taken from the spans, and every text that was ever read would be kept for them.
+    // Lines and places are all that is taken from the spans, and every text that was ever read would be kept for them.
     proc_macro2::extra::invalidate_current_thread_spans();
     Some(Parsed { code, views, components })
 }
 
 impl Parsed {
-    /// Whether both are the same but for comments and whitespace.
+    /// Whether both are the same but for comments and for whitespace that nobody sees.
     pub(super) fn same(&self, other: &Self) -> bool {
         let (a, b) = (self.all_views(), other.all_views());
         self.same_code(other) && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.print == b.print)
@@ -158,6 +158,7 @@ fn each_mut_in(nodes: &mut [Node], call: &mut dyn FnMut(&mut View)) {
 /// Goes through tokens.
 pub(super) struct Reader<'a> {
     path: &'a str,
+    text: &'a str,
     components: BTreeMap<String, String>,
 }
 
@@ -185,7 +186,7 @@ impl Reader<'_> {
                 TokenTree::Ident(name) if bang && *name == "view" => {
                     if let Some(TokenTree::Group(group)) = tokens.get(at + 2) {
                         let line = line_of_path(&tokens, at);
-                        views.push(self.view(group.stream(), line));
+                        views.push(self.view(group, line));
                         text.push_str("view!{} ");
                         at += 3;
                         continue;
@@ -226,16 +227,33 @@ impl Reader<'_> {
         }
     }
 
-    fn view(&mut self, tokens: TokenStream, line: usize) -> View {
+    fn view(&mut self, group: &Group, line: usize) -> View {
         let id = stable_id(self.path, line);
+        let contents = group.span_open().byte_range().end..group.span_close().byte_range().start;
+        let tokens = group.stream();
         let mut inner = Vec::new();
-        let print = self.print(tokens.clone(), &mut inner);
-        let template = lower::template(self, tokens);
+        let mut print = self.print(tokens.clone(), &mut inner);
+        let template = lower::template(self, tokens.clone());
         if template.is_some() {
             // They are in the template.
             inner.clear();
+        } else if lower::may_have_raw_text(tokens) {
+            // The macro sees which of its words have spaces between them, and the tokens here do not tell.
+            print = self.source_without(&contents, &inner);
         }
-        View { id, line, print, template, inner }
+        View { id, line, print, contents, template, inner }
+    }
+
+    /// A part of the source, but for what is within these views, which are in their order.
+    fn source_without(&self, part: &Range<usize>, views: &[View]) -> String {
+        let mut text = String::new();
+        let mut at = part.start;
+        for view in views {
+            text.push_str(self.text.get(at..view.contents.start).unwrap_or_default());
+            at = view.contents.end;
+        }
+        text.push_str(self.text.get(at..part.end).unwrap_or_default());
+        text
     }
 
     /// Notes the type of `children`, where the tokens begin a function that has such a parameter.

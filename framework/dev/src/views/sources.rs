@@ -28,6 +28,8 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub struct Sources {
     files: BTreeMap<String, File>,
+    /// Whether a build has been announced that has not finished.
+    announced: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ struct File {
     latest: Option<Arc<Parsed>>,
     /// Whether `latest` differs from `shown` by more than patches.
     dirty: bool,
-    /// What stood in the file when the build that runs began.
+    /// What stood in the file when the build that runs began; `None` for a file that came later.
     building: Option<Option<Arc<Parsed>>>,
 }
 
@@ -51,12 +53,14 @@ impl Sources {
     }
 
     /// Takes a source as compiled: before the first build, for each `.rs` file of the workspace that the program is made
-    /// of. A text that is not Rust is taken too: all that becomes of it is [`Change::Code`].
+    /// of. A text that is not Rust is taken too: all that becomes of it is [`Change::Code`]. While a build is announced,
+    /// it is taken as a part of that.
     pub fn load(&mut self, path: &str, text: &str) {
         let parsed = read::parse(path, text).map(Arc::new);
         let shown = parsed.clone().unwrap_or_default();
         let dirty = parsed.is_none();
-        let file = File { compiled: shown.clone(), shown, latest: parsed, dirty, building: None };
+        let building = self.announced.then(|| parsed.clone());
+        let file = File { compiled: shown.clone(), shown, latest: parsed, dirty, building };
         self.files.insert(path.to_owned(), file);
     }
 
@@ -71,9 +75,9 @@ impl Sources {
     pub fn change(&mut self, path: &str, text: &str) -> Change {
         let Some(file) = self.files.get(path) else {
             self.load(path, text);
-            // The running program knows nothing of it.
+            // The running program knows nothing of it, and neither does a build that has begun.
             if let Some(file) = self.files.get_mut(path) {
-                file.dirty = true;
+                (file.dirty, file.building) = (true, None);
             }
             return Change::Code;
         };
@@ -114,6 +118,7 @@ impl Sources {
 
     /// A build begins: it is made from the sources as they are now.
     pub fn building(&mut self) {
+        self.announced = true;
         for file in self.files.values_mut() {
             file.building = Some(file.latest.clone());
         }
@@ -124,10 +129,16 @@ impl Sources {
     /// open.
     pub fn compiled(&mut self) -> Vec<Renamed> {
         let mut renamed = Vec::new();
+        let announced = std::mem::take(&mut self.announced);
         let paths: Vec<_> = self.files.keys().cloned().collect();
         for path in paths {
             let Some(file) = self.files.get_mut(&path) else { continue };
-            let built = file.building.take().unwrap_or_else(|| file.latest.clone());
+            let built = match file.building.take() {
+                Some(built) => built,
+                // It came while that was built: it is not in the program, and stays code.
+                None if announced => continue,
+                None => file.latest.clone(),
+            };
             let fresh = built.map(|built| Arc::new(built.as_compiled(&path)));
             if let Some(fresh) = &fresh
                 && let Some(pairs) = diff::files(&file.shown, &file.shown, fresh)

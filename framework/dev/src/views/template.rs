@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Range,
 };
 
 /// One `view!` of a source.
@@ -13,8 +14,10 @@ pub(super) struct View {
     pub(super) id: String,
     /// The line on which its macro begins, from 1.
     pub(super) line: usize,
-    /// Its tokens, but for those of the views in it.
+    /// Its tokens, but for those of the views in it; its source instead, where the spaces between its tokens count.
     pub(super) print: String,
+    /// Where what is between its braces stands in the source, in bytes.
+    pub(super) contents: Range<usize>,
     /// `None`: nothing of it can be patched.
     pub(super) template: Option<Template>,
     /// Views in it, where there is no template that holds them.

@@ -3,7 +3,7 @@
 use super::{
     advice::Sample,
     events, html, layer,
-    record::{Kind, Record, Recording, WorkKind, note_tags, total},
+    record::{IslandsFiles, Kind, Record, Recording, WorkKind, note_tags, total},
     ring::Watch,
     why,
 };
@@ -120,6 +120,11 @@ fn begun(site: &Site, page: &PageRoute, head: &Parts, draft: bool) -> Record {
         source: format!("{}:{}", route.spec.file, route.spec.line),
         why: Some(why::of_mode(mode, draft, site.dist.is_some()).to_owned()),
         trace: trace(&head.headers),
+        islands_files: site
+            .dist
+            .as_ref()
+            .or(site.dev_files.as_ref())
+            .and_then(|dist| IslandsFiles::of(&dist.manifest)),
         ..Record::default()
     }
 }

@@ -4,7 +4,7 @@
 //! So each span that is of interest finds the record of its page among its ancestors. A render in the background is of no
 //! request: its span begins a record of its own, and follows from the one that caused it.
 
-use super::record::{Kind, Record, Recording, Work, WorkKind};
+use super::record::{Kind, LONGEST_TEXT, Record, Recording, Work, WorkKind};
 use std::{cell::RefCell, fmt, sync::Arc};
 use tracing::{
     Id, Subscriber,
@@ -164,7 +164,12 @@ impl Visit for KeyOf {
 struct Into<'a>(&'a mut Work);
 
 impl Into<'_> {
-    fn text(&mut self, name: &str, value: String) {
+    fn text(&mut self, name: &str, mut value: String) {
+        // Statements are as long as who writes them likes.
+        if value.len() > LONGEST_TEXT {
+            value.truncate(value.floor_char_boundary(LONGEST_TEXT));
+            value.push('…');
+        }
         let work = &mut *self.0;
         match name {
             "db.query.summary" | "http.request.method" | "code.function.name" => work.name = value,
@@ -193,5 +198,22 @@ impl Visit for Into<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field.name(), format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_work_are_cut() {
+        let mut work = Work::new(WorkKind::Query);
+        let mut into = Into(&mut work);
+        for field in ["db.query.text", "db.query.summary", "exception.message", "server.address"] {
+            into.text(field, "é".repeat(LONGEST_TEXT));
+        }
+        for text in [work.text, work.name, work.error.unwrap(), work.server.unwrap()] {
+            assert_eq!((text.len(), text.chars().last()), (LONGEST_TEXT + '…'.len_utf8(), Some('…')));
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tropos_cache::{Meta, Reason, Scope};
-use tropos_core::{Key, Tags, Tick};
+use tropos_core::{Key, Tags, Tick, manifest::Manifest};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Pieces of work that one record keeps: more than a page should have. Others are counted.
@@ -21,6 +21,9 @@ const MOST_WORK: usize = 300;
 
 /// Tags that one record names; others are counted.
 const MOST_TAGS: usize = 200;
+
+/// Bytes of each text of a piece of work; longer ones are cut. A statement of this length fills two screens.
+pub(super) const LONGEST_TEXT: usize = 2_000;
 
 /// Names of cookies that one record keeps.
 const MOST_COOKIES: usize = 32;
@@ -106,6 +109,8 @@ pub(crate) struct Record {
     pub(crate) work_left_out: usize,
     pub(crate) read: Read,
     pub(crate) islands: Vec<Islands>,
+    /// What a page with islands loads for them; none where the application has none.
+    pub(crate) islands_files: Option<IslandsFiles>,
     /// Length of the HTML, uncompressed; none where there was no body.
     pub(crate) html_bytes: Option<usize>,
     /// For an answer that was stored: the record of the render that made it, where it is still kept.
@@ -137,6 +142,21 @@ pub(crate) struct Islands {
     pub(crate) count: usize,
     /// The bytes of their props in the HTML.
     pub(crate) props_bytes: usize,
+}
+
+/// The lengths of the files that hold all islands of the application, uncompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct IslandsFiles {
+    pub(crate) script_bytes: u64,
+    pub(crate) wasm_bytes: u64,
+}
+
+impl IslandsFiles {
+    pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
+        let islands = manifest.islands.as_ref()?;
+        let bytes = |name: &str| manifest.assets.get(name).map_or(0, |asset| asset.bytes);
+        Some(Self { script_bytes: bytes(&islands.script), wasm_bytes: bytes(&islands.wasm) })
+    }
 }
 
 /// What a piece of work is.
@@ -393,4 +413,22 @@ pub(crate) fn note_tags(record: &mut Record, tags: &Tags) {
     let named: Vec<&str> = tags.iter().filter(|tag| !tag.is_internal()).map(|tag| tag.as_str()).collect();
     record.tags_left_out = named.len().saturating_sub(MOST_TAGS);
     record.tags = named.into_iter().take(MOST_TAGS).map(str::to_owned).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_islands_load_is_known_by_the_manifest() {
+        let manifest = |islands: &str| {
+            let text = format!(
+                r#"{{"version":1,"build_id":"b","islands":{islands},"assets":{{"app.js":{{"file":"a","bytes":7}},"app.wasm":{{"file":"b","bytes":9}}}}}}"#
+            );
+            IslandsFiles::of(&serde_json::from_str(&text).unwrap())
+        };
+        let files = IslandsFiles { script_bytes: 7, wasm_bytes: 9 };
+        assert_eq!(manifest(r#"{"script":"app.js","wasm":"app.wasm"}"#), Some(files));
+        assert_eq!(manifest("null"), None);
+    }
 }

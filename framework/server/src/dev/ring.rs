@@ -9,17 +9,24 @@ use crate::{config::Config, routing::Table};
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
 use tropos_core::Clock;
 
-/// Records that are kept: those of some minutes of clicking. Each has at most some hundred kilobytes, mostly one or two.
+/// Records that are kept: those of some minutes of clicking. Each has one or two kilobytes; the most that one can have, with
+/// three hundred pieces of work whose texts are all cut, is two megabytes.
 pub(crate) const MOST_RECORDS: usize = 500;
 
-/// Numbers of records, through all sites of the process: the layer knows them by no more than that.
-static NUMBERS: AtomicU64 = AtomicU64::new(1);
+/// Numbers of records, through all sites of the process: the layer knows them by no more than that. They begin anywhere:
+/// a page that the browser kept over a restart must not be taken for one of this process.
+static NUMBERS: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(beginning()));
+
+/// Of nine digits: far below what a script holds exactly, and so many that two processes hardly meet.
+fn beginning() -> u64 {
+    rand::random_range(100_000_000..1_000_000_000)
+}
 
 /// What watches a site.
 pub(crate) struct Watch {
@@ -111,6 +118,12 @@ impl Ring {
 mod tests {
     use super::*;
     use tropos_core::ManualClock;
+
+    #[test]
+    fn each_process_has_numbers_of_its_own() {
+        let numbers: std::collections::HashSet<u64> = (0..8).map(|_| beginning()).collect();
+        assert!(numbers.len() > 4, "{numbers:?}");
+    }
 
     #[test]
     fn the_oldest_records_go_first() {

@@ -1,8 +1,9 @@
 //! The endpoints of the admin listener: `/advice` where routes are counted, `/dev/*` in development.
 //!
-//! Nobody logs in here, so what a page of another site could make a browser ask is refused: by the host that the request
-//! names, which must be an address or `localhost` (a name could be rebound to this machine), and by the content type of
-//! what changes something, which such a page may not send.
+//! Nobody logs in here, so what a page of another site could make a browser ask of `/dev/*` is refused: by the host that
+//! the request names, which must be an address or `localhost` (a name could be rebound to this machine), and by the content
+//! type of what changes something, which such a page may not send. `/advice` is for production, where the listener has
+//! names in a network of its own, and goes as `/metrics` beside it does.
 
 use super::{
     advice,
@@ -86,17 +87,16 @@ impl Brief {
 pub fn router<S: Clone + Send + Sync + 'static>(site: &Arc<Site>) -> Router<S> {
     let advised = site.clone();
     let advice = get(async move || Json(advice::of(&advised)));
-    let mut router = Router::new().route("/advice", advice.clone());
-    if let Some(ring) = site.watch.as_ref().and_then(|watch| watch.ring.clone()) {
-        let (one, site) = (ring.clone(), site.clone());
-        router = router
-            .route("/dev/advice", advice)
-            .route("/dev/renders", get(async move || Json(briefs(&ring))))
-            .route("/dev/renders/{id}", get(async move |Path(id): Path<u64>| record(&one, id)))
-            .route("/dev/invalidate", post(async move |Json(call): Json<Call>| invalidate(&site, call).await))
-            .route("/dev/events", get(async || stream_of_events()));
-    }
-    router.layer(from_fn(only_for_this_machine))
+    let router = Router::new().route("/advice", advice.clone());
+    let Some(ring) = site.watch.as_ref().and_then(|watch| watch.ring.clone()) else { return router };
+    let (one, site) = (ring.clone(), site.clone());
+    let dev = Router::new()
+        .route("/dev/advice", advice)
+        .route("/dev/renders", get(async move || Json(briefs(&ring))))
+        .route("/dev/renders/{id}", get(async move |Path(id): Path<u64>| record(&one, id)))
+        .route("/dev/invalidate", post(async move |Json(call): Json<Call>| invalidate(&site, call).await))
+        .route("/dev/events", get(async || stream_of_events()));
+    router.merge(dev.layer(from_fn(only_for_this_machine)))
 }
 
 fn briefs(ring: &Ring) -> Vec<Brief> {
