@@ -18,7 +18,7 @@ function look() {
       html: (document.querySelector('main')?.innerHTML ?? '').replace(/<!--.*?-->/gs, ''),
       color: getComputedStyle(document.body).color,
       picture: document.querySelector('main img')?.naturalWidth ?? 0,
-      overlay: shadow('tropos-dev-overlay', 'dialog') ?? shadow('nextjs-portal', '[data-nextjs-dialog]'),
+      overlay: shadow('tropos-dev-overlay', 'dialog') ?? shadow('nextjs-portal', '[data-nextjs-dialog-overlay]'),
       // Of the process that served it.
       version: Number(document.querySelector('script[src*="/_tropos/dev/client.js"]')?.src.split('v=')[1] ?? 0),
       hydrated: !document.querySelector('leptos-island') || document.documentElement.hasAttribute('data-tropos-hydrated'),
