@@ -144,10 +144,7 @@ pub(crate) async fn run(workshop: &Workshop, plan: &Plan, version: u64) -> Resul
     }
     let start = Instant::now();
     let program = workshop.program().clone();
-    let program = program.ok_or_else(|| Failed {
-        problems: vec![of_cargo("the application was not compiled yet")],
-        compiled: false,
-    })?;
+    let program = program.ok_or_else(|| failed(of_cargo("the application was not compiled yet"), false))?;
     let process = process::start(&program, &workshop.settings, version, workshop.ended.clone())
         .await
         .map_err(|problem| failed(problem, true))?;
