@@ -20,7 +20,7 @@ export function patches(old, next, path = 'src/app.rs') {
     writeFileSync(a, old)
     writeFileSync(b, next)
     // The program, if it is built already; else by cargo.
-    const program = process.env.TROPOS_DEV_PATCH
+    const program = process.env.DEV_PATCH
     const found = program
       ? execFileSync(program, [path, a, b])
       : execFileSync('cargo', ['run', '-q', '-p', 'tropos-dev', '--example', 'patch', '--', path, a, b], { cwd: root })

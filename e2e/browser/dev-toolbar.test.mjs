@@ -1,5 +1,5 @@
 // The toolbar of development in Chromium, on the storefront as the dev server would start it. Needs its debug build
-// (`cargo build -p storefront`); `TROPOS_DEV_APP` names another place of it. `TOOLBAR_SHOTS` names a folder for pictures.
+// (`cargo build -p storefront`); `DEV_APP` names another place of it. `TOOLBAR_SHOTS` names a folder for pictures.
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { start } from './app-server.mjs'
 import { launch } from './chromium.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const program = process.env.TROPOS_DEV_APP ?? here('../../target/debug/storefront')
+const program = process.env.DEV_APP ?? here('../../target/debug/storefront')
 const script = readFileSync(here('../../framework/dev/src/client/toolbar.js'))
 const TAG = '<script type="module" src="/_tropos/dev/toolbar.js"></script>'
 

@@ -142,7 +142,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     let mut patch = steps.cargo();
     runner.check("patches", patch.args(["build", "--package", "tropos-dev", "--example", "patch"]));
     let mut node = steps.command("node");
-    node.env("TROPOS_DEV_APP", built("storefront")).env("TROPOS_DEV_PATCH", built("examples/patch"));
+    node.env("DEV_APP", built("storefront")).env("DEV_PATCH", built("examples/patch"));
     runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(tests_in(&browser(steps))));
     dev(&mut runner);
     Ok(runner.sum_up())
