@@ -79,7 +79,7 @@ async fn an_application_is_free_of_warnings_passes_its_tests_and_runs_on_postgre
     let other = new(elsewhere.path(), &["shop", "--db", "postgres", "--yes"]);
     cargo_succeeds(&shop, &["clippy", "--all-targets", "--", "-D", "warnings"]);
     let tested = cargo_succeeds(&shop, &["test"]);
-    assert!(tested.contains("4 passed"), "{tested}");
+    assert!(tested.contains("5 passed"), "{tested}");
 
     // What the other database changes is configuration alone, so one program shows both.
     for part in ["src", "migrations", "tests", "Cargo.toml"] {
