@@ -32,7 +32,8 @@ export async function start(program, environment = {}) {
       DATABASE_URL: `sqlite://${join(folder, 'app.db')}`,
       ...environment,
     },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    // In development a program ends with its standard input.
+    stdio: ['pipe', 'ignore', 'pipe'],
   })
   child.stderr.on('data', (text) => log.push(String(text)))
   const ended = new Promise((resolve) => child.once('exit', resolve))
