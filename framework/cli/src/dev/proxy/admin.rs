@@ -14,6 +14,10 @@ pub(super) async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Respons
     if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only programs of this machine may ask for this.\n");
     }
+    // Records and invalidation are for who develops, also where this listener is open to a scraper elsewhere.
+    if request.uri().path().starts_with("/dev") && !super::is_near(&request) {
+        return text(StatusCode::FORBIDDEN, PLAIN, "Only this machine may ask for this.\n");
+    }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     hand_on(proxy, &path, request).await
 }

@@ -95,6 +95,12 @@ impl Proxy {
 #[derive(Debug, Clone, Copy)]
 struct Peer(IpAddr);
 
+/// Whether a request comes from this machine.
+fn is_near(request: &Request<Incoming>) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    peer.is_some_and(|Peer(ip)| guard::is_of_this_machine(*ip, request.headers()))
+}
+
 const NOT_THIS: &str = "The dev server is not known by this name. It is by localhost and by addresses; allowed_hosts \
                         (TROPOS_ALLOWED_HOSTS) lists others.\n";
 

@@ -1,6 +1,6 @@
 //! `/_tropos/dev/…`: the client, its events, and what it asks for.
 
-use super::{Body, Peer, Proxy, admin, guard, stream::Channel, text};
+use super::{Body, Proxy, admin, guard, stream::Channel, text};
 use crate::dev::{console, editor, scripts};
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -22,9 +22,7 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, path: &str, request: Request<Inco
     if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only pages of this dev server may ask for this.\n");
     }
-    let peer = request.extensions().get::<Peer>();
-    let is_near = peer.is_some_and(|Peer(ip)| guard::is_of_this_machine(*ip, request.headers()));
-    if !is_near && (path == "open" || path.starts_with("app/")) {
+    if !super::is_near(&request) && (path == "open" || path.starts_with("app/")) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only this machine may ask for this.\n");
     }
     match (request.method(), path) {

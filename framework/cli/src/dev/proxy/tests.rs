@@ -307,6 +307,12 @@ async fn the_admin_listener_keeps_its_address_whichever_process_answers() {
     for foreign in [("origin", "http://elsewhere.example"), ("host", "rebound.example")] {
         assert_eq!(get(addr, "/metrics", &[foreign]).await.0, StatusCode::FORBIDDEN, "{foreign:?}");
     }
+    // As from another machine, for which a proxy on this one asks.
+    let far = ("x-forwarded-for", "192.0.2.7");
+    for (path, status) in [("/dev/renders", StatusCode::FORBIDDEN), ("/metrics", StatusCode::OK)] {
+        assert_eq!(get(addr, path, &[far]).await.0, status, "{path}");
+    }
+    assert_eq!(get(addr, "/dev/renders", &[]).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
