@@ -1,11 +1,16 @@
 //! The tiny application, the dev server on it, and who looks at it.
 
+#[path = "../support/application.rs"]
+mod application;
+
+use application::{Application, PROGRAM};
 use serde_json::Value;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     net::TcpListener,
-    path::{Path, PathBuf},
+    ops::Deref,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex,
@@ -14,38 +19,20 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
 
-/// This command, as it was compiled for the tests.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cargo-tropos");
+/// The application, and what is done with it.
+pub struct App(Application);
 
-/// The application in a folder of its own, and the command in another.
-pub struct App(TempDir, TempDir);
+impl Deref for App {
+    type Target = Application;
+    fn deref(&self) -> &Application {
+        &self.0
+    }
+}
 
 impl App {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        copy(&here.join("tests/dev-app"), folder.path());
-        let template = folder.path().join("Cargo.toml.txt");
-        let tropos = here.join("../tropos").canonicalize().unwrap();
-        let manifest = fs::read_to_string(&template).unwrap().replace("TROPOS", tropos.to_str().unwrap());
-        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-        fs::remove_file(template).unwrap();
-        // The same versions as the repository's, of which all are here already.
-        fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
-        // A compile that runs beside the test may replace the program where cargo puts it.
-        let program = tempfile::tempdir().unwrap();
-        fs::copy(PROGRAM, program.path().join("cargo-tropos")).unwrap();
-        Self(folder, program)
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        Self(Application::of("dev-app"))
     }
 
     /// As editors do: beside, and then renamed.
@@ -59,7 +46,7 @@ impl App {
 
     /// The processes that work in the application's folder, or for it.
     pub fn processes(&self) -> Vec<String> {
-        let folder = self.0.path().canonicalize().unwrap();
+        let folder = self.folder().canonicalize().unwrap();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let is_there = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
@@ -83,19 +70,6 @@ impl App {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in from.read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        let place = to.join(path.file_name().unwrap());
-        match path.is_dir() {
-            true => copy(&path, &place),
-            // Written anew, so that cargo sees sources that are newer than what it has of an earlier run.
-            false => fs::write(place, fs::read(&path).unwrap()).unwrap(),
-        }
-    }
-}
-
 /// A dev server that runs.
 pub struct Dev {
     child: Mutex<Child>,
@@ -107,8 +81,9 @@ impl Dev {
     pub fn start(app: &App) -> Self {
         let target = Path::new(PROGRAM).ancestors().nth(2).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut child = Command::new(app.1.path().join("cargo-tropos"))
-            .args(["tropos", "dev", "--port", &port.to_string()])
+        let mut child = app
+            .command()
+            .args(["dev", "--port", &port.to_string()])
             // Any folder of the application will do.
             .current_dir(app.path("src"))
             .env("CARGO_TARGET_DIR", target)

@@ -1,21 +1,29 @@
 //! The tiny application, this command run on it, and a host that knows nothing but files.
 
+#[path = "../support/application.rs"]
+mod application;
+
+use application::{Application, PROGRAM};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
-use tempfile::TempDir;
 
-/// This command, as it was compiled for the tests.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_cargo-tropos");
+/// The application, and what is done with it.
+pub struct App(Application);
 
-/// The application in a folder of its own, and the command in another.
-pub struct App(TempDir, TempDir);
+impl Deref for App {
+    type Target = Application;
+    fn deref(&self) -> &Application {
+        &self.0
+    }
+}
 
 /// What a command did.
 #[derive(Debug)]
@@ -40,28 +48,7 @@ impl Run {
 
 impl App {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        copy(&here.join("tests/tiny"), folder.path());
-        let template = folder.path().join("Cargo.toml.txt");
-        let tropos = here.join("../tropos").canonicalize().unwrap();
-        let manifest = fs::read_to_string(&template).unwrap().replace("TROPOS", tropos.to_str().unwrap());
-        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-        fs::remove_file(template).unwrap();
-        // The same versions as the repository's, of which all are here already.
-        fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
-        // A compile that runs beside the test may replace the program where cargo puts it.
-        let program = tempfile::tempdir().unwrap();
-        fs::copy(PROGRAM, program.path().join("cargo-tropos")).unwrap();
-        Self(folder, program)
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
+        Self(Application::of("tiny"))
     }
 
     pub fn dist(&self, name: &str) -> Vec<u8> {
@@ -71,10 +58,9 @@ impl App {
     /// Runs the command in the application's folder.
     pub fn run(&self, arguments: &[&str]) -> Run {
         let target = Path::new(PROGRAM).ancestors().nth(2).unwrap();
-        let output = Command::new(self.1.path().join("cargo-tropos"))
-            .arg("tropos")
+        let output = self
+            .command()
             .args(arguments)
-            .current_dir(self.0.path())
             .env("CARGO_TARGET_DIR", target)
             .env("CARGO_NET_OFFLINE", "true")
             .env_remove("TROPOS_WASM_OPT")
@@ -98,23 +84,10 @@ impl App {
                 }
             }
         }
-        let beside = self.0.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+        let beside = self.folder().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
         let mut beside: Vec<_> = beside.map(|name| name.into_string().unwrap()).collect();
         beside.retain(|name| name.starts_with("dist"));
         (files, beside)
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in from.read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        let place = to.join(path.file_name().unwrap());
-        match path.is_dir() {
-            true => copy(&path, &place),
-            // Written anew, so that cargo sees sources that are newer than what it has of an earlier run.
-            false => fs::write(place, fs::read(&path).unwrap()).unwrap(),
-        }
     }
 }
 
