@@ -113,6 +113,11 @@ macro_rules! variant {
 pub struct Variants(Vec<(&'static str, &'static str)>);
 
 impl Variants {
+    /// None are chosen.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Chooses a value; the last choice counts. Without effect beyond [`MOST_VARIANTS`].
     pub fn choose<V: VariantName>(&mut self, value: V) {
         self.put(V::NAME, value.as_str());

@@ -19,8 +19,8 @@ pub(crate) struct RequestHead {
     pub(crate) draft: bool,
     /// What the visitor has written: what they read must have seen it.
     pub(crate) seen: Positions,
-    /// What hooks made of it.
-    pub(crate) decided: Arc<Decided>,
+    /// What hooks made of it; `None` where none ran.
+    pub(crate) decided: Option<Arc<Decided>>,
     /// Who notes what a page reads of it; `None` unless routes are watched.
     pub(crate) watched: Option<Arc<Recording>>,
 }

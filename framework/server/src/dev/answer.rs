@@ -7,7 +7,7 @@ use super::{
     ring::Watch,
     why,
 };
-use crate::{routing::PageRoute, seen, site::Site};
+use crate::{dispatch::observe, routing::PageRoute, seen, site::Site};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tracing::{Instrument as _, Span, field::Empty};
+use tracing::Instrument as _;
 use tropos_cache::{Engine, Scope, Stamp, Validity, http::CACHE_STATUS};
 use tropos_core::{CanonicalPath, PageError, Params, Tag};
 use xxhash_rust::xxh3::Xxh3;
@@ -27,26 +27,6 @@ const LONGEST_LOOKED_AT: usize = 2 << 20;
 
 /// How the browser learns which record is that of its page (Server Timing §3).
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// The span of a page's answer, by OpenTelemetry's conventions for HTTP servers. It costs nothing where nobody listens.
-pub(crate) fn span(head: &Parts, page: &PageRoute) -> Span {
-    let span = tracing::debug_span!(
-        target: "tropos::page",
-        "page",
-        otel.name = Empty,
-        otel.kind = "server",
-        http.request.method = %head.method,
-        http.route = page.route.pattern(),
-        url.path = head.uri.path(),
-        tropos.mode = page.route.mode().as_str(),
-        http.response.status_code = Empty,
-        tropos.cache.status = Empty,
-    );
-    if !span.is_disabled() {
-        span.record("otel.name", format!("{} {}", head.method, page.route.pattern()));
-    }
-    span
-}
 
 /// What notes the answer to this request, where one does.
 pub(crate) fn watched(head: &Parts) -> Option<&Arc<Recording>> {
@@ -77,7 +57,7 @@ pub(crate) async fn page(
         is_get: head.method == Method::GET,
         draft,
     };
-    let span = layer::hand(&recording, || span(&head, page));
+    let span = layer::hand(&recording, || observe::page(&head, page));
     let answering = site.page_in_mode(page, path, params, head, draft).instrument(span.clone());
     let mut response = answering.await;
     note_head(watch, &recording, &response);

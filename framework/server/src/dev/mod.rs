@@ -25,7 +25,7 @@ mod ring;
 mod routes;
 mod why;
 
-pub(crate) use answer::{page, rendered, span, watched};
+pub(crate) use answer::{page, rendered, watched};
 pub(crate) use events::failed;
 pub use layer::layer;
 pub(crate) use record::{Part, Recording};

@@ -11,7 +11,7 @@ use super::{
     record::{Record, WorkKind, total},
     ring::Ring,
 };
-use crate::Site;
+use crate::{Site, dispatch::guard};
 use axum::{
     Json, Router,
     extract::{Path, Request},
@@ -149,10 +149,7 @@ async fn only_for_this_machine(request: Request, next: Next) -> Response {
 
 /// Whether a host is an address or `localhost`: a name may lead anywhere tomorrow.
 fn is_no_name(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() => name,
-        _ => host,
-    };
+    let name = guard::name_of(host);
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }

@@ -33,7 +33,8 @@ pub(crate) fn host_of(request: &Parts) -> Option<&str> {
     named.or_else(|| lines.next().and_then(|host| host.to_str().ok()))
 }
 
-fn name_of(host: &str) -> &str {
+/// A host without its port.
+pub(crate) fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

@@ -131,15 +131,8 @@ impl Site {
             return reply::plain(StatusCode::FORBIDDEN, "a page of another site opened this stream");
         }
         let query = request.uri.query().unwrap_or_default();
-        let target = serde_urlencoded::from_str::<Vec<(String, String)>>(query).ok();
-        let target =
-            target.and_then(|pairs| pairs.into_iter().find(|(name, _)| name == "page")).map(|(_, page)| page);
-        let parsed = target.as_deref().and_then(|target| target.parse::<Uri>().ok());
         let is_ticket = ticket.len() == TICKET && ticket.bytes().all(|b| b.is_ascii_hexdigit());
-        let (Some(uri), true) = (parsed, is_ticket) else {
-            return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
-        };
-        let Ok(path) = CanonicalPath::parse(uri.path()) else {
+        let Some((path, uri)) = followed(&request.uri).filter(|_| is_ticket) else {
             return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
         };
         let found = self.table.find(&path).filter(|(page, _)| page.route.mode() == Mode::Live);
@@ -198,6 +191,13 @@ impl Site {
         let too_long = |_| Failure::new("the page took longer than 30 s");
         tokio::time::timeout(RENDER_TIMEOUT, render).await.map_err(too_long)?
     }
+}
+
+/// The page that a stream of changes belongs to, by the stream's own address: hooks and the stream go by this alone.
+pub(crate) fn followed(stream: &Uri) -> Option<(CanonicalPath, Uri)> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(stream.query()?).ok()?;
+    let page: Uri = pairs.into_iter().find(|(name, _)| name == "page")?.1.parse().ok()?;
+    Some((CanonicalPath::parse(page.path()).ok()?, page))
 }
 
 fn events(subscription: tropos_live::Subscription, ticket: String) -> Response<Body> {

@@ -8,6 +8,7 @@ mod drafts;
 mod functions;
 pub(crate) mod guard;
 pub(crate) mod live;
+pub(crate) mod observe;
 pub(crate) mod ready;
 mod reply;
 mod revalidate;
@@ -158,7 +159,7 @@ impl Site {
         match &self.watch {
             Some(watch) => dev::page(self, watch, page, path, params, head, draft).await,
             None => {
-                let span = dev::span(&head, page);
+                let span = observe::page(&head, page);
                 self.page_in_mode(page, path, params, head, draft).instrument(span).await
             }
         }
@@ -191,7 +192,7 @@ impl Site {
         body: Body,
     ) -> Option<Response<Body>> {
         // All decide on the one spelling of the path.
-        if let Some(uri) = canonical_uri(&head.uri, path) {
+        if let Some(uri) = with_path(&head.uri, path, None) {
             head.uri = uri;
         }
         let is_function = functions::exists(head.uri.path(), &head.method);
@@ -256,7 +257,7 @@ impl Site {
         let secure = self.is_secure();
         let draft = self.sees_drafts(head);
         let seen = self.seen.as_ref().map(|seen| seen.read(&head.headers, secure)).unwrap_or_default();
-        let (decided, watched) = (edge::decided(head), dev::watched(head).cloned());
+        let (decided, watched) = (edge::decided(head).cloned(), dev::watched(head).cloned());
         Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen, decided, watched })
     }
 
@@ -298,9 +299,9 @@ fn declared_length(head: &Parts) -> Option<u64> {
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The same address with its path in the one spelling.
-fn canonical_uri(uri: &Uri, path: &CanonicalPath) -> Option<Uri> {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+/// The same address with this path in its one spelling, and with another query where one is given.
+pub(crate) fn with_path(uri: &Uri, path: &CanonicalPath, query: Option<&str>) -> Option<Uri> {
+    let query = query.or(uri.query()).map(|query| format!("?{query}")).unwrap_or_default();
     let slash = if path.has_trailing_slash() { "/" } else { "" };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = format!("{}{slash}{query}", path.as_str()).parse().ok();

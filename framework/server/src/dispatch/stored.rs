@@ -61,7 +61,7 @@ impl Site {
         params: Params,
         request: &Parts,
     ) -> Response<Body> {
-        let chosen = &edge::decided(request).variants;
+        let chosen = edge::variants(request);
         let Ok(inputs) = page.route.inputs(request.uri.query().unwrap_or_default(), chosen) else {
             return self.not_found();
         };

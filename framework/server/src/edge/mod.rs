@@ -14,11 +14,16 @@ pub(crate) use client::Peer;
 pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
 
-use crate::{dispatch::guard, request::cookie_pairs, routing::Table, site::Site};
+use crate::{
+    dispatch::{guard, live, with_path},
+    request::cookie_pairs,
+    routing::Table,
+    site::Site,
+};
 use axum::body::Body;
 use cookie::Cookie;
-use http::{HeaderMap, HeaderValue, Response, Uri, header, request::Parts};
-use std::sync::{Arc, LazyLock};
+use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
+use std::sync::Arc;
 use tropos_cache::http::lifetime::PRIVATE_NO_CACHE;
 use tropos_core::{CanonicalPath, Failure};
 use tropos_edge::{
@@ -44,10 +49,15 @@ impl Decided {
     }
 }
 
-/// What hooks decided for this request; nothing where none ran.
-pub(crate) fn decided(request: &Parts) -> Arc<Decided> {
-    static NOTHING: LazyLock<Arc<Decided>> = LazyLock::new(Arc::default);
-    request.extensions.get::<Arc<Decided>>().unwrap_or(&NOTHING).clone()
+/// What hooks decided for this request; `None` where none ran.
+pub(crate) fn decided(request: &Parts) -> Option<&Arc<Decided>> {
+    request.extensions.get()
+}
+
+/// The variants that hooks chose for this request.
+pub(crate) fn variants(request: &Parts) -> &Variants {
+    static NONE: Variants = Variants::none();
+    decided(request).map_or(&NONE, |decided| &decided.variants)
 }
 
 /// Whether a request goes on.
@@ -73,11 +83,11 @@ impl Site {
             return Gate::Open { path, passed: None };
         }
         // The stream of a live page is a part of that page: who may not see the one may not see the other.
-        let followed = own.filter(|own| own.starts_with("live/")).and_then(|_| followed(&head.uri));
+        let followed = own.filter(|own| own.starts_with("live/")).and_then(|_| live::followed(&head.uri));
         let streams = followed.is_some();
         let outcome = {
             let (asked, query) = match &followed {
-                Some((path, query)) => (path, query.as_str()),
+                Some((path, page)) => (path, page.query().unwrap_or_default()),
                 None => (&path, head.uri.query().unwrap_or_default()),
             };
             let host = guard::host_of(head).unwrap_or_default();
@@ -102,7 +112,7 @@ impl Site {
         set_cookies(&mut head.headers, &response.cookies);
         // The stream's own address stays what it is.
         let path = rewritten.filter(|_| !streams).unwrap_or(path);
-        if !streams && let Some(uri) = target(&head.uri, &path, query.as_deref()) {
+        if !streams && let Some(uri) = with_path(&head.uri, &path, query.as_deref()) {
             head.uri = uri;
         }
         head.extensions.insert(Arc::new(Decided { variants, context }));
@@ -185,23 +195,6 @@ fn set_cookies(headers: &mut HeaderMap, cookies: &[Cookie<'static>]) {
     if let (false, Ok(line)) = (line.is_empty(), HeaderValue::from_str(&line)) {
         headers.insert(header::COOKIE, line);
     }
-}
-
-/// The address with another path, and another query where one is given.
-fn target(uri: &Uri, path: &CanonicalPath, query: Option<&str>) -> Option<Uri> {
-    let query = query.or(uri.query()).filter(|query| !query.is_empty());
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    let slash = if path.has_trailing_slash() { "/" } else { "" };
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = format!("{}{slash}{query}", path.as_str()).parse().ok();
-    Uri::from_parts(parts).ok()
-}
-
-/// The page that a stream of changes belongs to.
-fn followed(uri: &Uri) -> Option<(CanonicalPath, String)> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(uri.query()?).ok()?;
-    let page: Uri = pairs.into_iter().find(|(name, _)| name == "page")?.1.parse().ok()?;
-    Some((CanonicalPath::parse(page.path()).ok()?, page.query().unwrap_or_default().to_owned()))
 }
 
 impl Router for Table {

@@ -279,14 +279,16 @@ macro_rules! of_a_request {
         impl<V: Declared> FromPage<$mode> for Variant<V> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
                 cx.reads(Part::Hooks);
-                Ok(Variant(V::read(&V::key(&cx.request()?.decided.variants))))
+                let decided = cx.request()?.decided.clone().unwrap_or_default();
+                Ok(Variant(V::read(&V::key(&decided.variants))))
             }
         }
 
         impl<T: ContextValue> FromPage<$mode> for Context<T> {
             async fn from_page(cx: &PageCx) -> Result<Self, PageError> {
                 cx.reads(Part::Hooks);
-                Ok(Context(cx.request()?.decided.context()?))
+                let decided = cx.request()?.decided.clone();
+                Ok(Context(decided.map_or(Ok(None), |decided| decided.context())?))
             }
         }
 
