@@ -1,0 +1,15 @@
+//! What can go wrong with telemetry: never a request.
+
+/// Why telemetry could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting that cannot be understood.
+    #[error("{name}: {reason}")]
+    Setting {
+        /// The variable as it is written.
+        name: &'static str,
+        /// What is wrong with it, and what to write instead.
+        reason: String,
+    },
+}

@@ -1,0 +1,1 @@
+//! Both signals on their way to a collector.

@@ -1,0 +1,19 @@
+//! What an application does, told: traces, metrics, errors and business figures.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`names`] | every span, attribute, metric and unit: one file, from which the reference is generated |
+//! | [`trace`] | the context of a request, what is recorded of it, and what is kept |
+//! | [`metrics`] | the registry of all series, and its text form |
+//! | [`export`] | both signals on their way to a collector |
+//!
+//! The crate is the only one that knows OpenTelemetry and Sentry. It reads no environment and knows no web server: it is
+//! given values and records.
+
+mod error;
+pub mod export;
+pub mod metrics;
+pub mod names;
+pub mod trace;
+
+pub use error::Error;

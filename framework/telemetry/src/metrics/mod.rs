@@ -1,0 +1,1 @@
+//! The registry of all series, and its text form.

@@ -1,0 +1,1 @@
+//! Every name that telemetry gives out: spans and attributes, metrics, units and buckets.
