@@ -51,7 +51,7 @@ pub struct PoolConfig {
     /// A connection that has been idle for longer is asked whether it still stands before it is used. Default: 10 s, so that
     /// busy pools never ask.
     pub check_after: Duration,
-    /// How long SQLite waits for another process's write to end. Default: 5 s.
+    /// How long SQLite waits for another process's write to end, also while the file is opened. Default: 5 s.
     pub busy: Duration,
 }
 

@@ -18,6 +18,7 @@ fn config(url: impl Into<String>) -> Config {
     let mut config = Config::new(url);
     let long = Duration::from_secs(60);
     (config.pool.wait, config.pool.statement, config.replicas.look_within) = (long, long, long);
+    config.pool.busy = long;
     config
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use std::time::Duration;
 use tropos_db::{Config, Db, Error};
 
 async fn open(folder: &tempfile::TempDir) -> Db {
@@ -66,4 +68,43 @@ async fn an_address_that_is_not_supported_is_shown_without_its_password() {
     let error = Db::connect(&Config::new("mysql://user:secret@host/db")).await.unwrap_err();
     assert!(matches!(error, Error::Url { .. }));
     assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+/// A file without a log written ahead, in which somebody else writes.
+async fn held_by_another_writer(folder: &tempfile::TempDir) -> (Config, SqliteConnection) {
+    let file = folder.path().join("app.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    sqlx::raw_sql("create table kv (key text); begin immediate; insert into kv values ('theirs')")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    (Config::new(format!("sqlite://{}", file.display())), other)
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_writes_to_is_opened_once_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut config, mut other) = held_by_another_writer(&folder).await;
+    config.pool.busy = Duration::from_secs(60);
+    let opened = tokio::spawn(async move { Db::connect(&config).await });
+    // In which SQLite has refused to switch to the log; where the machine is slower, the test only shows less.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!opened.is_finished());
+    sqlx::raw_sql("commit").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let db: Db = opened.await.unwrap().unwrap();
+    let key: String = sqlx::query_scalar("select key from kv").fetch_one(db.read()).await.unwrap();
+    assert_eq!(key, "theirs");
+    let mode: String = sqlx::query_scalar("pragma journal_mode").fetch_one(db.read()).await.unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn a_file_that_stays_locked_is_given_up_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut config, _other) = held_by_another_writer(&folder).await;
+    config.pool.busy = Duration::from_millis(50);
+    let error = Db::<sqlx::Any>::connect(&config).await.unwrap_err();
+    assert!(matches!(&error, Error::Open { reason, .. } if reason.contains("locked")), "{error}");
 }

@@ -7,14 +7,16 @@ use crate::{
     error::without_password,
 };
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
     path::Path,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
+use tokio::time::{Instant, sleep};
 
 /// A SQLite database.
 #[derive(Debug)]
@@ -55,6 +57,11 @@ impl Store {
             .busy_timeout(config.pool.busy)
             // With a write-ahead log this loses at most the last transactions at a power cut, never the database.
             .synchronous(SqliteSynchronous::Normal);
+        // It lasts until the pools stand: the last connection to go would take the log away with it.
+        let first = match in_memory {
+            true => None,
+            false => Some(first(&options, config.pool.busy).await.map_err(failed)?),
+        };
         let pools = SqlitePoolOptions::new().acquire_timeout(config.pool.wait).test_before_acquire(false);
         let writer = pools
             .clone()
@@ -70,6 +77,10 @@ impl Store {
             .connect_with(options.create_if_missing(false).pragma("query_only", "on"))
             .await
             .map_err(failed)?;
+        if let Some(first) = first {
+            // Whether or not it says goodbye, the pools stand.
+            drop(first.close().await);
+        }
         Ok(Self { readers, writer, config: config.pool, file })
     }
 
@@ -89,6 +100,32 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Between two tries to open: the one that holds the others up needs a few milliseconds for a new file.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The first connection, which makes the file and has it write its log ahead, for which it waits for others as long as a
+/// statement would.
+///
+/// Of two that switch to the log at once, both of which have read the file's header, SQLite lets one go on and fails the
+/// other without asking its busy handler, since waiting would be a deadlock (<https://sqlite.org/c3ref/busy_handler.html>).
+/// So this starts over. Once a file has been switched it stays so, and later connections have nothing to switch.
+async fn first(options: &SqliteConnectOptions, patience: Duration) -> Result<SqliteConnection, sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && began.elapsed() < patience => sleep(POLL).await,
+            opened => return opened,
+        }
+    }
+}
+
+/// Whether another connection is in the way: `SQLITE_BUSY`, of which the extended codes say more in the upper bytes.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 fn make_folder(file: &Path) -> Result<(), Error> {
