@@ -345,6 +345,44 @@ test('a load keeps scroll, focus and what was entered', async () => {
   assert.deepEqual(errors, [])
 })
 
+describe('what was entered outlives pages that stand in between:', async () => {
+  const waits = await readFile(new URL('../../framework/cli/src/dev/proxy/screen.html', import.meta.url), 'utf8')
+  const failure = '<!doctype html><script type="module" src="/_tropos/dev/client.js"></script><p>failed</p>'
+  // The page of waiting was left behind by process 1, and loads itself again.
+  for (const [name, text, event] of [
+    ['that of waiting', waits.replace('{version}', '1'), { kind: 'ready', version: 2, reload: true }],
+    ['a failure', failure, { kind: 'reload', why: 'a test' }],
+  ]) {
+    test(name, async () => {
+      await open('<form><input name="a"><textarea name="b"></textarea></form><div style="height: 5000px"></div>')
+      await page.fill('[name=a]', 'typed')
+      await page.fill('[name=b]', 'long text')
+      await page.evaluate(() => scrollTo(0, 1234))
+      const load = async (event) => {
+        const asked = server.asked.length
+        const loaded = page.waitForEvent('load')
+        server.send(event)
+        await loaded
+        while (server.asked.length === asked) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      server.files['/'] = { type: 'text/html; charset=utf-8', text }
+      await load({ kind: 'reload', why: 'a test' })
+      // Twice: what is kept is not for the first load alone.
+      await load(event)
+      delete server.files['/']
+      await load(event)
+      const found = () => page.evaluate(() => [...['a', 'b'].map((name) => document.querySelector(`[name=${name}]`).value), scrollY, document.activeElement.name])
+      assert.deepEqual(await found(), ['typed', 'long text', 1234, 'b'])
+      // What the user takes away is not brought back by the next load.
+      await page.fill('[name=a]', '')
+      await page.evaluate(() => document.querySelector('[name=b]').remove())
+      await load({ kind: 'reload', why: 'a test' })
+      assert.deepEqual((await found()).slice(0, 2), ['', ''])
+      assert.deepEqual(errors, [])
+    })
+  }
+})
+
 describe('the stream', () => {
   const see = (seen) =>
     page.evaluate((seen) => {

@@ -39,10 +39,34 @@ function changed(field) {
   return field.value !== field.defaultValue
 }
 
-/** Loads the page again. */
-export function reload() {
+/** What was kept over the last load. @type {object | null} */
+let state = null
+/** Those of its fields that were there to take what was kept; what became of it since is the page's. */
+const taken = new Set()
+/** Whether the page was long enough to be scrolled to where it was, or the user has scrolled it since. */
+let reached = false
+/** Whether the page only says why there is none: the dev server's own. What was kept is for the one that comes after it. */
+const screen = document.documentElement.hasAttribute('data-tropos-screen')
+
+function write(state) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(state))
+  } catch {
+    // Full, or forbidden: then it is a plain load.
+  }
+}
+
+/** The element that something was kept of; another one may stand in its place now. */
+function find([path, name]) {
+  const field = document.querySelector(path)
+  return field && (field.name ?? '') === name ? field : null
+}
+
+/** What the page holds now, and what of the last load it could not take: a second load may follow at once. */
+function present() {
+  if (screen) return { ...state, at: Date.now() }
   const focus = document.activeElement === document.body ? null : document.activeElement
-  const state = {
+  const now = {
     at: Date.now(),
     scroll: [scrollX, scrollY],
     scrolled: [...document.querySelectorAll('body *')].filter((e) => e.scrollTop || e.scrollLeft).slice(0, 100).map((e) => [pathTo(e), e.scrollLeft, e.scrollTop]),
@@ -50,17 +74,21 @@ export function reload() {
     selection: focus && 'selectionStart' in focus && focus.selectionStart !== null ? [focus.selectionStart, focus.selectionEnd] : null,
     fields: fields().filter(changed).map((field) => [pathTo(field), field.name ?? '', stateOf(field)]),
   }
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(state))
-  } catch {
-    // Full, or forbidden: then it is a plain load.
-  }
+  if (!state) return now
+  if (!reached) now.scroll = state.scroll
+  if (!focus && state.focus && !document.querySelector(state.focus)) [now.focus, now.selection] = [state.focus, state.selection]
+  now.fields = [...now.fields, ...state.fields.filter((field) => !taken.has(field))].slice(0, MOST_FIELDS)
+  return now
+}
+
+/** Loads the page again. */
+export function reload() {
+  // A screen that nothing was kept for has nothing to give on.
+  if (state || !screen) write(present())
   location.reload()
 }
 
-let state = null
-
-/** What was kept for this page is put back; once. */
+/** What was kept for this page is put back, once; what has no place in it is kept for the next load. */
 export function restore() {
   try {
     state = JSON.parse(sessionStorage.getItem(KEY) ?? 'null')
@@ -72,29 +100,42 @@ export function restore() {
     state = null
     return
   }
+  if (screen) {
+    // However it is left: it loads itself again.
+    addEventListener('pagehide', () => write(present()))
+    return
+  }
   history.scrollRestoration = 'manual'
   fill(() => true)
   place()
   addEventListener('load', place, { once: true })
 }
 
+/** Where the user goes, the page stays. */
+for (const kind of ['wheel', 'touchmove', 'keydown', 'mousedown']) addEventListener(kind, () => (reached = true), { once: true, passive: true })
+
 function place() {
   if (!state) return
   for (const [path, left, top] of state.scrolled) document.querySelector(path)?.scrollTo(left, top)
   scrollTo(...state.scroll)
-  history.scrollRestoration = 'auto'
+  const [left, top] = state.scroll
+  // By less than a pixel, where the screen's pixels are smaller than those of the page.
+  reached = Math.abs(scrollX - left) < 1 && Math.abs(scrollY - top) < 1
+  // Not before: until the page is loaded, the browser would scroll to where it was on a page that stood in between.
+  if (document.readyState === 'complete') setTimeout(() => (history.scrollRestoration = 'auto'))
 }
 
 /** Islands hear of what was entered in them, once they listen. */
 export function restoreIslands() {
-  if (state) fill((field) => field.closest('leptos-island') !== null, true)
+  if (state && !screen) fill((field) => field.closest('leptos-island') !== null, true)
 }
 
 function fill(which, tell = false) {
-  for (const [path, name, { value, checked, chosen, open }] of state.fields) {
-    const field = document.querySelector(path)
-    // Another field stands there now.
-    if (!field || (field.name ?? '') !== name || !which(field)) continue
+  for (const kept of state.fields) {
+    const field = find(kept)
+    if (!field || !which(field)) continue
+    taken.add(kept)
+    const { value, checked, chosen, open } = kept[2]
     try {
       if (open !== undefined) field.open = open
       else if (checked !== undefined) field.checked = checked

@@ -21,7 +21,7 @@ pub(super) fn waiting(version: u64) -> Response<Body> {
 pub(super) fn broken_off(version: u64, why: &str) -> Response<Body> {
     let client = scripts::tags(version, None);
     let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>No answer</title>{client}</head>\
+        "<!DOCTYPE html><html lang=\"en\" data-tropos-screen><head><meta charset=\"utf-8\"><title>No answer</title>{client}</head>\
          <body><p>{why}</p></body></html>\n"
     );
     text(StatusCode::BAD_GATEWAY, "text/html; charset=utf-8", page)
