@@ -11,7 +11,10 @@
 //!     ([(header::CACHE_CONTROL, "max-age=60, stale-while-revalidate=600")], "1.07")
 //! }
 //!
-//! let cache = CacheLayer::new(LayerConfig::default().most_bytes(16 << 20));
+//! # let clock = tropos_core::ManualClock::new(); // The age below is in seconds, of which a machine's clock may begin one.
+//! let config = LayerConfig::default().most_bytes(16 << 20);
+//! # let config = config.clock(clock);
+//! let cache = CacheLayer::new(config);
 //! let app = Router::new().route("/rates", get(rates)).layer(cache.clone());
 //! cache.remove("shop.example", "/rates"); // by hand: host, path and query
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
