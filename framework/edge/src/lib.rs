@@ -24,6 +24,7 @@
 //! | [`hook`](mod@hook) | the trait, and hooks of functions |
 //! | [`hooks`] | many of them, in order, for all pages or some |
 //! | [`run`] | one request through all hooks: rewriting, loops, bounds |
+//! | [`statement`] | what an adapter at the edge tells the origin, signed |
 //! | [`variant`](mod@variant) | what a stored page may differ by |
 //! | [`platform`] | what an adapter offers: clock, chance, look-ups, fetches |
 //! | [`ready`] | hooks that most sites need |
@@ -41,6 +42,7 @@ pub mod platform;
 pub mod ready;
 pub mod request;
 pub mod run;
+pub mod statement;
 pub mod variant;
 
 pub use decision::{Decision, Redirect, Reply};
