@@ -28,6 +28,7 @@
 //! | [`variant`](mod@variant) | what a stored page may differ by |
 //! | [`platform`] | what an adapter offers: clock, chance, look-ups, fetches |
 //! | [`ready`] | hooks that most sites need |
+//! | `worker` | the adapter for Workers, under the feature of this name |
 //!
 //! Nothing here does I/O, and all of it compiles for wasm32. A value that a client could use up without end has a bound.
 
@@ -44,6 +45,8 @@ pub mod request;
 pub mod run;
 pub mod statement;
 pub mod variant;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 pub use decision::{Decision, Redirect, Reply};
 pub use edits::Edits;
