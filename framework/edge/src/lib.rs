@@ -48,6 +48,7 @@ pub mod variant;
 #[cfg(feature = "worker")]
 pub mod worker;
 
+pub use cookie;
 pub use decision::{Decision, Redirect, Reply};
 pub use edits::Edits;
 pub use error::Error;
