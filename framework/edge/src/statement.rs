@@ -21,7 +21,7 @@ use sha2::Sha256;
 use std::{fmt, sync::Arc};
 use tropos_core::{CanonicalPath, UnixMillis};
 
-/// The header that carries it.
+/// The header that carries it; on the answer, the one by which the origin says that it was `taken`.
 pub const HEADER: &str = "x-tropos-edge";
 
 /// A statement is at most this long, in bytes: a quarter of the 64 KiB that servers read of a head. A longer one is not made, and the

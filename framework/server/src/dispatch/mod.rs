@@ -80,9 +80,13 @@ impl Site {
             Ok(path) => path,
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
         };
+        let is_stated = stated.is_some();
         match self.through_hooks(&mut head, path, stated).await {
             Gate::Open { path, passed } => {
                 let mut response = self.answer_passed(path, head, body).await;
+                if is_stated {
+                    edge::acknowledge(&mut response);
+                }
                 if let Some(passed) = passed {
                     self.finish(&passed, &mut response);
                 }

@@ -15,7 +15,7 @@ mod stated;
 pub(crate) use client::Peer;
 pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
-pub(crate) use stated::tell;
+pub(crate) use stated::{acknowledge, tell};
 
 use crate::{
     dispatch::{guard, with_path},

@@ -62,6 +62,12 @@ impl Site {
     }
 }
 
+/// Tells the edge that its word was taken. Without this the hooks have run here, and have added to the answer what they add: the edge
+/// must not do it a second time.
+pub(crate) fn acknowledge(response: &mut Response<Body>) {
+    response.headers_mut().insert(statement::HEADER, HeaderValue::from_static("taken"));
+}
+
 /// Tells the edge of which entry an answer is, where it is the edge that asks.
 pub(crate) fn tell(request: &Parts, key: &Key, meta: &Meta, response: &mut Response<Body>) {
     if request.extensions.get::<FromEdge>().is_none() {

@@ -197,6 +197,8 @@ export default {
     const whole = !["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].some((name) => request.headers.has(name));
     const keeps = decision.key && whole && request.method === "GET";
     const answer = await forward(request, env, decision, keeps);
+    // Not believed, so the hooks have run at the origin, and their part of the answer is in it.
+    if (!answer.headers.has("x-tropos-edge")) return answer;
     return finish(request, decision, keeps ? keep(decision, answer, env, ctx, at) : answer);
   },
 };
