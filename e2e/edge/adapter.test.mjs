@@ -7,7 +7,7 @@ import { createServer, request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { start } from '../browser/app-server.mjs'
-import { freePort, startWorkerd } from './workerd.mjs'
+import { startWorkerd } from './workerd.mjs'
 
 const dist = process.env.FIXTURE_DIST ?? join(import.meta.dirname, '../fixture/dist')
 const SECRET = 'a secret of edge and origin'
@@ -353,12 +353,11 @@ test('an unknown path is the page for what does not exist, as the origin has it'
 })
 
 test('what a request costs', async () => {
-  const bare = await freePort().then(() => origin)
   for (const [name, at, path, options] of [
     ['guarded, refused at the edge', edge, '/guarded/cost', {}],
     ['stored, a hit at the edge', edge, '/variant/cost', { headers: { cookie: 'ab=a' } }],
     ['passed on', edge, '/nowhere', {}],
-    ['the origin alone', bare, '/nowhere', {}],
+    ['the origin alone', origin, '/nowhere', {}],
   ]) {
     for (let warm = 0; warm < 50; warm += 1) await ask(at, path, options)
     const began = performance.now()

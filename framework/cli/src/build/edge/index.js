@@ -50,8 +50,8 @@ function asked(request, env) {
   const { secure, host, path, query } = split(request.url);
   const origin_host = env.ORIGIN_URL ? split(env.ORIGIN_URL).host : undefined;
   const headers = [...request.headers];
-  // Only a platform that sets this header itself may be believed: Cloudflare's own, or the one that is named.
-  const from = env.TROPOS_CLIENT_IP_HEADER ?? (request.cf ? "cf-connecting-ip" : undefined);
+  // Only a platform that sets this header itself may be believed: Cloudflare's own, which names its location, or the one that is named.
+  const from = env.TROPOS_CLIENT_IP_HEADER ?? (request.cf?.colo ? "cf-connecting-ip" : undefined);
   const address = from ? request.headers.get(from)?.split(",").pop() : undefined;
   const { country, regionCode: region, city } = request.cf ?? {};
   return { method: request.method, host, origin_host, secure, path, query, headers, address, trusted: !!from, country, region, city };
@@ -94,6 +94,7 @@ async function cached(decision, env) {
   const age = Number(headers.get("x-tropos-age")) + Math.max(0, Math.floor((Date.now() - at) / 1000));
   headers.set("age", age);
   headers.set("cache-control", headers.get("x-tropos-cache-control"));
+  headers.delete("cf-cache-status");
   headers.append("cache-status", `tropos-edge; hit; ttl=${lifetime(headers) - age}`);
   return new Response(found.body, { status: found.status, headers });
 }
