@@ -133,7 +133,7 @@ pub(crate) struct Build {
 /// Where hooks run in front of a CDN's cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Edge {
-    /// A Worker, for Cloudflare or for workerd
+    // No text of its own: one would have the help write every option on lines of its own.
     Workers,
 }
 

@@ -4,6 +4,7 @@ use super::{Asked, Settings, Vars, Worker};
 use crate::{
     Error, Hooks, Platform,
     platform::{BoxFuture, Count},
+    ready::rate_limit::{Counters, Window},
 };
 use bytes::Bytes;
 use js_sys::{Array, Promise, Uint8Array};
@@ -27,9 +28,9 @@ extern "C" {
     /// Bytes, or nothing.
     #[wasm_bindgen(method, catch)]
     fn lookup(this: &Host, store: &str, name: &str) -> Result<Promise, JsValue>;
-    /// What is left, below zero for nothing, and the seconds.
+    /// What is left, below zero for nothing, and the seconds; nothing where there is no store to count in.
     #[wasm_bindgen(method, catch)]
-    fn count(this: &Host, key: &str, most: u32, seconds: u32) -> Result<Promise, JsValue>;
+    fn count(this: &Host, key: &str, most: u32, seconds: u32, slides: bool) -> Result<Promise, JsValue>;
     /// Status and bytes.
     #[wasm_bindgen(method, catch)]
     fn fetch(this: &Host, url: &str) -> Result<Promise, JsValue>;
@@ -42,6 +43,8 @@ type Make = Box<dyn Fn(&Vars) -> Hooks>;
 thread_local! {
     static MAKE: RefCell<Option<Make>> = const { RefCell::new(None) };
     static WORKER: OnceCell<Rc<Worker>> = const { OnceCell::new() };
+    /// Of this isolate alone, as those of a server are of one instance.
+    static COUNTERS: RefCell<Counters> = RefCell::default();
 }
 
 /// Keeps what makes the hooks until the environment is known, with the first request.
@@ -113,6 +116,23 @@ impl Offered {
     }
 }
 
+impl Offered {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floats saturate")]
+    async fn counted(&self, key: &str, most: u32, seconds: u32, window: Window) -> Result<Count, Error> {
+        let slides = window == Window::Sliding;
+        let counted = self.ask(self.0.count(key, most, seconds, slides)).await?;
+        if counted.is_null_or_undefined() {
+            let now = self.now();
+            return Ok(COUNTERS.with_borrow_mut(|counters| counters.count(key, most, seconds, window, now)));
+        }
+        let parts = number(&counted, 0).zip(number(&counted, 1));
+        let (left, seconds) = parts.ok_or_else(|| {
+            Error::Hook("the service RATE_LIMITS did not answer with two numbers".to_owned())
+        })?;
+        Ok(Count { left: (left >= 0.0).then_some(left as u32), seconds: seconds as u32 })
+    }
+}
+
 fn number(value: &JsValue, at: u32) -> Option<f64> {
     Array::from(value).get(at).as_f64()
 }
@@ -133,15 +153,17 @@ impl Platform for Offered {
         })
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floats saturate")]
     fn count<'a>(&'a self, key: &'a str, most: u32, seconds: u32) -> BoxFuture<'a, Result<Count, Error>> {
-        Box::pin(async move {
-            let counted = self.ask(self.0.count(key, most, seconds)).await?;
-            let parts = number(&counted, 0).zip(number(&counted, 1));
-            let (left, seconds) =
-                parts.ok_or_else(|| Error::Hook("the Worker has no store to count in".to_owned()))?;
-            Ok(Count { left: (left >= 0.0).then_some(left as u32), seconds: seconds as u32 })
-        })
+        Box::pin(self.counted(key, most, seconds, Window::Fixed))
+    }
+
+    fn count_sliding<'a>(
+        &'a self,
+        key: &'a str,
+        most: u32,
+        seconds: u32,
+    ) -> BoxFuture<'a, Result<Count, Error>> {
+        Box::pin(self.counted(key, most, seconds, Window::Sliding))
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts of floats saturate")]
