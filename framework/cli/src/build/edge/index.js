@@ -9,7 +9,10 @@ initSync({ module });
 const UNPURGEABLE = 60;
 /** Milliseconds that a hook waits for another server, and bytes that it is given of its answer. */
 const [FETCH_TIMEOUT, LONGEST_FETCH] = [5_000, 1 << 20];
-const HTML = [200, 301, 307, 308, 404];
+/** Milliseconds after which hooks that gave no answer never will: one has panicked, and taken the module with it. */
+const HOOKS_TIMEOUT = 20_000;
+/** What a stored page may be. */
+const STATUSES = [200, 301, 307, 308, 404];
 
 /** What hooks are offered; `framework/edge/src/worker/js.rs` calls it. */
 class Host {
@@ -62,6 +65,22 @@ function start(env) {
   begin(JSON.stringify({ ...routes, vars }));
 }
 
+let broken = false;
+
+/** What the hooks decide. */
+async function decision_of(request, env, ctx) {
+  if (broken) throw new Error("a hook has panicked before");
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      broken = true;
+      reject(new Error("a hook has panicked, or takes longer than 20 s"));
+    }, HOOKS_TIMEOUT);
+  });
+  const decided = decide(new Host(env, ctx), JSON.stringify(asked(request, env)));
+  return JSON.parse(await Promise.race([decided, late]).finally(() => clearTimeout(timer)));
+}
+
 /** Asks the origin. With `plain`, as for the cache: whole, and in no coding. */
 function forward(request, env, decision, plain = false) {
   const headers = new Headers(request.headers);
@@ -109,7 +128,9 @@ function keep(decision, answer, env, ctx, at) {
   const named = answer.headers.get("x-tropos-key");
   const age = Number(answer.headers.get("age") ?? 0);
   const left = Math.min(lifetime(answer.headers) - age, env.TAGS ? Infinity : UNPURGEABLE);
-  if (!named || left <= 0 || !HTML.includes(answer.status) || answer.headers.has("set-cookie")) return answer;
+  // Every answer is in the one coding that was asked for; what varies by anything else is not ours to keep.
+  const varies = (answer.headers.get("vary") ?? "").split(",").some((name) => !["", "accept-encoding"].includes(name.trim().toLowerCase()));
+  if (!named || varies || left <= 0 || !STATUSES.includes(answer.status) || answer.headers.has("set-cookie")) return answer;
   const key = `${routes.build} ${named}!${policy}`;
   const copy = answer.clone();
   const headers = new Headers(copy.headers);
@@ -117,7 +138,6 @@ function keep(decision, answer, env, ctx, at) {
   headers.set("x-tropos-at", at);
   headers.set("x-tropos-age", age);
   headers.set("cache-control", `max-age=${left}`);
-  headers.delete("vary"); // In the one coding that was asked for.
   headers.delete("age");
   const alias = new Response(key, { headers: { "cache-control": "max-age=86400" } });
   const put = [
@@ -179,7 +199,7 @@ export default {
     try {
       start(env);
       if (request.method === "POST" && split(request.url).path === "/_tropos/purge") return await purge(request, env);
-      decision = JSON.parse(await decide(new Host(env, ctx), JSON.stringify(asked(request, env))));
+      decision = await decision_of(request, env, ctx);
     } catch (error) {
       // Nothing is stated, so the origin runs the hooks itself.
       console.error(`the hooks did not run at the edge: ${error.message ?? error}`);
