@@ -118,7 +118,7 @@ fn a_key_is_made_of_build_path_query_variants_and_policy_and_of_nothing_else() {
     assert_eq!(key("/kept/a", &[]), "b1 /kept/a?#ab=a,");
     assert_eq!(key("/kept/%61", &[("x-other", "1"), ("cookie", "who=ann")]), "b1 /kept/a?#ab=a,");
     assert_eq!(key("/kept/a", &[("cookie", "ab=b")]), "b1 /kept/a?#ab=b,");
-    assert_eq!(key("/kept/a/?q=1", &[]), "b1 /kept/a/?q=1#ab=a,");
+    assert_eq!(key("/kept/a?q=1", &[]), "b1 /kept/a?q=1#ab=a,");
     assert_eq!(key("/door", &[]), "b1 /kept/a?x=1#ab=a,", "of what it was rewritten to");
     assert_eq!(key("/open/a/b", &[]), "b1 /open/a/b?#");
     assert!(key("/policy/a", &[]).starts_with("b1 /policy/a?#!"));
@@ -129,6 +129,7 @@ fn what_is_no_stored_page_has_no_key() {
     let good = [("cookie", "session=good")];
     assert_eq!(key("/guarded/a", &good), "none");
     assert_eq!(key("/nowhere", &[]), "none");
+    assert_eq!(key("/kept/a/", &[]), "none", "no page has a slash at its end");
     assert_eq!(key("/_tropos/live/t?page=%2Fkept%2Fa", &[]), "none", "a stream of changes");
     assert_eq!(key("/kept/a", &[("cookie", "a=1; __Host-tropos_draft=1")]), "none", "a draft");
     assert_eq!(key(&format!("/kept/a?{}", "x".repeat(3000)), &[]), "none", "too long");
