@@ -1,5 +1,5 @@
 //! Statements: what comes back of what was signed, and what is not believed.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use cookie::Cookie;
 use http::{HeaderName, HeaderValue};

@@ -1,6 +1,6 @@
 //! The adapter for Workers, from JSON to JSON, on a platform that tests turn.
 #![cfg(feature = "worker")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
