@@ -164,10 +164,11 @@ function finish(request, decision, answer) {
   const headers = new Headers(answer.headers);
   for (const name of [...headers.keys()]) if (name.startsWith("x-tropos-")) headers.delete(name);
   headers.delete("cache-tag");
-  const caching = headers.get("cache-control");
-  if (decision.personal && caching) {
-    if (caching === "public, max-age=31536000, immutable") headers.set("cache-control", caching.replace("public", "private"));
-    else if (caching.startsWith("public")) headers.set("cache-control", "private, no-cache");
+  if (decision.personal) {
+    // As the server makes an answer private that is one visitor's.
+    const caching = (headers.get("cache-control") ?? "").toLowerCase();
+    if (caching.includes("immutable")) headers.set("cache-control", "private, max-age=31536000, immutable");
+    else if (!/private|no-store/.test(caching)) headers.set("cache-control", "private, no-cache");
     for (const name of ["cdn-cache-control", "surrogate-control", "surrogate-key"]) headers.delete(name);
   }
   for (const [kind, name, value] of decision.edits) {
