@@ -159,10 +159,12 @@ impl Worker {
             return Decided::Pass(Pass { strip, ..Pass::default() });
         }
         let secure = self.secure.unwrap_or(asked.secure);
-        let followed = page_of_stream(&path, &asked.query);
+        let followed = page_of_stream(path.as_str(), &asked.query);
         let outcome = {
-            let (path, query) =
-                followed.as_ref().map_or((&path, &asked.query), |(path, query)| (path, query));
+            let (path, query) = match &followed {
+                Some((path, page)) => (path, page.query().unwrap_or_default()),
+                None => (&path, asked.query.as_str()),
+            };
             let of = Headers::of(&headers);
             let request = EdgeRequest::new(&method, &asked.host, secure, path, query, of, asked.client());
             run(&self.hooks, request, &self.routes, platform).await
