@@ -1,5 +1,5 @@
 //! Real programs for tests: Redis alone, with replicas and sentinels, and as a cluster; PostgreSQL alone and with
-//! streaming replicas, and PgBouncer; and a TCP proxy that fails on command.
+//! streaming replicas, and PgBouncer; workerd with a Worker; and a TCP proxy that fails on command.
 //!
 //! Each program runs on free ports of 127.0.0.1 and in a folder of its own, and is killed by its process id when its
 //! value is dropped, also when the test panics. Nothing listens on a well-known port, so that a server of the machine is
@@ -35,6 +35,7 @@ mod redis;
 mod resp;
 mod run;
 mod sentinel;
+mod workerd;
 
 pub use cluster::{ClusterOptions, Node, RedisCluster};
 pub use error::Error;
@@ -45,6 +46,7 @@ pub use program::free_addresses;
 pub use proxy::FaultProxy;
 pub use redis::{Data, Redis, RedisOptions};
 pub use sentinel::{SERVICE, Sentinels};
+pub use workerd::{Workerd, WorkerdOptions};
 
 /// Whether `redis-server` is on the `PATH`.
 pub fn has_redis() -> bool {
@@ -59,4 +61,9 @@ pub fn has_postgres() -> bool {
 /// Whether PgBouncer can be started: it is in Debian's folder or on the `PATH`, and PostgreSQL is there.
 pub fn has_pgbouncer() -> bool {
     pgbouncer::find().is_some() && has_postgres()
+}
+
+/// Whether workerd can be started: npm has put it into `e2e/edge`, as `cargo xtask test` does.
+pub fn has_workerd() -> bool {
+    workerd::find().is_some()
 }

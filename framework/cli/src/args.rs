@@ -125,6 +125,16 @@ pub(crate) struct Build {
     /// Print JSON at the end, in place of the table: one object, also where it fails
     #[arg(long)]
     pub(crate) json: bool,
+    /// Compile the hooks for a CDN's edge too, into worker/ within the build
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) edge: Option<Edge>,
+}
+
+/// Where hooks run in front of a CDN's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Edge {
+    // No text of its own: one would have the help write every option on lines of its own.
+    Workers,
 }
 
 #[derive(Debug, clap::Args)]

@@ -88,6 +88,7 @@ mod tests {
             directory: folder.path().to_owned(),
             target: folder.path().join("target"),
             hydrates: false,
+            has_edge: false,
             wasm_bindgen: None,
             out: folder.path().join("dist"),
         };

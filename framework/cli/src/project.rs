@@ -19,6 +19,8 @@ pub(crate) struct Project {
     pub(crate) target: PathBuf,
     /// Whether the package can be compiled for the browser: a library and a feature `hydrate`.
     pub(crate) hydrates: bool,
+    /// Whether its hooks can be compiled for the edge: a library and a feature `edge`.
+    pub(crate) has_edge: bool,
     /// The version of wasm-bindgen that the application is locked to.
     pub(crate) wasm_bindgen: Option<String>,
     /// Where the build goes.
@@ -111,6 +113,7 @@ fn select(metadata: &Metadata, wanted: Option<&str>) -> Result<Project, Error> {
         directory: directory.to_owned(),
         target: metadata.target_directory.clone().into(),
         hydrates: package.features.contains_key("hydrate") && library.is_some(),
+        has_edge: package.features.contains_key("edge") && library.is_some(),
         library: library.unwrap_or_default(),
         wasm_bindgen: metadata
             .packages

@@ -24,9 +24,11 @@
 //! | [`hook`](mod@hook) | the trait, and hooks of functions |
 //! | [`hooks`] | many of them, in order, for all pages or some |
 //! | [`run`] | one request through all hooks: rewriting, loops, bounds |
+//! | [`statement`] | what an adapter at the edge tells the origin, signed |
 //! | [`variant`](mod@variant) | what a stored page may differ by |
 //! | [`platform`] | what an adapter offers: clock, chance, look-ups, fetches |
 //! | [`ready`] | hooks that most sites need |
+//! | `worker` | the adapter for Workers, under the feature of this name |
 //!
 //! Nothing here does I/O, and all of it compiles for wasm32. A value that a client could use up without end has a bound.
 
@@ -41,8 +43,12 @@ pub mod platform;
 pub mod ready;
 pub mod request;
 pub mod run;
+pub mod statement;
 pub mod variant;
+#[cfg(feature = "worker")]
+pub mod worker;
 
+pub use cookie;
 pub use decision::{Decision, Redirect, Reply};
 pub use edits::Edits;
 pub use error::Error;

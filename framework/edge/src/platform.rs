@@ -12,8 +12,19 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 #[cfg(target_arch = "wasm32")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// Threads may share it, except in a Worker, which has one.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait Shared: Send + Sync {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send + Sync + ?Sized> Shared for T {}
+/// Threads may share it, except in a Worker, which has one.
+#[cfg(target_arch = "wasm32")]
+pub trait Shared {}
+#[cfg(target_arch = "wasm32")]
+impl<T: ?Sized> Shared for T {}
+
 /// What an adapter offers. Each waits for a bounded time alone.
-pub trait Platform: Send + Sync {
+pub trait Platform: Shared {
     /// The wall clock.
     fn now(&self) -> UnixMillis;
 

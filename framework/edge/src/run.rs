@@ -11,7 +11,7 @@ use crate::{
 };
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use tropos_core::CanonicalPath;
 
 /// A request is rewritten this often at most; then it goes in circles, and is answered with 508 (RFC 5842 §7.2).
@@ -52,7 +52,7 @@ pub struct Passed {
     /// What the entry of a stored page is chosen by.
     pub variants: Variants,
     /// What is left for the page: names and JSON.
-    pub context: Vec<(&'static str, String)>,
+    pub context: Vec<(Cow<'static, str>, String)>,
     /// Whether a hook that ran depends on who asks, so that no cache outside may decide in its place.
     pub personal: bool,
     /// What the adapter is to hand on to telemetry, once the answer is under way.
@@ -246,10 +246,10 @@ impl State {
             let reply = Reply::text(508, "this address leads in circles");
             return Some(std::mem::take(self).answer(hook, reply, Some(error)));
         }
-        let from = std::mem::replace(&mut request.path, std::borrow::Cow::Owned(to.path)).into_owned();
+        let from = std::mem::replace(&mut request.path, Cow::Owned(to.path)).into_owned();
         request.rewritten_from.get_or_insert(from);
         if let Some(query) = to.query {
-            request.query = std::borrow::Cow::Owned(query.clone());
+            request.query = Cow::Owned(query.clone());
             self.query = Some(query);
         }
         None
@@ -263,7 +263,7 @@ impl State {
             request: parts.request,
             response: Additions { headers: parts.response, cookies: parts.cookies },
             variants: request.variants,
-            context: parts.context,
+            context: parts.context.into_iter().map(|(name, json)| (name.into(), json)).collect(),
             personal,
             events: parts.events,
             csp: parts.csp,

@@ -3,7 +3,7 @@
 //! A variant is a name with a closed list of values, so the entries of a page are bounded however many visitors choose.
 //! Hooks choose values; a page declares the variants it differs by, and its key holds those alone.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Values of one variant, the first of which is taken where no hook has chosen: `variant!` makes types of it.
 pub trait VariantName: Sized + Copy + Send + Sync + 'static {
@@ -110,7 +110,7 @@ macro_rules! variant {
 
 /// The variants that were chosen for a request, in the order of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Variants(Vec<(&'static str, &'static str)>);
+pub struct Variants(Vec<(Cow<'static, str>, Cow<'static, str>)>);
 
 impl Variants {
     /// None are chosen.
@@ -120,11 +120,18 @@ impl Variants {
 
     /// Chooses a value; the last choice counts. Without effect beyond [`MOST_VARIANTS`].
     pub fn choose<V: VariantName>(&mut self, value: V) {
-        self.put(V::NAME, value.as_str());
+        self.put(V::NAME.into(), value.as_str().into());
     }
 
-    fn put(&mut self, name: &'static str, value: &'static str) {
-        match self.0.binary_search_by_key(&name, |(known, _)| known) {
+    /// What hooks chose elsewhere, by names and values as they are spelled. Pages read what they know of it.
+    pub(crate) fn told(chosen: Vec<(String, String)>) -> Self {
+        let mut this = Self::default();
+        chosen.into_iter().for_each(|(name, value)| this.put(name.into(), value.into()));
+        this
+    }
+
+    fn put(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {
+        match self.0.binary_search_by(|(known, _)| known.cmp(&name)) {
             Ok(at) => {
                 if let Some(known) = self.0.get_mut(at) {
                     known.1 = value;
@@ -137,7 +144,7 @@ impl Variants {
 
     /// Takes over what others chose later.
     pub(crate) fn merge(&mut self, later: &Variants) {
-        later.0.iter().for_each(|(name, value)| self.put(name, value));
+        later.0.iter().for_each(|(name, value)| self.put(name.clone(), value.clone()));
     }
 
     /// The value that was chosen, if any.
@@ -146,13 +153,13 @@ impl Variants {
     }
 
     /// The value of this name, as it is spelled.
-    pub fn value(&self, name: &str) -> Option<&'static str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref())
     }
 
     /// Names and values, in the order of the names.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// Whether none was chosen.

@@ -286,7 +286,7 @@ fn a_request_is_let_through_with_its_claims_or_told_why_not() {
         }),
     ] {
         let passed = pass_on(&Still::at(NOW), &hooks, &asked);
-        assert_eq!(passed.context, [("claims", r#"{"sub":"7"}"#.to_owned())], "{name}");
+        assert_eq!(passed.context, [("claims".into(), r#"{"sub":"7"}"#.to_owned())], "{name}");
         assert!(passed.personal, "{name}");
     }
 }

@@ -37,7 +37,7 @@ fn a_later_hook_reads_the_last_value_of_a_type_and_the_page_gets_the_same() {
         },
     ));
     let passed = pass(&hooks, &Asked::get("/"));
-    assert_eq!(passed.context, [("who", "\"second\"".to_owned())]);
+    assert_eq!(passed.context, [("who".into(), "\"second\"".to_owned())]);
     assert!(!passed.personal);
 }
 

@@ -152,7 +152,7 @@ fn a_variant_is_chosen_and_nothing_that_writes_is_sent_elsewhere() {
     let asked = Asked::get("/a").header("accept-language", "de");
     let passed = pass(&Hooks::new().hook(Locales::variant::<Language>()), &asked);
     assert_eq!(passed.variants.get::<Language>(), Some(Language::De));
-    assert!(passed.context.contains(&("locale", "\"de\"".to_owned())));
+    assert!(passed.context.contains(&("locale".into(), "\"de\"".to_owned())));
     let mut post = asked.clone();
     post.method = http::Method::POST;
     assert_eq!(came_of(Locales::redirect(["en", "de"]), &post), "= de!~");

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tropos_edge::statement::Keys;
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 26] = [
+const KEYS: [Key; 27] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -86,6 +87,7 @@ const KEYS: [Key; 26] = [
     Key { name: "revalidate_token", variable: "TROPOS_REVALIDATE_TOKEN" },
     Key { name: "draft_secret", variable: "TROPOS_DRAFT_SECRET" },
     Key { name: "secret", variable: "TROPOS_SECRET" },
+    Key { name: "edge_secret", variable: "TROPOS_EDGE_SECRET" },
     Key { name: "cache_dir", variable: "TROPOS_CACHE_DIR" },
     Key { name: "cache_bytes", variable: "TROPOS_CACHE_BYTES" },
     Key { name: "cache_disk_bytes", variable: "TROPOS_CACHE_DISK_BYTES" },
@@ -129,6 +131,9 @@ pub struct Config {
     /// What the cookies are signed with by which visitors read their own writes; at least [`SHORTEST_SECRET`] characters, and
     /// the same on all instances. Without it, what the database keeps for that.
     pub secret: Option<String>,
+    /// What an adapter at the edge signs its statements with; several while it is changed. Without them none is believed, and
+    /// the hooks run here.
+    pub edge_keys: Option<Keys>,
     /// Where entries and invalidations are kept.
     pub cache_dir: PathBuf,
     /// Bound of the memory store, in bytes. 256 MiB: some ten thousand pages, on the smallest machines in use.
@@ -176,6 +181,7 @@ impl Default for Config {
             revalidate_token: None,
             draft_secret: None,
             secret: None,
+            edge_keys: None,
             cache_dir: PathBuf::from(".tropos/cache"),
             cache_bytes: 256 << 20,
             cache_disk_bytes: 1 << 30,
@@ -310,6 +316,14 @@ impl Config {
                 let of = if key == "secret" { &mut self.secret } else { &mut self.draft_secret };
                 *of = Some(value);
             }
+            "edge_secret" => {
+                let read = Keys::parse(&value);
+                let wrong = |_| {
+                    let expected = "one to four secrets of at least 16 characters, separated by commas";
+                    ConfigError::Value { place: place.clone(), value: "…".to_owned(), expected }
+                };
+                self.edge_keys = Some(read.map_err(wrong)?);
+            }
             "cache_dir" => self.cache_dir = PathBuf::from(value),
             "cache_bytes" => self.cache_bytes = size()?,
             "cache_disk_bytes" => self.cache_disk_bytes = size()?,
@@ -398,7 +412,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
-        let cases: [(&str, Variables<'_>, &str); 10] = [
+        let cases: [(&str, Variables<'_>, &str); 11] = [
+            (
+                "edge_secret = \"short\"",
+                &[],
+                "tropos.toml: edge_secret: `…` is not one to four secrets of at",
+            ),
             ("secret = \"0123456789abcde\"", &[], "tropos.toml: secret: `…` is not a secret of at least 16"),
             (
                 "",

@@ -4,9 +4,12 @@ pub use tropos_core::{Mode, PageError, Redirect, Tag, age, answer, tag};
 #[cfg(any(feature = "server", feature = "edge"))]
 pub use tropos_edge as edge;
 
+#[cfg(any(feature = "server", feature = "hydrate"))]
 pub use leptos;
+#[cfg(any(feature = "server", feature = "hydrate"))]
 pub use leptos_meta;
 pub use serde;
+#[cfg(any(feature = "server", feature = "hydrate"))]
 pub use server_fn;
 
 #[cfg(feature = "server")]
@@ -19,4 +22,5 @@ mod hydrate;
 #[cfg(feature = "hydrate")]
 pub use hydrate::hydrate;
 
+#[cfg(any(feature = "server", feature = "hydrate"))]
 pub mod prelude;

@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     let out = folder.join("dist");
 
     // The storefront fills its database whenever it finds it empty, so also before the build reads it.
-    fixture::build(steps, PACKAGE, &out, &[DATABASE])?;
+    fixture::build(steps, PACKAGE, &out, &[DATABASE], &[])?;
     if options.build_only {
         steps.say(&format!("built into {}", out.display()));
         return Ok(ExitCode::SUCCESS);

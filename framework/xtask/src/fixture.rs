@@ -16,12 +16,13 @@ pub(crate) fn run(steps: &Steps) -> Result<ExitCode, Error> {
         return Err(Error::NoUpstream);
     }
     let out = steps.root.join(FOLDER).join("dist");
-    build(steps, PACKAGE, &out, &[])?;
+    build(steps, PACKAGE, &out, &[], &["--edge", "workers"])?;
     println!("{}", out.join(PACKAGE).display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds a package of this repository with the command line of this repository, in this environment besides its own.
+/// Builds a package of this repository with the command line of this repository, in this environment besides its own, and with `more`
+/// arguments.
 ///
 /// # Errors
 /// Where the target is missing, or the build fails.
@@ -30,12 +31,14 @@ pub(crate) fn build(
     package: &str,
     out: &Path,
     environment: &[(&str, &str)],
+    more: &[&str],
 ) -> Result<(), Error> {
     machine::wasm_target(steps)?;
     let mut command = steps.cargo();
     command
         .args(["run", "--package", "cargo-tropos", "--", "tropos", "build", "--package", package, "--out"])
-        .arg(out);
+        .arg(out)
+        .args(more);
     command.envs(environment.iter().copied());
     if let Some(tool) = machine::wasm_opt(steps) {
         command.arg("--wasm-opt").arg(tool);

@@ -56,7 +56,7 @@ fn islands_of(
 ) -> Result<(Vec<Hashed>, Vec<String>), Error> {
     let debug = options.debug;
     let module = terminal.phase("islands", "compiling for the browser", |_| {
-        islands::compile(project, debug, target, together)
+        islands::compile(project, islands::FEATURE, debug, target, together)
     })?;
     let mut skipped: Vec<_> = nothing_to_compile("the islands", &module).into_iter().collect();
     let optimiser = islands::optimiser(options, project, terminal)?;

@@ -28,6 +28,9 @@ pub(crate) const SCRIPT: &str = "app.js";
 /// See [`SCRIPT`].
 pub(crate) const MODULE: &str = "app_bg.wasm";
 
+/// The application's feature for the browser.
+pub(crate) const FEATURE: &str = "hydrate";
+
 /// Scripts that the glue imports lie here.
 const SNIPPETS: &str = "snippets";
 
@@ -57,18 +60,23 @@ pub(crate) fn check_version(locked: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// Compiles the library for the browser; returns where the module is.
+/// Compiles the library to wasm with one feature, [`FEATURE`] or that of Workers; returns where the module is.
 ///
 /// # Errors
 /// Where the code does not compile.
 pub(crate) fn compile(
     project: &Project,
+    feature: &str,
     debug: bool,
     target: &Target,
     together: &Together,
 ) -> Result<Artifact, Error> {
     let mut command = cargo::command();
-    command.arg("rustc").arg("--manifest-path").arg(&project.manifest).args(arguments(&project.name, debug));
+    command.arg("rustc").arg("--manifest-path").arg(&project.manifest).args(arguments(
+        &project.name,
+        feature,
+        debug,
+    ));
     target.apply(&mut command);
     let compiled = cargo::compile(command, &project.library, together)?;
     let is_module = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
@@ -80,9 +88,9 @@ pub(crate) fn compile(
 
 /// `--crate-type` makes a module of any library, so that the manifest need not say it, and the server's build does not
 /// link one for nothing.
-pub(crate) fn arguments(package: &str, debug: bool) -> Vec<String> {
+pub(crate) fn arguments(package: &str, feature: &str, debug: bool) -> Vec<String> {
     let mut words = vec!["--package", package, "--lib", "--crate-type", "cdylib", "--target", WASM];
-    words.extend(["--no-default-features", "--features", "hydrate"]);
+    words.extend(["--no-default-features", "--features", feature]);
     let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
     if !debug {
         words.extend(["--profile".to_owned(), PROFILE.to_owned()]);
@@ -242,9 +250,9 @@ mod tests {
 
     #[test]
     fn a_debug_build_uses_the_dev_profile() {
-        let debug = arguments("shop", true);
+        let debug = arguments("shop", FEATURE, true);
         assert!(!debug.iter().any(|word| word.contains("profile")));
-        let release = arguments("shop", false).join(" ");
+        let release = arguments("shop", FEATURE, false).join(" ");
         assert!(
             release.contains("--profile wasm-release")
                 && release.contains("profile.wasm-release.opt-level=\"z\"")

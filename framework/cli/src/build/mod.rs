@@ -6,6 +6,7 @@
 //! | the server is compiled, renders pages, names its routes | [`server`] |
 //! | the islands are compiled, bound, made small, or kept | [`islands`], with [`target`], [`wasm_opt`], [`glue`], [`kept`] |
 //! | files are named by content and compressed, unless they were | [`assets`], with [`names`], [`css`], [`compress`], [`before`] |
+//! | the hooks are compiled for the edge, where that is asked for | [`edge`] |
 //! | sizes are held to their budgets | [`budgets`] |
 //! | the finished folder takes the place of the one before | [`output`] |
 //! | what it came to, and what has grown | [`growth`], [`report`], [`crate::table`] |
@@ -16,6 +17,7 @@ pub(crate) mod budgets;
 mod compile;
 mod compress;
 mod css;
+mod edge;
 mod glue;
 pub(crate) mod growth;
 pub(crate) mod islands;
@@ -110,6 +112,9 @@ pub(crate) fn make(options: &args::Build, terminal: &Terminal) -> Result<Built, 
     })?;
     let routes = server::routes(&project, &server)?;
     let index = read_index(output.path())?;
+    if options.edge.is_some() {
+        edge::make(options, &project, &manifest, &routes, output.path(), terminal)?;
+    }
     let measures = hold(&budgets, &project, &routes, &index, &manifest, terminal)?;
     Record { profile: profile.to_owned() }.write(output.path())?;
     let since = before

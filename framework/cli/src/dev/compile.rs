@@ -113,7 +113,11 @@ pub(crate) fn command(
             command.args(["--package", &project.name, "--bin", &project.name]);
         }
         Part::Islands => {
-            command.args(crate::build::islands::arguments(&project.name, true));
+            command.args(crate::build::islands::arguments(
+                &project.name,
+                crate::build::islands::FEATURE,
+                true,
+            ));
             wasm(&mut command);
         }
     }

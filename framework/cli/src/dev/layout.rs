@@ -96,6 +96,7 @@ mod tests {
             directory: PathBuf::new(),
             target: PathBuf::new(),
             hydrates: true,
+            has_edge: false,
             wasm_bindgen: Some("0.2.130".into()),
             out: PathBuf::new(),
         };

@@ -5,11 +5,13 @@ mod cookies;
 mod headers;
 pub mod internal;
 mod query;
+mod stream;
 
 pub use client::{Client, Geo};
 pub use cookies::pairs as cookie_pairs;
 pub use headers::{Headers, RawHeader};
 pub use query::pairs as query_pairs;
+pub use stream::page_of_stream;
 
 use crate::{Variants, edits::ContextValue};
 use http::Method;

@@ -20,6 +20,7 @@ impl fmt::Debug for Config {
             revalidate_token,
             draft_secret,
             secret,
+            edge_keys,
             cache_dir,
             cache_bytes,
             cache_disk_bytes,
@@ -45,6 +46,7 @@ impl fmt::Debug for Config {
             .field("revalidate_token", &revalidate_token.as_ref().map(|_| HIDDEN))
             .field("draft_secret", &draft_secret.as_ref().map(|_| HIDDEN))
             .field("secret", &secret.as_ref().map(|_| HIDDEN))
+            .field("edge_keys", &edge_keys.as_ref().map(|_| HIDDEN))
             .field("cache_dir", cache_dir)
             .field("cache_bytes", cache_bytes)
             .field("cache_disk_bytes", cache_disk_bytes)

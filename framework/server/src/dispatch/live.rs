@@ -29,6 +29,7 @@ use std::{
 };
 use tropos_cache::{Engine, Purpose, Scope, Stamp, Validity, http::Detail};
 use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
+use tropos_edge::request::page_of_stream;
 use tropos_live::{Since, Source, Version, html::inner_body};
 
 /// As many digits as a ticket has: 128 random bits.
@@ -132,7 +133,8 @@ impl Site {
         }
         let query = request.uri.query().unwrap_or_default();
         let is_ticket = ticket.len() == TICKET && ticket.bytes().all(|b| b.is_ascii_hexdigit());
-        let Some((path, uri)) = followed(&request.uri).filter(|_| is_ticket) else {
+        let followed = page_of_stream(request.uri.path(), query);
+        let Some((path, uri)) = followed.filter(|_| is_ticket) else {
             return reply::plain(StatusCode::BAD_REQUEST, "this is no address of a stream");
         };
         let found = self.table.find(&path).filter(|(page, _)| page.route.mode() == Mode::Live);
@@ -191,13 +193,6 @@ impl Site {
         let too_long = |_| Failure::new("the page took longer than 30 s");
         tokio::time::timeout(RENDER_TIMEOUT, render).await.map_err(too_long)?
     }
-}
-
-/// The page that a stream of changes belongs to, by the stream's own address: hooks and the stream go by this alone.
-pub(crate) fn followed(stream: &Uri) -> Option<(CanonicalPath, Uri)> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(stream.query()?).ok()?;
-    let page: Uri = pairs.into_iter().find(|(name, _)| name == "page")?.1.parse().ok()?;
-    Some((CanonicalPath::parse(page.path()).ok()?, page))
 }
 
 fn events(subscription: tropos_live::Subscription, ticket: String) -> Response<Body> {

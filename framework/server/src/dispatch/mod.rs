@@ -60,6 +60,7 @@ impl Site {
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let (mut head, body) = request.into_parts();
+        let stated = self.stated(&mut head);
         internal::strip(&mut head.headers);
         if !guard::host_is_allowed(&head, &self.config) {
             return reply::plain(
@@ -68,7 +69,7 @@ impl Site {
             );
         }
         let reads = matches!(head.method, Method::GET | Method::HEAD);
-        if let Some(answer) = self.ready_answer(&head).filter(|_| reads) {
+        if let Some(answer) = self.ready_answer(&head).filter(|_| reads && stated.is_none()) {
             return answer;
         }
         let uri = &head.uri;
@@ -79,9 +80,13 @@ impl Site {
             Ok(path) => path,
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
         };
-        match self.through_hooks(&mut head, path).await {
+        let is_stated = stated.is_some();
+        match self.through_hooks(&mut head, path, stated).await {
             Gate::Open { path, passed } => {
                 let mut response = self.answer_passed(path, head, body).await;
+                if is_stated {
+                    edge::acknowledge(&mut response);
+                }
                 if let Some(passed) = passed {
                     self.finish(&passed, &mut response);
                 }

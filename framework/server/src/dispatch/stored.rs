@@ -50,7 +50,10 @@ impl Site {
             }
         };
         let Some(entry) = entry else { return self.not_found() };
-        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts_of_build()))
+        let answer = respond(&request.method, &request.headers, &entry.value, facts_of_build());
+        let mut response = reply::from_cache(answer);
+        edge::tell(request, &key, &entry.meta, &mut response);
+        response
     }
 
     /// An `isr` page: from the store, made anew when stale, missing or invalidated.
@@ -72,7 +75,7 @@ impl Site {
                 let reason = tropos_cache::Reason::Hit { ttl: ttl_seconds };
                 recording.answered(&key, Some(&entry.meta), reason, false, self.engine.clock().now());
             }
-            return self.reply_with(&entry, CacheStatus::hit(ttl_seconds), request);
+            return self.reply_with(&key, &entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, inputs, path, false).await;
         if let Some(recording) = dev::watched(request) {
@@ -83,7 +86,7 @@ impl Site {
         let status = CacheStatus::of(served.reason, Mode::Isr);
         let status = if served.degraded { status.degraded() } else { status };
         match served.result {
-            Ok(entry) => self.reply_with(&entry, status, request),
+            Ok(entry) => self.reply_with(&key, &entry, status, request),
             Err(failure) => {
                 let mut response = self.failed(page, path.as_str(), &failure);
                 response.headers_mut().insert(CACHE_STATUS, status.as_header());
@@ -113,9 +116,17 @@ impl Site {
         self.engine.pages().serve(asked, move || render_to_store(site, page, params, inputs)).await
     }
 
-    fn reply_with(&self, entry: &Entry<StoredPage>, status: CacheStatus, request: &Parts) -> Response<Body> {
+    fn reply_with(
+        &self,
+        key: &Key,
+        entry: &Entry<StoredPage>,
+        status: CacheStatus,
+        request: &Parts,
+    ) -> Response<Body> {
         let facts = facts(&entry.meta, status, self.engine.clock().now());
-        reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts))
+        let mut response = reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts));
+        edge::tell(request, key, &entry.meta, &mut response);
+        response
     }
 
     /// The page for what failed, where there is no earlier good entry. What went wrong stays in the log.

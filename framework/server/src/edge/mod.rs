@@ -4,18 +4,21 @@
 //! |---|---|
 //! | `client` | who asks: the peer's address, or what a trusted proxy says |
 //! | `native` | what the server offers to hooks: its clock, chance, counts |
+//! | `stated` | what an adapter at the edge has decided in their place |
 //!
 //! What runs without a visitor's request (a page made again in the background, a build) does not pass here.
 
 mod client;
 mod native;
+mod stated;
 
 pub(crate) use client::Peer;
 pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
+pub(crate) use stated::{acknowledge, tell};
 
 use crate::{
-    dispatch::{guard, live, with_path},
+    dispatch::{guard, with_path},
     request::cookie_pairs,
     routing::Table,
     site::Site,
@@ -23,14 +26,14 @@ use crate::{
 use axum::body::Body;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 use tropos_cache::http::lifetime::PRIVATE_NO_CACHE;
 use tropos_core::{CanonicalPath, Failure};
 use tropos_edge::{
     EdgeRequest, Variants,
     edits::ContextValue,
     event::{Event, Exposure},
-    request::{Headers, Route},
+    request::{Headers, Route, page_of_stream},
     run::{self, Additions, Answer, Outcome, Passed, Router},
 };
 
@@ -38,7 +41,7 @@ use tropos_edge::{
 #[derive(Debug, Default)]
 pub(crate) struct Decided {
     pub(crate) variants: Variants,
-    context: Vec<(&'static str, String)>,
+    context: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Decided {
@@ -75,16 +78,27 @@ pub(crate) struct Done {
 }
 
 impl Site {
-    /// Sends a request through the hooks; what they changed is then in its head.
-    pub(crate) async fn through_hooks(&self, head: &mut Parts, path: CanonicalPath) -> Gate {
+    /// Sends a request through the hooks, or does what the edge has `stated` that they decided there; what they changed is then
+    /// in its head.
+    pub(crate) async fn through_hooks(
+        &self,
+        head: &mut Parts,
+        path: CanonicalPath,
+        stated: Option<Passed>,
+    ) -> Gate {
         let own = path.as_str().strip_prefix("/_tropos/");
         // Machines call it, with a token of their own.
-        if self.hooks.is_empty() || own == Some("revalidate") {
+        if (self.hooks.is_empty() && stated.is_none()) || own == Some("revalidate") {
             return Gate::Open { path, passed: None };
         }
         // The stream of a live page is a part of that page: who may not see the one may not see the other.
-        let followed = own.filter(|own| own.starts_with("live/")).and_then(|_| live::followed(&head.uri));
+        let followed = page_of_stream(path.as_str(), head.uri.query().unwrap_or_default());
         let streams = followed.is_some();
+        if let Some(stated) = stated {
+            let (path, _) = pass(stated, head, path, streams);
+            // The edge adds to the answer what the visitor is to be sent.
+            return Gate::Open { path, passed: None };
+        }
         let outcome = {
             let (asked, query) = match &followed {
                 Some((path, page)) => (path, page.query().unwrap_or_default()),
@@ -100,23 +114,11 @@ impl Site {
         };
         match outcome {
             Outcome::Answer(answer) => Gate::Answered(self.answer_of(answer)),
-            Outcome::Pass(passed) => self.pass(passed, head, path, streams),
+            Outcome::Pass(passed) => {
+                let (path, done) = pass(passed, head, path, streams);
+                Gate::Open { path, passed: Some(done) }
+            }
         }
-    }
-
-    fn pass(&self, passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> Gate {
-        let Passed { path: rewritten, query, request, response, variants, context, personal, events, .. } =
-            passed;
-        events.iter().for_each(told);
-        request.iter().for_each(|edit| edit.apply(&mut head.headers));
-        set_cookies(&mut head.headers, &response.cookies);
-        // The stream's own address stays what it is.
-        let path = rewritten.filter(|_| !streams).unwrap_or(path);
-        if !streams && let Some(uri) = with_path(&head.uri, &path, query.as_deref()) {
-            head.uri = uri;
-        }
-        head.extensions.insert(Arc::new(Decided { variants, context }));
-        Gate::Open { path, passed: Some(Done { response, personal }) }
     }
 
     fn answer_of(&self, answer: Answer) -> Response<Body> {
@@ -158,6 +160,22 @@ fn told(event: &Event) {
         }
         _ => {}
     }
+}
+
+/// Does to a request what was decided; gives the path that it goes on as, and what is to be done to the answer.
+fn pass(passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> (CanonicalPath, Done) {
+    let Passed { path: rewritten, query, request, response, variants, context, personal, events, .. } =
+        passed;
+    events.iter().for_each(told);
+    request.iter().for_each(|edit| edit.apply(&mut head.headers));
+    set_cookies(&mut head.headers, &response.cookies);
+    // The stream's own address stays what it is.
+    let path = rewritten.filter(|_| !streams).unwrap_or(path);
+    if !streams && let Some(uri) = with_path(&head.uri, &path, query.as_deref()) {
+        head.uri = uri;
+    }
+    head.extensions.insert(Arc::new(Decided { variants, context }));
+    (path, Done { response, personal })
 }
 
 /// No cache outside may give this answer to another visitor: it was a hook that let this one have it. What says nothing of

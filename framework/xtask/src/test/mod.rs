@@ -83,6 +83,9 @@ struct Phase {
     took: Duration,
 }
 
+/// Tests of Workers, in workerd.
+const EDGE: &str = "e2e/edge";
+
 /// Runs all phases, also after one that fails, and sums up.
 ///
 /// # Errors
@@ -95,6 +98,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         machine::install_wasm_opt(steps)?;
         machine::node_modules(steps, &browser(steps))?;
         machine::node_modules(steps, &steps.root.join("e2e/cache-suite"))?;
+        machine::node_modules(steps, &steps.root.join(EDGE))?;
     }
     let mut runner = Runner { steps, only: &options.only, phases: Vec::new() };
     let has_nextest = crate::steps::ask(steps.cargo().args(["nextest", "--version"])).is_some();
@@ -129,6 +133,10 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     let has_fixture = runner.check("fixture", fixture.arg("fixture"));
     if has_fixture {
         runner.count("cases", steps.cargo().args(["run", "--package", "tropos-cases"]));
+        // The fixture's Worker in workerd, in front of the fixture's server.
+        let mut edge = steps.command("node");
+        edge.args(["--test", "--test-reporter=spec"]).arg(steps.root.join(EDGE).join("adapter.test.mjs"));
+        runner.count("edge", &mut edge);
         // Printed, not judged: how fast it is depends on the machine.
         let mut prerender = steps.cargo();
         prerender.args(["run", "--package", "tropos-cases", "--", "prerender", "--pages", "5000"]);

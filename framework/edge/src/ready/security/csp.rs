@@ -2,6 +2,7 @@
 
 use super::{Directive, Hashes, Source};
 use http::{HeaderName, HeaderValue, header};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// What of the page's own inline scripts and styles is allowed, beside what the policy names.
@@ -24,7 +25,7 @@ pub enum Inline<'a> {
 /// assert!(text.contains("img-src 'self' data: https://images.example;"));
 /// assert!(text.contains("script-src 'self' 'wasm-unsafe-eval' 'nonce-abc';"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Csp {
     lists: Vec<(Directive, Vec<Source>)>,
     upgrade: bool,

@@ -1,13 +1,14 @@
 //! What a policy is about, and where things may come from.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 macro_rules! directives {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
         /// What a list of sources is for.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[non_exhaustive]
-        pub enum Directive { $($(#[$doc])* $name),+ }
+        pub enum Directive { $($(#[$doc])* #[serde(rename = $text)] $name),+ }
 
         impl Directive {
             /// As it is written.
@@ -57,7 +58,7 @@ directives! {
 }
 
 /// Where something may come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Source {
     /// `'none'`: from nowhere.

@@ -134,6 +134,8 @@ impl Matter {
             8 if is("if-match") || is("if-range") => Matter::Conditions,
             10 if is("connection") => Matter::Connection,
             13 if is("if-none-match") => Matter::Conditions,
+            // The edge asks to be told more than a visitor.
+            13 if is("x-tropos-edge") => Matter::Unusual,
             14 if is("content-length") || is("http2-settings") => Matter::Unusual,
             16 if is("proxy-connection") => Matter::Unusual,
             17 if is("if-modified-since") => Matter::Conditions,

@@ -1,0 +1,65 @@
+// Starts a Worker in workerd in front of an origin, on a free port and in a folder of its own, and stops it.
+
+import { spawn } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const here = import.meta.dirname
+
+/** A port that was free a moment ago. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/**
+ * Runs the Worker of a build until `stop()`. `vars` are its variables; with `tags` it has a store to purge in.
+ * @param {{worker: string, origin: string, vars?: Record<string, string>, tags?: boolean}} options
+ */
+export async function startWorkerd({ worker, origin, vars = {}, tags = false }) {
+  const folder = mkdtempSync(join(tmpdir(), 'tropos-workerd-'))
+  const port = await freePort()
+  cpSync(worker, join(folder, 'worker'), { recursive: true })
+  for (const file of ['cache.js', 'kv.js']) copyFileSync(join(here, file), join(folder, file))
+  const bindings = Object.entries(vars).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)}),`)
+  if (tags) bindings.push('(name = "TAGS", kvNamespace = "kv"),')
+  const config = readFileSync(join(here, 'test.capnp'), 'utf8')
+    .replace('ORIGIN_ADDRESS', origin.replace(/^http:\/\//, ''))
+    .replace('OWN_ADDRESS', `127.0.0.1:${port}`)
+    .replace('BINDINGS', bindings.join('\n    '))
+  writeFileSync(join(folder, 'test.capnp'), config)
+  const program = process.env.WORKERD ?? join(here, 'node_modules/@cloudflare/workerd-linux-64/bin/workerd')
+  const own = existsSync(program) ? program : join(here, 'node_modules/.bin/workerd')
+  const log = []
+  const started = performance.now()
+  const child = spawn(own, ['serve', 'test.capnp'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => log.push(String(text)))
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const url = `http://127.0.0.1:${port}`
+  for (let tries = 0; ; tries += 1) {
+    if (child.exitCode !== null || tries > 400) throw new Error(`workerd did not start: ${log.join('')}`)
+    // Any answer will do: the Worker has decided on something.
+    if (await fetch(`${url}/%zz`).catch(() => null)) break
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return {
+    url,
+    log,
+    /** Milliseconds until the first answer. */
+    took: performance.now() - started,
+    pid: child.pid,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

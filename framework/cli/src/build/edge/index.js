@@ -1,0 +1,226 @@
+// The Worker: runs the application's hooks in front of the edge's cache and the origin. Written by `cargo tropos build --edge workers`.
+import module from "./hooks_bg.wasm";
+import { begin, decide, initSync, purged } from "./hooks.js";
+import routes from "./routes.json";
+
+initSync({ module });
+
+/** Seconds that an entry is kept at the edge where nothing there can take it back: no store `TAGS` is bound. */
+const UNPURGEABLE = 60;
+/** Milliseconds that a hook waits for another server, and bytes that it is given of its answer. */
+const [FETCH_TIMEOUT, LONGEST_FETCH] = [5_000, 1 << 20];
+/** Milliseconds after which hooks that gave no answer never will: one has panicked, and taken the module with it. */
+const HOOKS_TIMEOUT = 20_000;
+/** What a stored page may be. */
+const STATUSES = [200, 301, 307, 308, 404];
+
+/** What hooks are offered; `framework/edge/src/worker/js.rs` calls it. */
+class Host {
+  constructor(env, ctx) { this.env = env; this.ctx = ctx; }
+  now() { return Date.now(); }
+  random() { return crypto.getRandomValues(new BigUint64Array(1))[0]; }
+  async lookup(store, name) {
+    const bytes = await this.env[store]?.get(name, "arrayBuffer");
+    return bytes ? new Uint8Array(bytes) : undefined;
+  }
+  /** By the service `RATE_LIMITS`, which answers `POST /?key&most&seconds` with `[left, seconds]`; else this isolate counts. */
+  async count(key, most, seconds, slides) {
+    if (!this.env.RATE_LIMITS) return undefined;
+    const query = new URLSearchParams({ key, most, seconds, slides });
+    return (await this.env.RATE_LIMITS.fetch(`http://counts/?${query}`, { method: "POST" })).json();
+  }
+  async fetch(url) {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT) });
+    const chunks = [];
+    let length = 0;
+    for await (const chunk of answer.body ?? []) {
+      if ((length += chunk.length) > LONGEST_FETCH) throw new Error(`${url} answers with more than 1 MiB`);
+      chunks.push(chunk);
+    }
+    return [answer.status, new Uint8Array(await new Blob(chunks).arrayBuffer())];
+  }
+  waitUntil(work) { this.ctx.waitUntil(work); }
+}
+
+/** The host, path and query of an address, as they came: no spelling is changed before the hooks see it. */
+function split(url) {
+  const [, scheme, host, path, query = ""] = /^(https?):\/\/([^/?#]*)([^?#]*)\??([^#]*)/.exec(url);
+  return { secure: scheme === "https", host, path: path || "/", query };
+}
+
+/** The request as the hooks are handed it. */
+function asked(request, env) {
+  const { secure, host, path, query } = split(request.url);
+  const origin_host = env.ORIGIN_URL ? split(env.ORIGIN_URL).host : undefined;
+  const headers = [...request.headers];
+  // Only a platform that sets this header itself may be believed: Cloudflare's own, which names its location, or the one that is named.
+  const from = env.TROPOS_CLIENT_IP_HEADER ?? (request.cf?.colo ? "cf-connecting-ip" : undefined);
+  const address = from ? request.headers.get(from)?.split(",").pop() : undefined;
+  const { country, regionCode: region, city } = request.cf ?? {};
+  return { method: request.method, host, origin_host, secure, path, query, headers, address, trusted: !!from, country, region, city };
+}
+
+function start(env) {
+  const vars = Object.fromEntries(Object.entries(env).filter(([, value]) => typeof value === "string"));
+  begin(JSON.stringify({ ...routes, vars }));
+}
+
+let broken = false;
+
+/** What the hooks decide. */
+async function decision_of(request, env, ctx) {
+  if (broken) throw new Error("a hook has panicked before");
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      broken = true;
+      reject(new Error("a hook has panicked, or takes longer than 20 s"));
+    }, HOOKS_TIMEOUT);
+  });
+  const decided = decide(new Host(env, ctx), JSON.stringify(asked(request, env)));
+  return JSON.parse(await Promise.race([decided, late]).finally(() => clearTimeout(timer)));
+}
+
+/** Asks the origin. With `plain`, as for the cache: whole, and in no coding. */
+function forward(request, env, decision, plain = false) {
+  const headers = new Headers(request.headers);
+  for (const name of decision.strip) headers.delete(name);
+  headers.delete("x-tropos-edge");
+  if (decision.statement) headers.set("x-tropos-edge", decision.statement);
+  if (plain) headers.set("accept-encoding", "identity");
+  const { path, query } = split(request.url);
+  const url = env.ORIGIN_URL ? env.ORIGIN_URL.replace(/\/$/, "") + path + (query && `?${query}`) : request.url;
+  const body = ["GET", "HEAD"].includes(request.method) ? undefined : request.body;
+  const init = { method: request.method, headers, body, redirect: "manual" };
+  return env.ORIGIN ? env.ORIGIN.fetch(url, init) : fetch(url, init);
+}
+
+const place = (kind, key) => `https://edge.tropos/${kind}/${encodeURIComponent(key)}`;
+
+/** An answer of the cache, or nothing: a platform without a cache is one that has nothing. */
+const match = (kind, key) => caches.default.match(place(kind, key)).catch(() => undefined);
+
+/** The stored answer for a decision. The origin's own key is known by what it said of the same request before. */
+async function cached(decision, env) {
+  const key = await (await match("key", decision.key))?.text();
+  const found = key && (await match("page", key));
+  if (!found) return undefined;
+  const at = Number(found.headers.get("x-tropos-at"));
+  const tags = found.headers.get("cache-tag")?.split(",") ?? [];
+  const purges = env.TAGS ? await Promise.all(tags.map((tag) => env.TAGS.get(`purged ${tag}`))) : [];
+  if (purges.some((purge) => Number(purge ?? 0) >= at)) return undefined;
+  const headers = new Headers(found.headers);
+  const age = Number(headers.get("x-tropos-age")) + Math.max(0, Math.floor((Date.now() - at) / 1000));
+  headers.set("age", age);
+  headers.set("cache-control", headers.get("x-tropos-cache-control"));
+  headers.delete("cf-cache-status");
+  headers.append("cache-status", `tropos-edge; hit; ttl=${lifetime(headers) - age}`);
+  return new Response(found.body, { status: found.status, headers });
+}
+
+/** Seconds for which shared caches may keep an answer. */
+const lifetime = (headers) => Number(/^public,.*\bs-maxage=(\d+)/.exec(headers.get("cache-control"))?.[1] ?? 0);
+
+/** Keeps an answer of the origin, and under which key it said that it is. `at` is when it was asked. */
+function keep(decision, answer, env, ctx, at) {
+  // The policy is the edge's own part of the key, the rest is the origin's.
+  const policy = decision.key.split("!")[1] ?? "";
+  const named = answer.headers.get("x-tropos-key");
+  const age = Number(answer.headers.get("age") ?? 0);
+  const left = Math.min(lifetime(answer.headers) - age, env.TAGS ? Infinity : UNPURGEABLE);
+  // Every answer is in the one coding that was asked for; what varies by anything else is not ours to keep.
+  const varies = (answer.headers.get("vary") ?? "").split(",").some((name) => !["", "accept-encoding"].includes(name.trim().toLowerCase()));
+  if (!named || varies || left <= 0 || !STATUSES.includes(answer.status) || answer.headers.has("set-cookie")) return answer;
+  const key = `${routes.build} ${named}!${policy}`;
+  const copy = answer.clone();
+  const headers = new Headers(copy.headers);
+  headers.set("x-tropos-cache-control", headers.get("cache-control"));
+  headers.set("x-tropos-at", at);
+  headers.set("x-tropos-age", age);
+  headers.set("cache-control", `max-age=${left}`);
+  headers.delete("age");
+  const alias = new Response(key, { headers: { "cache-control": "max-age=86400" } });
+  const put = [
+    caches.default.put(place("page", key), new Response(copy.body, { status: copy.status, headers })),
+    caches.default.put(place("key", decision.key), alias),
+  ];
+  ctx.waitUntil(Promise.allSettled(put));
+  return answer;
+}
+
+/** Answers a condition from a stored answer (RFC 9110 §13.1.2). */
+function unchanged(request, answer) {
+  const asked = request.headers.get("if-none-match");
+  const own = answer.headers.get("etag")?.replace(/^W\//, "");
+  if (!asked || !own || answer.status !== 200) return answer;
+  if (asked.trim() !== "*" && !asked.split(",").some((tag) => tag.trim().replace(/^W\//, "") === own)) return answer;
+  const headers = new Headers(answer.headers);
+  for (const name of ["content-length", "content-type", "content-encoding"]) headers.delete(name);
+  return new Response(null, { status: 304, headers });
+}
+
+/** Does to an answer what the hooks left to be done. */
+function finish(request, decision, answer) {
+  const headers = new Headers(answer.headers);
+  for (const name of [...headers.keys()]) if (name.startsWith("x-tropos-")) headers.delete(name);
+  headers.delete("cache-tag");
+  if (decision.personal) {
+    // As the server makes an answer private that is one visitor's.
+    const caching = (headers.get("cache-control") ?? "").toLowerCase();
+    if (caching.includes("immutable")) headers.set("cache-control", "private, max-age=31536000, immutable");
+    else if (!/private|no-store/.test(caching)) headers.set("cache-control", "private, no-cache");
+    for (const name of ["cdn-cache-control", "surrogate-control", "surrogate-key"]) headers.delete(name);
+  }
+  for (const [kind, name, value] of decision.edits) {
+    if (kind === "-") headers.delete(name);
+    else headers[kind === "=" ? "set" : "append"](name, value);
+  }
+  for (const line of decision.cookies) headers.append("set-cookie", line);
+  headers.set("x-content-type-options", "nosniff");
+  const { status, statusText } = answer;
+  return new Response(request.method === "HEAD" ? null : answer.body, { status, statusText, headers });
+}
+
+/** `POST /_tropos/purge`, signed: entries of these tags are no longer answered with. */
+async function purge(request, env) {
+  if (!env.TAGS) return new Response("bind a store TAGS to purge by tags\n", { status: 501 });
+  try {
+    const tags = JSON.parse(purged(JSON.stringify(asked(request, env)), request.headers.get("x-tropos-edge") ?? "", Date.now()));
+    await Promise.all(tags.map((tag) => env.TAGS.put(`purged ${tag}`, String(Date.now()), { expirationTtl: 31_536_000 })));
+    return Response.json({ purged: tags.length });
+  } catch (error) {
+    return new Response(`${error.message ?? error}\n`, { status: 401 });
+  }
+}
+
+export default {
+  /** @param {Request} request @param {Record<string, any>} env @param {{waitUntil(work: Promise<unknown>): void}} ctx */
+  async fetch(request, env, ctx) {
+    let decision;
+    try {
+      start(env);
+      if (request.method === "POST" && split(request.url).path === "/_tropos/purge") return await purge(request, env);
+      decision = await decision_of(request, env, ctx);
+    } catch (error) {
+      // Nothing is stated, so the origin runs the hooks itself.
+      console.error(`the hooks did not run at the edge: ${error.message ?? error}`);
+      return forward(request, env, { strip: [] });
+    }
+    for (const line of decision.log) console.log(line);
+    if (decision.kind === "answer") {
+      const { status, headers, body } = decision;
+      const empty = request.method === "HEAD" || [204, 205, 304].includes(status);
+      return new Response(empty ? null : body, { status, headers });
+    }
+    if (!decision.statement) return forward(request, env, decision);
+    const at = Date.now();
+    const found = decision.key && (await cached(decision, env));
+    if (found) return finish(request, decision, unchanged(request, found));
+    const whole = !["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].some((name) => request.headers.has(name));
+    const keeps = decision.key && whole && request.method === "GET";
+    const answer = await forward(request, env, decision, keeps);
+    // Not believed, so the hooks have run at the origin, and their part of the answer is in it.
+    if (!answer.headers.has("x-tropos-edge")) return answer;
+    return finish(request, decision, keeps ? keep(decision, answer, env, ctx, at) : answer);
+  },
+};
