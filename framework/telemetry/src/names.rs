@@ -1,1 +1,3 @@
 //! Every name that telemetry gives out: spans and attributes, metrics, units and buckets.
+
+pub mod spans;

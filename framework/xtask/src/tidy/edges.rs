@@ -93,7 +93,10 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("fred", &["tropos-cache"]),
     ("opentelemetry*", &["tropos-telemetry"]),
     ("sentry*", &["tropos-telemetry"]),
-    ("reqwest", &["tropos-fetch"]),
+    // Collectors are not fetched from: their answers are nobody's data.
+    ("reqwest", &["tropos-fetch", "tropos-telemetry"]),
+    ("tonic*", &["tropos-telemetry"]),
+    ("prost*", &["tropos-telemetry"]),
     ("maxminddb", &["tropos-edge"]),
     // Signatures of tokens are checked in one place.
     ("crypto-bigint", &["tropos-edge"]),
