@@ -13,6 +13,8 @@ use bytes::Bytes;
 use std::sync::OnceLock;
 use xxhash_rust::xxh3::Xxh3;
 
+pub use ready::ReadyHead;
+
 /// One stored answer: status, headers, and the body in each encoding that is worth having.
 ///
 /// ```

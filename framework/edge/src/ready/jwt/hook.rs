@@ -105,6 +105,10 @@ impl<T: ContextValue> Hook for Jwt<T> {
         self.required
     }
 
+    fn waits(&self) -> bool {
+        self.jwks.is_some()
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |problem: &str| Err(Error::configured("jwt", problem));
         if self.rules.leeway > MOST_LEEWAY {
