@@ -4,6 +4,8 @@ mod compress;
 mod format;
 mod ready;
 
+pub use ready::ReadyHead;
+
 use crate::{
     entry::Value,
     http::{Coding, Codings, Lifetime, is_kept},
@@ -12,8 +14,6 @@ use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use std::sync::OnceLock;
 use xxhash_rust::xxh3::Xxh3;
-
-pub use ready::ReadyHead;
 
 /// One stored answer: status, headers, and the body in each encoding that is worth having.
 ///

@@ -109,7 +109,9 @@ impl Hooks {
 
     /// Whether a hook that may be for requests of this path may [wait](Hook::waits).
     pub fn may_wait(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
-        self.entries.iter().any(|entry| entry.hook.waits() && entry.when.covers_path(path, route) != Some(false))
+        self.entries
+            .iter()
+            .any(|entry| entry.hook.waits() && entry.when.covers_path(path, route) != Some(false))
     }
 
     /// What is wrong with a hook or the paths that it is for. To be asked once, at start.

@@ -119,15 +119,18 @@ pub const CACHING: [HeaderName; 5] = [
     HeaderName::from_static("cache-tag"),
 ];
 
-/// No cache outside may give this answer to another visitor: a hook let this one have it (RFC 9111 §5.2.2.7).
+/// No cache outside may give this answer to another visitor: a hook let this one have it (RFC 9111 §5.2.2.7). What says nothing
+/// of caches could be kept by its age alone (RFC 9111 §4.2.2), so it is told too.
 pub fn make_private(headers: &mut HeaderMap) {
     const PRIVATE_IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
     let [own, shared @ ..] = CACHING;
-    let Some(caching) = headers.get_mut(own) else { return };
-    if *caching == IMMUTABLE {
-        *caching = PRIVATE_IMMUTABLE;
-    } else if caching.as_bytes().starts_with(b"public") {
-        *caching = PRIVATE_NO_CACHE;
+    let caching = headers.get(&own).map(HeaderValue::as_bytes).unwrap_or_default();
+    let caching = caching.to_ascii_lowercase();
+    let says = |word: &[u8]| caching.windows(word.len()).any(|part| part == word);
+    if says(b"immutable") {
+        headers.insert(own, PRIVATE_IMMUTABLE);
+    } else if !says(b"private") && !says(b"no-store") {
+        headers.insert(own, PRIVATE_NO_CACHE);
     }
     shared.into_iter().for_each(|name| drop(headers.remove(name)));
 }
@@ -203,6 +206,9 @@ mod tests {
             ("public, max-age=0, s-maxage=60, stale-while-revalidate=540", "private, no-cache"),
             ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
             ("no-store", "no-store"),
+            ("max-age=60", "private, no-cache"),
+            ("Public, s-maxage=60", "private, no-cache"),
+            ("", "private, no-cache"),
             ("private, no-store", "private, no-store"),
         ] {
             let mut headers = HeaderMap::new();

@@ -1,6 +1,9 @@
 //! Pages that are stored: `ssg` and `isr`.
 
-use super::{ready::facts_of_build, reply};
+use super::{
+    ready::{Lesson, facts_of_build},
+    reply,
+};
 use crate::{
     dev, edge,
     page::{PageCx, inputs::Inputs},
@@ -33,7 +36,8 @@ impl Site {
         let entry = match self.dist {
             Some(_) => {
                 let entry = self.engine.pages().from_build(&key).await;
-                self.learn(request, path, "", Mode::Ssg, || self.engine.pages().place(&key));
+                let lesson = Lesson { path, query: "", variants: "", mode: Mode::Ssg };
+                self.learn(request, lesson, || self.engine.pages().place(&key));
                 entry
             }
             None => {
@@ -70,7 +74,9 @@ impl Site {
         };
         let key = inputs.key(page.route.pattern(), path.as_str());
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
-            self.learn(request, path, &inputs.query, Mode::Isr, || self.engine.pages().place(&key));
+            let Inputs { query, variants } = &inputs;
+            let lesson = Lesson { path, query, variants, mode: Mode::Isr };
+            self.learn(request, lesson, || self.engine.pages().place(&key));
             if let Some(recording) = dev::watched(request) {
                 let reason = tropos_cache::Reason::Hit { ttl: ttl_seconds };
                 recording.answered(&key, Some(&entry.meta), reason, false, self.engine.clock().now());
