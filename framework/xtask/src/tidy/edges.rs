@@ -60,8 +60,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tropos-parts", &[]),
     // Sees what any client sees.
     ("tropos-cases", &["tropos-parts"]),
-    // Starts what the cases start, and measures the data layer, in scopes of the cache, beside plain sqlx.
-    ("tropos-bench", &["tropos-cache", "tropos-cases", "tropos-db", "tropos-parts"]),
+    // Starts what the cases start, serves a page behind hooks, and measures the data layer, in scopes of the cache, beside
+    // plain sqlx.
+    (
+        "tropos-bench",
+        &["tropos", "tropos-cache", "tropos-cases", "tropos-db", "tropos-parts", "tropos-server"],
+    ),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
     // Runs the engine alone, by a clock that it turns.
@@ -85,7 +89,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("tower-service", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
     ("tower*", &["tropos-server", "tropos-testing"]),
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
-    ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
+    ("leptos*", &["tropos-server", "tropos", "tropos-bench", "tropos-fixture", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
     // An application writes plain sqlx queries; the bench measures them.
     ("sqlx*", &["tropos-db", "tropos-bench", "tropos-fixture", "storefront"]),
