@@ -105,6 +105,7 @@ fn hooks(ran: Ran) -> Hooks {
             hook("does", |request, edits| {
                 let (client, mark) = (request.client().address, request.header("x-tropos-edge").is_some());
                 edits.response_headers().set("x-client", &format!("{client:?} {mark}"));
+                let is_first = request.rewritten_from().is_none();
                 match request.header("x-do") {
                     Some("set") => edits.response_headers().set("x-a", "1"),
                     Some("append") => edits.response_headers().append("vary", "x-do"),
@@ -126,9 +127,9 @@ fn hooks(ran: Ran) -> Hooks {
                     Some("empty") => return Ok(Reply::empty(204).into()),
                     Some("not modified") => return Ok(Reply::empty(304).into()),
                     Some("fails") => return Err(tropos::edge::Error::Hook("it was told to".into())),
-                    Some("rewrite") => return Decision::rewrite("/open"),
-                    Some("rewrite elsewhere") => return Decision::rewrite("/kept/moved"),
-                    Some("query") => return Decision::rewrite("/gone/a?x=1"),
+                    Some("rewrite") if is_first => return Decision::rewrite("/open"),
+                    Some("rewrite elsewhere") if is_first => return Decision::rewrite("/kept/moved"),
+                    Some("query") if is_first => return Decision::rewrite("/gone/a?x=1"),
                     Some("redirect") => return Decision::redirect("/open?a"),
                     _ => {}
                 }
@@ -244,10 +245,36 @@ async fn hits_behind_hooks_are_answered_where_they_are_read_as_the_longer_way_an
         let answer = ask(address, &format!("{request}\r\n")).await;
         assert_eq!(answer, expected, "{request}");
         let [front, elsewhere] = ran.take();
-        here += usize::from(front > 0 && elsewhere == 0);
+        let is_here = front > 0 && elsewhere == 0;
+        here += usize::from(is_here);
+        let known = ["/kept/a ", "/variant/a ", "/open ", "/kept/moved "];
+        // What hyper must write, and what leads to a page that is in no index: one that is not found.
+        let leaves = request.contains("X-Do: date") || request.contains("X-Do: query");
+        if known.iter().any(|target| request.contains(target)) {
+            assert_eq!(is_here, !leaves || request.contains("/moved"), "{request}: {front}, {elsewhere}");
+        }
     }
-    // The others are not hits, are asked for by a spelling that is not learnt, or do what needs the longer way.
-    assert!(here * 3 >= requests.len() * 2, "{here} of {}", requests.len());
+    assert!(here >= 200, "{here} of {}", requests.len());
     end.send(()).unwrap();
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_hooks_chose_for_who_came_from_elsewhere_is_not_shown_to_who_asks_for_the_page() {
+    let mut config = Config::default();
+    config.production = true;
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    config.allowed_hosts = Some(vec!["localhost".to_owned()]);
+    let hooks = Hooks::new().at("/door", hook("door", |_, edits| {
+        edits.choose(Ab::B);
+        Decision::rewrite("/variant/a")
+    }));
+    let app = app().hooks(hooks).pages(tropos::routes![Varied]).state(Reads::default());
+    let site = TestApp::with_config(app, config).await;
+    for _ in 0..3 {
+        for (path, side) in [("/door", "a b "), ("/variant/a", "a a ")] {
+            let answer = site.get(path).await;
+            assert!(answer.by_id("side").is_some_and(|text| text.starts_with(side)), "{path}");
+        }
+    }
 }
