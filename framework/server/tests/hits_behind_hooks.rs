@@ -265,10 +265,13 @@ async fn what_hooks_chose_for_who_came_from_elsewhere_is_not_shown_to_who_asks_f
     config.production = true;
     config.database = tropos_db::Config::new("sqlite::memory:");
     config.allowed_hosts = Some(vec!["localhost".to_owned()]);
-    let hooks = Hooks::new().at("/door", hook("door", |_, edits| {
-        edits.choose(Ab::B);
-        Decision::rewrite("/variant/a")
-    }));
+    let hooks = Hooks::new().at(
+        "/door",
+        hook("door", |_, edits| {
+            edits.choose(Ab::B);
+            Decision::rewrite("/variant/a")
+        }),
+    );
     let app = app().hooks(hooks).pages(tropos::routes![Varied]).state(Reads::default());
     let site = TestApp::with_config(app, config).await;
     for _ in 0..3 {

@@ -6,7 +6,7 @@ use crate::{
         guard,
         ready::{Gate, Known},
     },
-    edge::{self, Peer},
+    edge::{self, Peer, Ran},
     site::Site,
 };
 use bytes::Bytes;
@@ -65,7 +65,7 @@ pub(super) enum Answered<R> {
     /// It was answered.
     Sent(R),
     /// It is to be asked for: with what hooks made of it, where they ran.
-    Ask(Option<Outcome>),
+    Ask(Option<Ran>),
     /// It is for hyper.
     Leave,
 }
@@ -130,7 +130,7 @@ impl Site {
                     passed.events.iter().for_each(edge::told);
                     Answered::Sent(sent)
                 }
-                None => Answered::Ask(Some(Outcome::Pass(passed))),
+                None => Answered::Ask(Some(Ran::new(Outcome::Pass(passed)))),
             };
         };
         if edge::touches_request(&passed) {

@@ -15,11 +15,10 @@ use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tropos_cache::http::wire;
-use tropos_edge::run::Outcome;
 
 /// The request as the rest of the server takes it, with what hooks have made of it, where they ran. `None` where hyper
 /// would refuse it.
-pub(super) fn request(asked: &Asked<'_, '_>, peer: Peer, outcome: Option<Outcome>) -> Option<Request<Body>> {
+pub(super) fn request(asked: &Asked<'_, '_>, peer: Peer, ran: Option<Ran>) -> Option<Request<Body>> {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = if asked.without_body { Method::HEAD } else { Method::GET };
     *request.uri_mut() = asked.target.parse().ok()?;
@@ -28,7 +27,7 @@ pub(super) fn request(asked: &Asked<'_, '_>, peer: Peer, outcome: Option<Outcome
         request.headers_mut().append(name, HeaderValue::from_bytes(line.value).ok()?);
     }
     request.extensions_mut().insert(peer);
-    outcome.map(|outcome| request.extensions_mut().insert(Ran::new(outcome)));
+    ran.map(|ran| request.extensions_mut().insert(ran));
     Some(request)
 }
 

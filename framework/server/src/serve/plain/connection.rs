@@ -269,8 +269,8 @@ impl Connection<'_> {
             let sent = match answer {
                 Answered::Sent(sent) => sent,
                 Answered::Leave => return self.leave(rest),
-                Answered::Ask(outcome) => {
-                    self.asking = ask::request(&asked, self.peer, outcome);
+                Answered::Ask(ran) => {
+                    self.asking = ask::request(&asked, self.peer, ran);
                     if self.asking.is_none() {
                         return self.leave(rest);
                     }
