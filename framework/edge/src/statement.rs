@@ -150,14 +150,17 @@ pub struct Statement {
 pub struct Edit(char, String, String);
 
 impl Edit {
-    /// As it is written. `None` where a value is no UTF-8, which no hook can write.
-    pub fn of(edit: &HeaderEdit) -> Option<Self> {
-        let text = |value: &HeaderValue| String::from_utf8(value.as_bytes().to_vec()).ok();
-        Some(match edit {
-            HeaderEdit::Set(name, value) => Self('=', name.to_string(), text(value)?),
-            HeaderEdit::Append(name, value) => Self('+', name.to_string(), text(value)?),
-            HeaderEdit::Remove(name) => Self('-', name.to_string(), String::new()),
-        })
+    /// As they are written, of a set each header for itself. `None` where a value is no UTF-8, which no hook can write.
+    pub fn of(edit: &HeaderEdit) -> Option<Vec<Self>> {
+        let one = |sign, name: &HeaderName, value: &HeaderValue| {
+            Some(Self(sign, name.to_string(), String::from_utf8(value.as_bytes().to_vec()).ok()?))
+        };
+        match edit {
+            HeaderEdit::Set(name, value) => Some(vec![one('=', name, value)?]),
+            HeaderEdit::Append(name, value) => Some(vec![one('+', name, value)?]),
+            HeaderEdit::Remove(name) => Some(vec![Self('-', name.to_string(), String::new())]),
+            HeaderEdit::SetAll(set) => set.iter().map(|(name, value)| one('=', name, value)).collect(),
+        }
     }
 
     fn read(self) -> Option<HeaderEdit> {
@@ -190,7 +193,7 @@ impl Statement {
             query: passed.query.clone(),
             variants: passed.variants.iter().map(owned).collect(),
             context: passed.context.iter().map(|(name, json)| (name.to_string(), json.clone())).collect(),
-            headers: passed.request.iter().map(Edit::of).collect::<Option<_>>()?,
+            headers: passed.request.iter().map(Edit::of).collect::<Option<Vec<_>>>()?.concat(),
             cookies: passed.response.cookies.iter().map(cookie).collect(),
             csp: passed.csp.as_deref().cloned(),
             purge: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tropos_core::CanonicalPath;
 use tropos_edge::{
     Variants,
-    edits::{HeaderEdit, is_removal},
+    edits::{HeaderEdit, HeaderSet, is_removal},
     ready::security::{Csp, Inline},
     run::{Additions, Passed},
     statement::{Bound, Keys, LEEWAY, LIFE, LONGEST, Refused, Statement},
@@ -66,6 +66,15 @@ fn what_the_page_sees_comes_back_and_what_the_visitor_is_sent_does_not() {
     let [who, old] = back.response.cookies.as_slice() else { panic!("{:?}", back.response) };
     assert_eq!((who.name_value(), is_removal(old)), (("who", "an n"), true));
     assert_eq!(back.csp.unwrap().render(Inline::None), sent.csp.unwrap().render(Inline::None));
+}
+
+#[test]
+fn a_set_of_headers_is_told_header_by_header() {
+    let set = HeaderSet::new([("x-a", "1"), ("x-b", "2")]).unwrap();
+    let sent = Passed { request: vec![HeaderEdit::SetAll(Arc::new(set))], ..Passed::default() };
+    let back = Statement::of(&sent, NOW).unwrap().into_passed().unwrap();
+    let one = |name, value| HeaderEdit::Set(HeaderName::from_static(name), HeaderValue::from_static(value));
+    assert_eq!(back.request, [one("x-a", "1"), one("x-b", "2")]);
 }
 
 #[test]

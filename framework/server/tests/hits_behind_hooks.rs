@@ -119,6 +119,7 @@ fn hooks(ran: Ran) -> Hooks {
                     }
                     Some("nosniff") => edits.response_headers().set("x-content-type-options", "other"),
                     Some("public") => edits.response_headers().set("cache-control", "public, max-age=5"),
+                    Some("surrogate") => edits.response_headers().append("surrogate-control", "max-age=5"),
                     Some("date") => edits.response_headers().set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
                     Some("cookie") => edits.set_cookie(Cookie::new("seen", "a b")),
                     Some("draft") => edits.set_cookie(Cookie::new("tropos_draft", "1")),
@@ -164,6 +165,7 @@ fn requests() -> Vec<String> {
         "twice",
         "nosniff",
         "public",
+        "surrogate",
         "date",
         "cookie",
         "draft",
