@@ -8,7 +8,10 @@ use crate::{
     dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
-    edge::Native,
+    edge::{
+        Native,
+        policy::{self, Policies},
+    },
     error::Error,
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
@@ -44,6 +47,7 @@ pub struct Site {
     /// What stands in front of everything.
     pub(crate) hooks: Hooks,
     pub(crate) platform: Native,
+    pub(crate) policies: Policies,
     /// The paths of files that keep their plain name.
     pub(crate) root_files: HashSet<String>,
     /// The scripts that are built in, by their hashed names.
@@ -193,6 +197,7 @@ impl Site {
             // where they can be.
             index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
+            policies: Policies::new(),
             platform: Native::new(engine.clock().clone(), app.lookup.take()),
             pending: Pending::new(clock),
             engine,
@@ -280,6 +285,7 @@ impl Site {
             request,
             response: response.clone(),
             live_url,
+            nonce: policy::new_nonce(),
             draft,
             // Nobody else may be sent what a draft shows.
             personal: AtomicBool::new(draft),
@@ -297,6 +303,7 @@ impl Site {
             request: None,
             response: ResponseHead::open(),
             live_url: None,
+            nonce: policy::new_nonce(),
             draft: true,
             personal: AtomicBool::new(true),
         })

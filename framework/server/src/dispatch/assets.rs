@@ -53,7 +53,8 @@ impl Site {
         let Some(known) = known else { return self.not_found() };
         let lesson = Lesson { path, query: "", variants: "", mode: Mode::Ssg };
         self.learn(request, lesson, || self.files.place(&key));
-        reply::from_cache(respond(&request.method, &request.headers, &known.value, facts_of_build()))
+        let answer = respond(&request.method, &request.headers, &known.value, facts_of_build());
+        reply::from_cache(answer, &known.value)
     }
 
     /// A file of the build or a script that is built in, in all encodings.

@@ -119,9 +119,9 @@ impl Site {
     /// The answer, where the target is known and its page a hit.
     fn ready_answer(&self, head: &Parts) -> Option<Response<Body>> {
         let target = head.uri.path_and_query().filter(|_| ready::for_everybody(&head.headers))?;
-        let answer = self
-            .ready(target.as_str(), |page, facts| Some(respond(&head.method, &head.headers, page, facts)));
-        answer.map(reply::from_cache)
+        self.ready(target.as_str(), |page, facts| {
+            Some(reply::from_cache(respond(&head.method, &head.headers, page, facts), page))
+        })
     }
 
     /// Tropos's own endpoints.

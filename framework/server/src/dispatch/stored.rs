@@ -5,12 +5,12 @@ use super::{
     reply,
 };
 use crate::{
-    dev, edge,
+    dev,
+    edge::{self, policy},
     page::{PageCx, inputs::Inputs},
     render::{self, Order},
     routing::PageRoute,
     site::Site,
-    statics::HTML,
 };
 use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
@@ -55,7 +55,7 @@ impl Site {
         };
         let Some(entry) = entry else { return self.not_found() };
         let answer = respond(&request.method, &request.headers, &entry.value, facts_of_build());
-        let mut response = reply::from_cache(answer);
+        let mut response = reply::from_cache(answer, &entry.value);
         edge::tell(request, &key, &entry.meta, &mut response);
         response
     }
@@ -130,7 +130,7 @@ impl Site {
         request: &Parts,
     ) -> Response<Body> {
         let facts = facts(&entry.meta, status, self.engine.clock().now());
-        let mut response = reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts));
+        let mut response = reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts), &entry.value);
         edge::tell(request, key, &entry.meta, &mut response);
         response
     }
@@ -165,12 +165,13 @@ pub(crate) async fn render_to_store(
     inputs: Inputs,
 ) -> Result<Produced<StoredPage>, Failure> {
     let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
+    let nonce = cx.nonce().clone();
     let rendered = render_whole(&page, cx).await;
     if site.watch.is_some() {
         dev::rendered(&page, &rendered);
     }
     let (stored, negative) = match rendered {
-        Ok(html) => (StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, HTML)], html.into()), false),
+        Ok(html) => (policy::sealed(StatusCode::OK, &html, &nonce), false),
         Err(PageError::NotFound) => (site.statics.not_found.clone(), true),
         Err(PageError::Redirect(redirect)) => {
             let location = reply::location(&redirect.location).ok_or_else(|| {

@@ -5,6 +5,7 @@
 //! | `client` | who asks: the peer's address, or what a trusted proxy says |
 //! | `native` | what the server offers to hooks: its clock, chance, counts |
 //! | `now` | hooks where the request was read, for what is a hit |
+//! | `policy` | the content security policy, completed by what stands inline in the answer |
 //! | `stated` | what an adapter at the edge has decided in their place |
 //!
 //! What runs without a visitor's request (a page made again in the background, a build) does not pass here.
@@ -12,6 +13,7 @@
 mod client;
 mod native;
 mod now;
+pub(crate) mod policy;
 mod stated;
 
 pub(crate) use client::Peer;
@@ -19,6 +21,7 @@ pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
 pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
 pub(crate) use stated::{acknowledge, tell};
+use policy::Inlines;
 
 use crate::{
     dispatch::{guard, with_path},
@@ -37,6 +40,7 @@ use tropos_edge::{
     EdgeRequest, Variants,
     edits::ContextValue,
     event::{Event, Exposure},
+    ready::security::Csp,
     request::{Headers, Route, page_of_stream},
     run::{self, Additions, Answer, Outcome, Passed, Router},
 };
@@ -79,6 +83,7 @@ pub(crate) enum Gate {
 pub(crate) struct Done {
     response: Additions,
     personal: bool,
+    csp: Option<Arc<Csp>>,
 }
 
 /// Whether one visitor alone may have what hooks let through.
@@ -104,9 +109,10 @@ impl Site {
         let followed = page_of_stream(path.as_str(), head.uri.query().unwrap_or_default());
         let streams = followed.is_some();
         if let Some(stated) = stated {
-            let (path, _) = pass(stated, head, path, streams);
-            // The edge adds to the answer what the visitor is to be sent.
-            return Gate::Open { path, passed: None };
+            let (path, Done { csp, .. }) = pass(stated, head, path, streams);
+            // The edge adds to the answer what the visitor is to be sent, but for a policy, which takes what the page has inline.
+            let done = Done { response: Additions::default(), personal: false, csp };
+            return Gate::Open { path, passed: Some(done) };
         }
         let ran = head.extensions.remove::<Ran>().and_then(|ran| ran.take());
         let outcome = if let Some(outcome) = ran {
@@ -153,7 +159,11 @@ impl Site {
 
     /// Does to an answer what the hooks left to be done.
     pub(crate) fn finish(&self, done: &Done, response: &mut Response<Body>) {
+        let inlines = response.extensions_mut().remove::<Inlines>();
         self.finish_headers(&done.response, done.personal, response.headers_mut());
+        if let Some(csp) = &done.csp {
+            self.policies.set(csp, inlines.as_ref(), response.headers_mut());
+        }
     }
 
     fn finish_headers(&self, additions: &Additions, personal: bool, headers: &mut HeaderMap) {
@@ -180,7 +190,7 @@ pub(crate) fn told(event: &Event) {
 
 /// Does to a request what was decided; gives the path that it goes on as, and what is to be done to the answer.
 fn pass(passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> (CanonicalPath, Done) {
-    let Passed { path: rewritten, query, request, response, variants, context, personal, events, .. } =
+    let Passed { path: rewritten, query, request, response, variants, context, personal, events, csp } =
         passed;
     events.iter().for_each(told);
     request.iter().for_each(|edit| edit.apply(&mut head.headers));
@@ -191,7 +201,7 @@ fn pass(passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) ->
         head.uri = uri;
     }
     head.extensions.insert(Arc::new(Decided { variants, context }));
-    (path, Done { response, personal })
+    (path, Done { response, personal, csp })
 }
 
 /// Has the page read the cookies that hooks set, in place of those that were sent.
