@@ -22,6 +22,7 @@
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
+//! | [`limit`] | counts of requests that instances keep together |
 //! | [`layer`] | a shared HTTP cache as a Tower layer, for any Axum application |
 
 pub mod cache;
@@ -35,6 +36,7 @@ mod flight;
 pub mod function;
 pub mod http;
 pub mod layer;
+pub mod limit;
 pub mod page;
 pub mod positions;
 pub mod report;
@@ -50,6 +52,7 @@ pub use decide::{Decision, Early, Miss, Stale};
 pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};
 pub use entry::{Backoff, Entry, Meta, Value};
 pub use error::Error;
+pub use limit::{Counted, Limit};
 pub use page::StoredPage;
 pub use positions::{Hold, LogSource, Required};
 pub use report::{Carried, Report};

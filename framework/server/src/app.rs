@@ -178,6 +178,28 @@ impl App {
         self
     }
 
+    /// Redirects and rewrites from a file: `.csv`, `.json`, or, with the feature `toml`, `.toml`, as
+    /// [`Redirects`](tropos_edge::ready::redirects::Redirects) reads them. It is read here, when the application starts, and its
+    /// path is by the working directory where it is not absolute; a table that has to go with the program is better written
+    /// into it, by `include_str!`. Runs behind the hooks that were given before.
+    ///
+    /// A file that cannot be read, a line that is none, circles and rules for the same address end the start with a message
+    /// that names the file and the line.
+    ///
+    /// ```
+    /// use tropos_server::App;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let table = folder.path().join("redirects.csv");
+    /// # let table = table.to_str().unwrap_or_default();
+    /// # std::fs::write(table, "from,to,status\n/shop.php,/,308\n")?;
+    /// let app = App::new().redirects(table);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn redirects(self, path: impl Into<std::path::PathBuf>) -> Self {
+        let table = crate::edge::RedirectTable::read(path.into());
+        self.hooks(Hooks::new().hook(table))
+    }
+
     /// Where hooks look names up, such as flags and switches: `lookup(store, name)` gives what is kept under the name, and
     /// is waited for 5 s at most. Without it every name is unknown.
     pub fn hook_lookups<Fut>(mut self, lookup: impl Fn(String, String) -> Fut + Send + Sync + 'static) -> Self

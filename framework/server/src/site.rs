@@ -198,7 +198,7 @@ impl Site {
             index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
             policies: Policies::new(),
-            platform: Native::new(engine.clock().clone(), app.lookup.take()),
+            platform: Native::new(engine.clone(), app.lookup.take()),
             pending: Pending::new(clock),
             engine,
             dist,

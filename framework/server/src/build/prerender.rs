@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 use tropos_cache::{
-    Engine, Entry, Meta, Purpose, Scope, Stamp, StoredPage, decide::effective_revalidate, http::Coding,
+    Engine, Entry, Meta, Purpose, Scope, Stamp, decide::effective_revalidate, http::Coding,
 };
 use tropos_core::{
     CanonicalPath, Failure, Key, Mode, Revalidate, SystemClock, Tags,

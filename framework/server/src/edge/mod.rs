@@ -7,6 +7,7 @@
 //! | `now` | hooks where the request was read, for what is a hit |
 //! | `policy` | the content security policy, completed by what stands inline in the answer |
 //! | `stated` | what an adapter at the edge has decided in their place |
+//! | `table` | redirects from a file |
 //!
 //! What runs without a visitor's request (a page made again in the background, a build) does not pass here.
 
@@ -15,6 +16,7 @@ mod native;
 mod now;
 pub(crate) mod policy;
 mod stated;
+mod table;
 
 pub(crate) use client::Peer;
 pub use client::Trusted;
@@ -22,6 +24,7 @@ pub(crate) use native::{Lookup, Native};
 pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
 pub(crate) use stated::{acknowledge, tell};
 use policy::Inlines;
+pub(crate) use table::Table as RedirectTable;
 
 use crate::{
     dispatch::{guard, with_path},
