@@ -16,9 +16,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tropos_cache::{
-    Engine, Entry, Meta, Purpose, Scope, Stamp, decide::effective_revalidate, http::Coding,
-};
+use tropos_cache::{Engine, Entry, Meta, Purpose, Scope, Stamp, decide::effective_revalidate, http::Coding};
 use tropos_core::{
     CanonicalPath, Failure, Key, Mode, Revalidate, SystemClock, Tags,
     build::{PageFailure, Prerendered},

@@ -130,7 +130,8 @@ impl Site {
         request: &Parts,
     ) -> Response<Body> {
         let facts = facts(&entry.meta, status, self.engine.clock().now());
-        let mut response = reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts), &entry.value);
+        let mut response =
+            reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts), &entry.value);
         edge::tell(request, key, &entry.meta, &mut response);
         response
     }

@@ -22,8 +22,8 @@ pub(crate) use client::Peer;
 pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
 pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
-pub(crate) use stated::{acknowledge, tell};
 use policy::Inlines;
+pub(crate) use stated::{acknowledge, tell};
 pub(crate) use table::Table as RedirectTable;
 
 use crate::{

@@ -22,7 +22,9 @@ impl Table {
         let read = text(&path).and_then(|text| parsed(&path, &text));
         if let Ok(table) = &read {
             let notes = table.notes().iter();
-            notes.for_each(|note| tracing::info!(table = %path.display(), note, "a redirect could be written shorter"));
+            notes.for_each(
+                |note| tracing::info!(table = %path.display(), note, "a redirect could be written shorter"),
+            );
         }
         Self { path, read }
     }
@@ -121,7 +123,10 @@ mod tests {
                 None => assert_eq!(said, Ok(()), "{name}"),
                 Some(problem) => {
                     let said = said.unwrap_err();
-                    assert!(said.contains(problem) && said.contains(&*path.to_string_lossy()), "{name}: {said}");
+                    assert!(
+                        said.contains(problem) && said.contains(&*path.to_string_lossy()),
+                        "{name}: {said}"
+                    );
                 }
             }
         }

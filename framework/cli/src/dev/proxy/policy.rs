@@ -9,10 +9,8 @@ use http::{HeaderMap, HeaderValue, header};
 const OWN: &str = "'self'";
 
 /// What the client needs, with the directives that decide over it: the first that is there counts (CSP 3 §6.8.3).
-const NEEDED: [&[&str]; 2] = [
-    &["script-src-elem", "script-src", "default-src"],
-    &["connect-src", "default-src"],
-];
+const NEEDED: [&[&str]; 2] =
+    [&["script-src-elem", "script-src", "default-src"], &["connect-src", "default-src"]];
 
 /// Lets the client into each policy of a page. Policies that only report are left as they are.
 pub(super) fn relax(headers: &mut HeaderMap) {
@@ -73,7 +71,10 @@ mod tests {
             ("default-src 'self'; img-src *", "default-src 'self'; img-src *"),
             ("script-src 'self' 'nonce-a'", "script-src 'self' 'nonce-a'"),
             ("script-src 'sha256-a='", "script-src 'sha256-a=' 'self'"),
-            ("Script-Src 'none'; connect-src https://a.example;", "script-src 'self'; connect-src https://a.example 'self'"),
+            (
+                "Script-Src 'none'; connect-src https://a.example;",
+                "script-src 'self'; connect-src https://a.example 'self'",
+            ),
             ("default-src 'none'", "default-src 'none'; script-src-elem 'self'; connect-src 'self'"),
             (
                 "default-src https:; script-src 'nonce-a'",
