@@ -233,3 +233,39 @@ async fn what_a_live_page_sends_has_no_nonce_and_a_render_that_differs_by_it_alo
     assert!(!event.contains(&nonce), "{event}");
     assert!(!event.contains("nonce=\\\"") || event.contains("guessed"), "{event}");
 }
+
+#[tokio::test]
+async fn a_policy_that_the_edge_has_decided_on_is_completed_here_and_nothing_else_of_it_is_sent() {
+    use tropos::edge::{
+        edits::HeaderEdit,
+        run::{Additions, Passed},
+        statement::{self, Bound, Keys, Statement},
+    };
+    let keys = Keys::parse("a secret of the edge").unwrap();
+    let mut config = tropos::Config::default();
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    config.edge_keys = Some(keys.clone());
+    let pages = tropos::routes![Streamed, Stored, Plain];
+    let site = TestApp::with_config(app().pages(pages).state(Reads::default()), config).await;
+    for path in ["/stored/a", "/stored/a", "/streamed", "/plain"] {
+        let added = HeaderEdit::Set("x-added".parse().unwrap(), "1".parse().unwrap());
+        let passed = Passed {
+            csp: Some(Csp::strict().into()),
+            response: Additions { headers: vec![added], cookies: Vec::new() },
+            ..Passed::default()
+        };
+        let at = tropos_core::CanonicalPath::parse(path).unwrap();
+        let bound = Bound { method: "GET", host: "localhost", path: &at, query: "" };
+        let now = site.site.engine().clock().wall();
+        let signed = Statement::of(&passed, now).unwrap().sign(&keys, bound).unwrap();
+        let answer = site.get_with(path, &[(statement::HEADER, &signed)]).await;
+        assert_eq!(answer.header(statement::HEADER), "taken", "{path}");
+        assert_eq!(answer.header("x-added"), "", "{path}: the edge adds it");
+        let scripts = sources(policy(&answer), "script-src");
+        match path {
+            "/stored/a" => assert!(scripts.ends_with(OWN_HASH), "{scripts}"),
+            "/streamed" => assert!(scripts.contains("'nonce-"), "{scripts}"),
+            _ => assert_eq!(scripts, "'self' 'wasm-unsafe-eval'"),
+        }
+    }
+}
