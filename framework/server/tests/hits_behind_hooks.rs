@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Reads, app};
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*};
 use std::{
     net::SocketAddr,
     sync::{
@@ -27,7 +27,7 @@ use tropos::{
         ready::{
             experiment::Experiment,
             redirects::{Redirects, Rule},
-            security::SecurityHeaders,
+            security::{Csp, SecurityHeaders},
         },
     },
     page,
@@ -38,10 +38,13 @@ use tropos_testing::TestApp;
 
 tropos::edge::variant! { enum Ab: "ab" { A = "a", B = "b" } }
 
+/// Of `own()`, as a policy names it.
+const OWN_HASH: &str = "'sha256-1yruO3ZUqBddjC8oRrsLLZ/oiHYCAveB39McCaLvqnk='";
+
 #[page("/kept/:key", isr(revalidate = "60s"))]
 async fn Kept(Path(key): Path<String>, State(reads): State<Reads>) -> PageResult {
     // Long enough to be worth compressing.
-    view! { <p id="key">{format!("{key} {}", reads.one())}</p>{"text ".repeat(100)} }.into_page()
+    view! { <p id="key">{format!("{key} {}", reads.one())}</p><script nonce=use_nonce()>"own()"</script>{"text ".repeat(100)} }.into_page()
 }
 
 #[page("/variant/:key", isr(revalidate = "60s", variants = Ab))]
@@ -86,7 +89,7 @@ fn hooks(ran: Ran) -> Hooks {
             ran.count();
             Decision::Next
         }))
-        .hook(SecurityHeaders::new())
+        .hook(SecurityHeaders::new().csp(Csp::strict()))
         .hook(Redirects::new(rules.chain([Rule::new("/kept/moved", "/open?from=moved")])))
         .at(Match::below("/variant"), Experiment::<Ab>::new().by_visitor("visitor"))
         .at(
@@ -119,6 +122,8 @@ fn hooks(ran: Ran) -> Hooks {
                     }
                     Some("nosniff") => edits.response_headers().set("x-content-type-options", "other"),
                     Some("public") => edits.response_headers().set("cache-control", "public, max-age=5"),
+                    Some("policy") => edits.response_headers().set("content-security-policy", "own"),
+                    Some("other policy") => edits.csp(Csp::least().into()),
                     Some("surrogate") => edits.response_headers().append("surrogate-control", "max-age=5"),
                     Some("date") => edits.response_headers().set("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
                     Some("cookie") => edits.set_cookie(Cookie::new("seen", "a b")),
@@ -165,6 +170,8 @@ fn requests() -> Vec<String> {
         "twice",
         "nosniff",
         "public",
+        "policy",
+        "other policy",
         "surrogate",
         "date",
         "cookie",
@@ -240,7 +247,7 @@ async fn hits_behind_hooks_are_answered_where_they_are_read_as_the_longer_way_an
         }
     }
     assert_eq!(ran.take()[0], 0);
-    let mut here = 0;
+    let (mut here, mut hashed) = (0, 0);
     for request in &requests {
         let expected = ask(address, &longer(request)).await;
         assert_eq!(ran.take()[0], 0, "{request}");
@@ -249,6 +256,9 @@ async fn hits_behind_hooks_are_answered_where_they_are_read_as_the_longer_way_an
         let [front, elsewhere] = ran.take();
         let is_here = front > 0 && elsewhere == 0;
         here += usize::from(is_here);
+        let names_hash =
+            |line: &String| line.starts_with("content-security-policy: ") && line.contains(OWN_HASH);
+        hashed += usize::from(is_here && expected.0.iter().any(names_hash));
         let known = ["/kept/a ", "/variant/a ", "/open ", "/kept/moved "];
         // What hyper must write, and what leads to a page that is in no index: one that is not found.
         let leaves = request.contains("X-Do: date") || request.contains("X-Do: query");
@@ -257,6 +267,7 @@ async fn hits_behind_hooks_are_answered_where_they_are_read_as_the_longer_way_an
         }
     }
     assert!(here >= 200, "{here} of {}", requests.len());
+    assert!(hashed >= 40, "{hashed} named the hash of the page's script");
     end.send(()).unwrap();
     serving.await.unwrap().unwrap();
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, Method, header};
 use httparse::Header;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tropos_cache::{
+    StoredPage,
     http::{
         lifetime::CACHING,
         wire::{self, Names},
@@ -123,7 +124,13 @@ impl Site {
     }
 
     /// Puts the head of a hit on `out`, with what hooks add; `false` where that is not said by lines alone.
-    pub(crate) fn head_of_passed(&self, passed: &Passed, ready: ReadyHead<'_>, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn head_of_passed(
+        &self,
+        passed: &Passed,
+        page: &StoredPage,
+        ready: ReadyHead<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let additions = &passed.response;
         let private = is_private(additions, passed.personal);
         // What a hook says of caches does not count then, and has to be taken out again.
@@ -159,12 +166,27 @@ impl Site {
         for line in additions.cookie_lines(self.is_secure()) {
             wire::line(out, &header::SET_COOKIE, &line);
         }
+        if let Some(policy) = &passed.csp {
+            let name = policy.header();
+            // It takes the place of one that the page or a hook has set.
+            if ready.has(&name) || additions.headers.iter().any(|edit| names(edit, &name)) {
+                return false;
+            }
+            if let Some(value) = self.policies.of_stored(policy, page.inlined()) {
+                wire::line(out, &name, &value);
+            }
+        }
         true
     }
 
     /// Does to the headers of a hit what hooks left to be done; without those that are on every answer.
-    pub(crate) fn finish_passed(&self, passed: &Passed, headers: &mut HeaderMap) {
+    pub(crate) fn finish_passed(&self, passed: &Passed, page: &StoredPage, headers: &mut HeaderMap) {
         self.finish_headers(&passed.response, passed.personal, headers);
+        if let Some(policy) = &passed.csp
+            && let Some(value) = self.policies.of_stored(policy, page.inlined())
+        {
+            headers.insert(policy.header(), value);
+        }
         headers.remove(header::X_CONTENT_TYPE_OPTIONS);
     }
 }

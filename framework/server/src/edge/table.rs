@@ -86,6 +86,10 @@ impl Hook for Table {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         match &self.read {
             Ok(table) => table.check().map_err(|error| self.wrong(&error.to_string())),

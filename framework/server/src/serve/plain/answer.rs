@@ -196,7 +196,7 @@ impl Site {
                 desk.head.extend_from_slice(ready.public());
                 true
             }
-            Some(passed) => self.head_of_passed(passed, ready, &mut desk.head),
+            Some(passed) => self.head_of_passed(passed, page, ready, &mut desk.head),
         });
         if is_ready {
             wire::facts(&mut desk.head, facts.age_seconds, facts.cache_status);
@@ -206,7 +206,7 @@ impl Site {
         }
         let mut answer = weigh(asked, page, facts)?;
         if let Some(passed) = passed {
-            self.finish_passed(passed, answer.headers_mut());
+            self.finish_passed(passed, page, answer.headers_mut());
         }
         desk.head.clear();
         wire::head(&mut desk.head, answer.status(), answer.headers());
