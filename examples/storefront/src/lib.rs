@@ -5,6 +5,7 @@
 //! | `app` | the table of pages, and what goes around them |
 //! | `pages` | one file a page: path, mode, ages and markup |
 //! | `components` | what several pages show |
+//! | [`hooks`] | what a request passes before a page is looked up, in the server and at a CDN |
 //! | [`islands`] | what is interactive: all that becomes wasm |
 //! | [`actions`] | what forms and islands call, with script or without |
 //! | `data` | products, baskets and orders: cached reads, and writes that invalidate them |
@@ -15,6 +16,7 @@
     reason = "`#[server]` makes a public field of each argument, and takes no words for it"
 )]
 pub mod actions;
+pub mod hooks;
 pub mod islands;
 
 #[cfg(feature = "server")]

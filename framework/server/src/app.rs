@@ -1,6 +1,7 @@
 //! An application: its pages and what goes around them.
 
 use crate::{
+    config::Config,
     edge::Lookup,
     error::Error,
     page::{Page, Route, extract::AppParts},
@@ -42,7 +43,11 @@ pub struct App {
     pub(crate) api: Option<axum::Router>,
     pub(crate) hooks: Hooks,
     pub(crate) lookup: Option<Lookup>,
+    configure: Vec<Configure>,
 }
+
+/// Adds to an application what depends on its configuration.
+type Configure = Box<dyn FnOnce(App, &Config) -> App + Send + Sync>;
 
 /// Makes a view that reads nothing.
 pub(crate) type View = Arc<dyn Fn() -> AnyView + Send + Sync>;
@@ -207,6 +212,29 @@ impl App {
         Fut: Future<Output = Result<Option<bytes::Bytes>, Failure>> + Send + 'static,
     {
         self.lookup = Some(Arc::new(move |store, name| Box::pin(lookup(store, name))));
+        self
+    }
+
+    /// Adds what depends on the configuration: hooks that need a secret, a state that knows the site's address. Called once,
+    /// when the configuration has been read and before anything is opened; after what the application was given directly.
+    ///
+    /// ```
+    /// use tropos_server::App;
+    /// let app = App::new().configure(|app, config| app.state(config.secret_or_new()));
+    /// ```
+    pub fn configure(mut self, add: impl FnOnce(App, &Config) -> App + Send + Sync + 'static) -> Self {
+        self.configure.push(Box::new(add));
+        self
+    }
+
+    /// The application with all that depends on its configuration. Without effect the second time.
+    pub(crate) fn configured(mut self, config: &Config) -> Self {
+        // What is added may ask for more.
+        while !self.configure.is_empty() {
+            for add in std::mem::take(&mut self.configure) {
+                self = add(self, config);
+            }
+        }
         self
     }
 

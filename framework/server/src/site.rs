@@ -90,11 +90,12 @@ impl Site {
     /// # Errors
     /// What is wrong with the application, its configuration, database, cache or build.
     pub async fn open(
-        mut app: App,
+        app: App,
         config: Config,
         dist: Option<Dist>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         dist.as_ref().map_or(Ok(()), Dist::check_pages)?;
         let routes = app.routes()?;
         let inputs = |pattern: &str| {
@@ -127,18 +128,20 @@ impl Site {
     ///
     /// # Errors
     /// As [`Site::open`].
-    pub async fn over(mut app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
+    pub async fn over(app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         Self::assemble(&mut app, config, None, None, engine).await?.listed().await
     }
 
     /// An application that makes the pages of its build: with the build's files, and a store that nobody keeps. Nothing is
     /// listed, since a build names every list that fails, and not the first alone.
     pub(crate) async fn for_build(
-        mut app: App,
+        app: App,
         config: Config,
         dist: Option<Dist>,
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         let manifest = dist.map(|dist| dist.manifest);
         // What others have changed is for the instances that serve: a build would take it and tell nobody.
         app.other_writers = false;

@@ -254,7 +254,7 @@ impl Site {
 
     /// Whether the public origin is `https`.
     pub(crate) fn is_secure(&self) -> bool {
-        self.config.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
+        self.config.is_https()
     }
 
     /// What a page may read of a request.
