@@ -53,8 +53,8 @@ tropos::edge::variant! {
 
 /// Members of the European Union.
 const UNION: [&str; 27] = [
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT",
-    "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT",
+    "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
 ];
 
 /// What somebody of the staff may do.
@@ -106,15 +106,26 @@ pub fn hooks(sessions: Sessions<Staff>) -> Hooks {
         .at("/colour/:slug", Experiment::<Per>::new().force_by("per"))
         .group(
             "/basket",
-            Hooks::new().hook(Locate::new().cdn(Cdn::cloudflare())).hook(
-                CountryGroups::new().group(Delivery::Union, UNION).group(Delivery::Britain, ["GB"]),
-            ),
+            Hooks::new()
+                .hook(Locate::new().cdn(Cdn::cloudflare()))
+                .hook(CountryGroups::new().group(Delivery::Union, UNION).group(Delivery::Britain, ["GB"])),
         )
-        .at(Match::function("staff/sign-in"), RateLimit::new("sign-in", TRIES, Duration::from_secs(60)).closed())
+        .at(
+            Match::function("staff/sign-in"),
+            RateLimit::new("sign-in", TRIES, Duration::from_secs(60)).closed(),
+        )
         .at(staff, sessions)
         .guard(Match::below("/office"), [SAVE], Guard::<Staff>::known().sign_in(SIGN_IN))
         .at(Match::function(SAVE), Guard::<Staff>::role(Role::Clerk.as_str()))
-        .open(["basket/add", "basket/update", "basket/remove", "checkout", "suggest", "staff/sign-in", "staff/sign-out"])
+        .open([
+            "basket/add",
+            "basket/update",
+            "basket/remove",
+            "checkout",
+            "suggest",
+            "staff/sign-in",
+            "staff/sign-out",
+        ])
 }
 
 #[cfg(test)]

@@ -67,8 +67,8 @@ impl Hooks {
         self
     }
 
-    /// Adds a guard for some pages and for the server functions that they use, by the names in their source: functions
-    /// have addresses of their own, and a guard of the pages alone would leave them open.
+    /// Adds a guard for some pages and for the server functions that they use, by the names in their source, or by the
+    /// `endpoint` where they declare one: functions have addresses of their own, and a guard of the pages alone would leave them open.
     ///
     /// An application that guards something must say of each of its server functions whether it is guarded or
     /// [open](Hooks::open); else it does not start.

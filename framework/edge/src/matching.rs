@@ -53,7 +53,7 @@ impl Match {
         Self(Kind::Route(pattern.to_owned()))
     }
 
-    /// The server function of this name, as it is written in its source.
+    /// The server function of this name, as it is written in its source; one that declares an `endpoint` goes by that.
     pub fn function(name: &str) -> Self {
         Self(Kind::Function(name.to_owned()))
     }

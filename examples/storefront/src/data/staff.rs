@@ -17,7 +17,12 @@ pub struct Account {
 /// Everybody.
 pub const ACCOUNTS: [Account; 2] = [
     Account { name: "clerk", password: "raw-umber", role: Role::Clerk, may: "sets prices and stock" },
-    Account { name: "trainee", password: "pale-sienna", role: Role::Trainee, may: "looks, and changes nothing" },
+    Account {
+        name: "trainee",
+        password: "pale-sienna",
+        role: Role::Trainee,
+        may: "looks, and changes nothing",
+    },
 ];
 
 /// Who signs in by this name and password.

@@ -105,7 +105,7 @@ fn Buy(product: Product, per: Per) -> impl IntoView {
     view! {
         <section class="buy" aria-label="Buy">
             <p class="says">{product.description}</p>
-            <p class="price">{euros(product.price_cents)}" "<small>{beside}", tax included"</small></p>
+            <p class="price">{euros(product.price_cents)}" "<small>{format!("{beside}, tax included")}</small></p>
             <p class=class>{says}</p>
             {form}
             <dl class="spec">{facts.map(fact).collect_view()}</dl>
