@@ -73,9 +73,8 @@ pub async fn Office(
                 " "
                 <button class="text">"Sign out"</button>
             </form>
+            {(role == Role::Trainee).then(|| view! { <p>"You may look. A clerk sets prices and stock."</p> })}
         </header>
-        {(role == Role::Trainee)
-            .then(|| view! { <p class="flash" role="note">"You may look. A clerk sets prices and stock."</p> })}
         <div class="tools">
             <form class="search" role="search" method="get" action=Office::href()>
                 <label class="off" for="oq">"Find a colour"</label>
