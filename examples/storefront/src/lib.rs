@@ -11,12 +11,15 @@
 //! | `data` | products, baskets and orders: cached reads, and writes that invalidate them |
 //! | `seed` | the colours, and what the shop derives from each |
 
+#[cfg(any(feature = "server", feature = "hydrate"))]
 #[expect(
     missing_docs,
     reason = "`#[server]` makes a public field of each argument, and takes no words for it"
 )]
 pub mod actions;
+#[cfg(any(feature = "server", feature = "edge"))]
 pub mod hooks;
+#[cfg(any(feature = "server", feature = "hydrate"))]
 pub mod islands;
 
 #[cfg(feature = "server")]
@@ -32,3 +35,9 @@ mod seed;
 
 #[cfg(feature = "hydrate")]
 pub use tropos::hydrate;
+
+#[cfg(feature = "edge")]
+tropos::edge::worker!(|vars| {
+    let https = vars.get("TROPOS_ORIGIN").is_some_and(|origin| origin.starts_with("https:"));
+    hooks::hooks(hooks::sessions(vars.get("TROPOS_SECRET"), https))
+});

@@ -284,3 +284,27 @@ impl fmt::Debug for Group {
         f.debug_struct("Group").field("pages", &self.pages.len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_depends_on_the_configuration_is_added_once_also_where_it_asks_for_more() {
+        let app = App::new().configure(|app, config| {
+            app.state(config.secret_or_new()).configure(|app, _| app.other_writers())
+        });
+        let config = Config { secret: Some("0123456789abcdef".to_owned()), ..Config::default() };
+        let app = app.configured(&config).configured(&config);
+        assert!(app.other_writers && app.configure.is_empty());
+        let secret = app.parts.states.values().next().and_then(|state| state.downcast_ref::<String>());
+        assert_eq!(secret, config.secret.as_ref());
+    }
+
+    #[test]
+    fn a_secret_that_nobody_configured_is_long_and_another_each_time() {
+        let config = Config::default();
+        let secrets = [config.secret_or_new(), config.secret_or_new()];
+        assert!(secrets.iter().all(|secret| secret.len() == 64) && secrets[0] != secrets[1]);
+    }
+}
