@@ -1,6 +1,6 @@
 //! What the hooks do, by way of the shop's own program: the back office and its guard, the experiment, delivery by country.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends here")]
 
 use std::collections::BTreeSet;
 use tropos_cases::{
