@@ -1,7 +1,10 @@
 //! What a hook may change, a type for each direction, so that what is meant for the page is never sent to the client.
 
 use crate::{Error, Event, VariantName, Variants, ready::security::Csp, request::Geo};
-use cookie::Cookie;
+use cookie::{
+    Cookie,
+    time::{Duration, OffsetDateTime},
+};
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -15,6 +18,13 @@ pub const LONGEST_CONTEXT: usize = 4 * 1024;
 /// Whether a cookie is one that takes another away.
 pub fn is_removal(cookie: &Cookie<'_>) -> bool {
     cookie.max_age().is_some_and(|age| age.is_zero())
+}
+
+/// The cookie that takes another away. It expired in 1970, not a year ago as `make_removal` has it, which asks for the time: in a
+/// Worker's wasm nobody knows it, and the hooks would end there.
+pub(crate) fn removal(name: &str) -> Cookie<'static> {
+    let cookie = Cookie::build((name.to_owned(), "")).path("/");
+    cookie.max_age(Duration::ZERO).expires(OffsetDateTime::UNIX_EPOCH).build()
 }
 
 /// One change of headers.
@@ -131,9 +141,7 @@ impl Edits {
 
     /// Takes a cookie away, from the client and from this request.
     pub fn remove_cookie(&mut self, name: &str) {
-        let mut cookie = Cookie::build((name.to_owned(), "")).path("/").build();
-        cookie.make_removal();
-        self.set_cookie(cookie);
+        self.set_cookie(removal(name));
     }
 
     /// Chooses a variant. Pages that declare it are stored once for each value.

@@ -8,7 +8,7 @@
 
 use crate::{
     Error, Variants,
-    edits::{HeaderEdit, is_removal},
+    edits::{HeaderEdit, is_removal, removal},
     ready::security::Csp,
     run::{Additions, Passed},
 };
@@ -247,12 +247,9 @@ impl Statement {
     pub fn into_passed(self) -> Result<Passed, Refused> {
         let path = self.path.as_deref().map(CanonicalPath::parse).transpose().map_err(|_| Refused::Form)?;
         let headers = self.headers.into_iter().map(Edit::read).collect::<Option<_>>().ok_or(Refused::Form)?;
-        let cookie = |(name, value): (String, Option<String>)| {
-            let mut cookie = Cookie::new(name, value.clone().unwrap_or_default());
-            if value.is_none() {
-                cookie.make_removal();
-            }
-            cookie
+        let cookie = |(name, value): (String, Option<String>)| match value {
+            Some(value) => Cookie::new(name, value),
+            None => removal(&name),
         };
         let cookies = self.cookies.into_iter().map(cookie).collect();
         Ok(Passed {
