@@ -1,17 +1,30 @@
 //! The application.
 
-use crate::{hooks::hooks, pages, saw::Saw};
+use crate::{
+    hooks::{STORES, hooks},
+    pages,
+    saw::Saw,
+};
 use axum::{
     Router,
+    body::Bytes,
     extract::Request,
     http::HeaderMap,
     routing::{any, get},
 };
+use std::collections::BTreeMap;
 use tropos::{App, prelude::*};
 
 /// The application with all hooks.
 pub fn app() -> App {
-    App::new().shell(shell).hooks(hooks()).pages(pages::all()).api(api())
+    App::new().shell(shell).hooks(hooks()).hook_lookups(look_up).pages(pages::all()).api(api())
+}
+
+/// What a Worker has in its key-value stores.
+async fn look_up(store: String, name: String) -> tropos::Result<Option<Bytes>> {
+    let Some((_, values)) = STORES.into_iter().find(|(known, _)| *known == store) else { return Ok(None) };
+    let values: BTreeMap<String, String> = serde_json::from_str(values)?;
+    Ok(values.get(&name).cloned().map(Bytes::from))
 }
 
 /// Says what it was sent, whatever the method.

@@ -54,6 +54,7 @@ visits! {
     Flags "/flags/:key"
     Visitor "/visitor/:key"
     Shares "/shares/:key"
+    StoredFlags "/stored-flags/:key"
 }
 
 /// Pages that are stored, and the same for all.
@@ -148,10 +149,62 @@ async fn whoami() -> Result<String, ServerFnError> {
 /// All pages.
 pub fn all() -> Vec<Route> {
     routes![
-        Seen, Match, Guarded, Edits, CookiesPage, Marked, Been, Closed, ClosedSwitch, Secure, One, Slash, CorsPage,
-        CorsAny, BotsPage, Limited, LimitedRoutes, Account, Office, Secret, Staff, Token, TokenOptional, ClaimsPage,
-        PlacePage, Country, CountryDe, Bets, BetsUnknown, WelcomeEn, WelcomeDe, WelcomePt, Welcome, Hello, HelloDe,
-        Flags, Visitor, Shares, Open, GuardedIsr, AccountIsr, BotsPublic, LimitedIsr, EnIsr, Varied, Try, Drawn,
-        Nobody, MarketPage, TonguePage, WidePage, LayerPage, GuardedSsg, OpenSsg, GuardedLive, SignIn
+        Seen,
+        Match,
+        Guarded,
+        Edits,
+        CookiesPage,
+        Marked,
+        Been,
+        Closed,
+        ClosedSwitch,
+        Secure,
+        One,
+        Slash,
+        CorsPage,
+        CorsAny,
+        BotsPage,
+        Limited,
+        LimitedRoutes,
+        Account,
+        Office,
+        Secret,
+        Staff,
+        Token,
+        TokenOptional,
+        ClaimsPage,
+        PlacePage,
+        Country,
+        CountryDe,
+        Bets,
+        BetsUnknown,
+        WelcomeEn,
+        WelcomeDe,
+        WelcomePt,
+        Welcome,
+        Hello,
+        HelloDe,
+        Flags,
+        Visitor,
+        Shares,
+        StoredFlags,
+        Open,
+        GuardedIsr,
+        AccountIsr,
+        BotsPublic,
+        LimitedIsr,
+        EnIsr,
+        Varied,
+        Try,
+        Drawn,
+        Nobody,
+        MarketPage,
+        TonguePage,
+        WidePage,
+        LayerPage,
+        GuardedSsg,
+        OpenSsg,
+        GuardedLive,
+        SignIn
     ]
 }

@@ -109,7 +109,11 @@ impl Visit {
 }
 
 /// A stored page, which saw its path and its variants alone.
-pub fn stored<V: Declared>(path: &str, variant: Option<Variant<V>>, spell: impl Fn(V) -> String) -> PageResult {
+pub fn stored<V: Declared>(
+    path: &str,
+    variant: Option<Variant<V>>,
+    spell: impl Fn(V) -> String,
+) -> PageResult {
     let mut saw = Saw::default();
     saw.line("path", path);
     saw.line("variant", &variant.map(|Variant(value)| spell(value)).unwrap_or_default());

@@ -25,7 +25,11 @@ tropos::edge::variant! { enum Button: "button" { Plain = "plain", Bold = "bold",
 struct Renders(Arc<AtomicUsize>);
 
 #[page("/tried/:key", isr(revalidate = "never", variants = Button))]
-async fn Tried(Path(key): Path<String>, Variant(button): Variant<Button>, State(renders): State<Renders>) -> PageResult {
+async fn Tried(
+    Path(key): Path<String>,
+    Variant(button): Variant<Button>,
+    State(renders): State<Renders>,
+) -> PageResult {
     renders.0.fetch_add(1, Ordering::SeqCst);
     view! { <p id="button">{format!("{key} {}", button.as_str())}</p> }.into_page()
 }
@@ -130,7 +134,12 @@ async fn a_hundred_thousand_visitors_are_split_as_the_weights_say_and_nobody_cha
 
     let tried = crowd(&site, "tried", VISITORS, |visitor| format!("visitor=visitor-{visitor}")).await;
     let (renders, misses) = (count() - rendered, tried.visits - tried.hits);
-    println!("{:?} of {VISITORS}, {:.3} % off at most, {renders} renders, {misses} misses of {}", tried.places, off(&tried), tried.visits);
+    println!(
+        "{:?} of {VISITORS}, {:.3} % off at most, {renders} renders, {misses} misses of {}",
+        tried.places,
+        off(&tried),
+        tried.visits
+    );
     assert!(off(&tried) < 0.5, "{:?}: {} % off", tried.places, off(&tried));
     // One render for each page and value, and nothing else but hits: each value is as good as a page of its own.
     assert_eq!(renders, PAGES * WEIGHTS.len());

@@ -333,3 +333,18 @@ impl ResponseHeaders<'_> {
 
 headers!(RequestHeaders, false);
 headers!(ResponseHeaders, true);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_taken_away_without_asking_for_the_time() {
+        let mut edits = Edits::default();
+        edits.remove_cookie("old");
+        let parts = edits.into_parts().unwrap();
+        let [gone] = parts.cookies.as_slice() else { unreachable!() };
+        assert!(is_removal(gone));
+        assert_eq!(gone.to_string(), "old=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+}

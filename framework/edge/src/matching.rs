@@ -263,9 +263,8 @@ fn lists(line: &[u8], value: &[u8]) -> bool {
     }
     let places = line.windows(value.len()).enumerate().filter(|(_, part)| *part == value).map(|(at, _)| at);
     places.into_iter().any(|at| {
-        line.split_at_checked(at).is_some_and(|(before, from)| {
-            begins(before) && from.get(value.len()..).is_some_and(ends)
-        })
+        line.split_at_checked(at)
+            .is_some_and(|(before, from)| begins(before) && from.get(value.len()..).is_some_and(ends))
     })
 }
 
@@ -304,7 +303,11 @@ mod tests {
                 lines.iter().map(|line| RawHeader { name: "X-A", value: line.as_bytes() }).collect();
             let one = if lines.is_empty() { &[][..] } else { &one[..] };
             for raw in [one, &several] {
-                assert_eq!(has_value(&Headers::Raw(raw), "x-a", value.as_bytes()), found, "{lines:?} {value:?}");
+                assert_eq!(
+                    has_value(&Headers::Raw(raw), "x-a", value.as_bytes()),
+                    found,
+                    "{lines:?} {value:?}"
+                );
             }
         }
     }

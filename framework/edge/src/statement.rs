@@ -94,9 +94,11 @@ impl fmt::Debug for Keys {
 /// Has the mac see all that is signed, each part behind its length, so that no two requests are signed alike.
 fn told(mut mac: Hmac<Sha256>, bound: Bound<'_>, payload: &str) -> Hmac<Sha256> {
     let host = bound.host.to_ascii_lowercase();
+    // A Worker is not told the port that the scheme has anyway (WHATWG URL §4.4), which a client may have named all the same.
+    let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(&host);
     let slash = if bound.path.has_trailing_slash() { "/" } else { "" };
     let parts =
-        ["tropos edge statement", bound.method, &host, bound.path.as_str(), slash, bound.query, payload];
+        ["tropos edge statement", bound.method, host, bound.path.as_str(), slash, bound.query, payload];
     for part in parts {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());

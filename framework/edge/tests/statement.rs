@@ -83,11 +83,15 @@ fn a_statement_is_believed_for_the_request_that_it_was_signed_for_alone() {
     let own = Bound { method: "GET", host: "Shop.example", path: &a, query: "q=1" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), own).unwrap();
     let verify = |bound| Statement::verify(text.as_bytes(), &keys(KEY), bound, NOW);
-    assert!(verify(Bound { host: "shop.EXAMPLE", ..own }).is_ok());
+    // A Worker is not told a port that the scheme has anyway.
+    for host in ["shop.EXAMPLE", "shop.example:80", "shop.example:443"] {
+        assert!(verify(Bound { host, ..own }).is_ok(), "{host}");
+    }
     for other in [
         Bound { method: "POST", ..own },
         Bound { method: "HEAD", ..own },
-        Bound { host: "shop.example:80", ..own },
+        Bound { host: "shop.example:8080", ..own },
+        Bound { host: "shop.example:80:443", ..own },
         Bound { path: &b, ..own },
         Bound { path: &slash, ..own },
         Bound { query: "q=2", ..own },

@@ -105,7 +105,9 @@ fn case(text: &str) -> Result<Case, Problem> {
             (part, in_body) = ('-', false);
             continue;
         }
-        let Some(step) = steps.last_mut() else { return fail(format!("`{name}` does not begin with a request")) };
+        let Some(step) = steps.last_mut() else {
+            return fail(format!("`{name}` does not begin with a request"));
+        };
         if let Some(status) = line.strip_prefix("<- ") {
             (part, in_body, step.expected) = ('<', false, status.to_owned());
         } else if let Some(status) = line.strip_prefix("<~ ") {
@@ -121,7 +123,8 @@ fn case(text: &str) -> Result<Case, Problem> {
             in_body = true;
         } else {
             let header = line.split_once(':');
-            let (of, value) = header.ok_or_else(|| Problem::Failed(format!("`{name}`: {line} is no header")))?;
+            let (of, value) =
+                header.ok_or_else(|| Problem::Failed(format!("`{name}`: {line} is no header")))?;
             step.headers.push((of.to_owned(), value.trim().to_owned()));
         }
     }

@@ -24,6 +24,7 @@ use tropos_cases::{
     client::{Client, Request},
     server::{Server, Settings},
 };
+use tropos_hooks::hooks::STORES;
 use tropos_parts::WorkerdOptions;
 
 /// The origin that visitors name: cookies are `Secure` by it, and `http` is sent to `https`.
@@ -76,7 +77,13 @@ fn named(variable: &str, root: &Path, standard: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| root.join("dist").join(standard), PathBuf::from)
 }
 
-async fn ask(root: &Path, side: Side, tables: &mut [Table], tags: &mut Tags, bless: bool) -> Result<(u64, u64), Problem> {
+async fn ask(
+    root: &Path,
+    side: Side,
+    tables: &mut [Table],
+    tags: &mut Tags,
+    bless: bool,
+) -> Result<(u64, u64), Problem> {
     let variables = [
         ("TROPOS_ORIGIN", ORIGIN),
         ("TROPOS_ALLOWED_HOSTS", HOSTS),
@@ -101,6 +108,7 @@ async fn ask(root: &Path, side: Side, tables: &mut [Table], tags: &mut Tags, ble
                 .var("TROPOS_ORIGIN", ORIGIN)
                 .var("TROPOS_EDGE_SECRET", SECRET)
                 .var("TROPOS_CLIENT_IP_HEADER", CLIENT);
+            let options = STORES.iter().fold(options, |options, (name, values)| options.store(name, values));
             Some(options.start(&named("WORKER", root, "worker"), address).await?)
         }
     };
@@ -109,9 +117,10 @@ async fn ask(root: &Path, side: Side, tables: &mut [Table], tags: &mut Tags, ble
         Some(worker) => Client::new(&worker.url())?,
     };
     let mut sum = (0, 0);
+    let mut hits = 0;
     for table in tables {
         for case in &mut table.cases {
-            let problems = hold(&client, side, case, tags, bless).await;
+            let problems = hold(&client, side, case, tags, &mut hits, bless).await;
             if problems.is_empty() {
                 sum.0 += 1;
             } else {
@@ -121,8 +130,12 @@ async fn ask(root: &Path, side: Side, tables: &mut [Table], tags: &mut Tags, ble
         }
     }
     if let Some(worker) = &worker {
+        println!("{side}: {hits} hits in the edge's cache");
         // The origin would give the same answers, by its own hooks: then nothing of this was shown of the edge.
-        if worker.log().contains("did not run at the edge") || server.log().contains("the hooks run here") {
+        if hits == 0
+            || worker.log().contains("did not run at the edge")
+            || server.log().contains("the hooks run here")
+        {
             sum.1 += 1;
             eprintln!("FAIL {side}: the hooks ran at the origin");
         }
@@ -135,7 +148,14 @@ async fn ask(root: &Path, side: Side, tables: &mut [Table], tags: &mut Tags, ble
     }
     Ok(sum)
 }
-
+async fn hold(
+    client: &Client,
+    side: Side,
+    case: &mut Case,
+    tags: &mut Tags,
+    hits: &mut usize,
+    bless: bool,
+) -> Vec<String> {
 /// What does not hold of a case.
 async fn hold(client: &Client, side: Side, case: &mut Case, tags: &mut Tags, bless: bool) -> Vec<String> {
     let mut problems = Vec::new();
@@ -149,12 +169,15 @@ async fn hold(client: &Client, side: Side, case: &mut Case, tags: &mut Tags, ble
             }
         };
         let (text, tag) = shown(&page, side);
+        let status = page.header("cache-status").unwrap_or_default();
+        *hits += usize::from(status.contains("tropos-edge; hit"));
         if bless {
             step.expected = text;
             continue;
         }
         let expected = step.at_the_edge.as_ref().filter(|_| side == Side::Edge).unwrap_or(&step.expected);
-        problems.extend(compare(expected, &text).map(|difference| format!("-> {}\n{difference}", step.first)));
+        problems
+            .extend(compare(expected, &text).map(|difference| format!("-> {}\n{difference}", step.first)));
         if let Some(tag) = tag {
             let known = tags.entry((name.clone(), at)).or_insert_with(|| tag.clone());
             if *known != tag {

@@ -3,8 +3,8 @@
 use super::Ab;
 use serde::{Deserialize, Serialize};
 use tropos::edge::{
-    Decision, Error, Hooks, Match, Redirect, Reply, VariantName as _, cookie::Cookie, edits::ContextValue, hook,
-    hook::hook_for_all,
+    Decision, Error, Hooks, Match, Redirect, Reply, VariantName as _, cookie::Cookie, edits::ContextValue,
+    hook, hook::hook_for_all,
 };
 
 /// A value that may be too long.
@@ -79,6 +79,11 @@ fn changes(hooks: Hooks) -> Hooks {
         edits.response_headers().set("x-shop", "1");
         Decision::Next
     });
+    let said = hook("said", |_, edits| {
+        edits.response_headers().set("cache-control", "public, max-age=600");
+        edits.response_headers().set("cdn-cache-control", "max-age=600");
+        Decision::Next
+    });
     let marked = hook("marked", |request, edits| {
         let known = if request.is_marked("seen") { "again" } else { "first" };
         edits.mark("seen");
@@ -92,6 +97,7 @@ fn changes(hooks: Hooks) -> Hooks {
         .at(Match::below("/cookies"), read_back)
         .at(Match::below("/variant"), side)
         .at(Match::any([Match::below("/open"), Match::below("/open-ssg")]), for_all)
+        .at(Match::below("/open/said"), said)
         .group(Match::below("/marked"), Hooks::new().hook(marked))
         .at("/marked/twice", hook("twice", |_, _| Decision::rewrite("/marked/once")))
 }
@@ -107,10 +113,17 @@ fn rewrites(hooks: Hooks) -> Hooks {
         .at("/form", to("form", "/api/echo"))
         .at("/loop/a", to("loop", "/loop/b"))
         .at("/loop/b", to("loop", "/loop/a"))
-        .at("/steps/:n", hook("steps", |request, _| {
-            let n: u8 = request.path().segments().last().and_then(|n| n.parse().ok()).unwrap_or(0);
-            if n == 0 { Decision::rewrite("/seen/a") } else { Decision::rewrite(&format!("/steps/{}", n - 1)) }
-        }))
+        .at(
+            "/steps/:n",
+            hook("steps", |request, _| {
+                let n: u8 = request.path().segments().last().and_then(|n| n.parse().ok()).unwrap_or(0);
+                if n == 0 {
+                    Decision::rewrite("/seen/a")
+                } else {
+                    Decision::rewrite(&format!("/steps/{}", n - 1))
+                }
+            }),
+        )
 }
 
 fn answers(hooks: Hooks) -> Hooks {
@@ -137,20 +150,29 @@ fn answers(hooks: Hooks) -> Hooks {
         .at("/answer/text", hook("text", |_, _| Decision::from(Reply::text(418, "a teapot"))))
         .at("/answer/html", hook("html", |_, _| Decision::from(Reply::html(200, "<h1>Hé</h1>"))))
         .at("/answer/empty", hook("empty", |_, _| Decision::from(Reply::empty(204))))
-        .at("/answer/kept", hook_for_all("kept", |_, _| {
-            Decision::from(Reply::text(200, "kept").header("cache-control", "public, max-age=60"))
-        }))
-        .at("/answer/cookies", hook("cookies", |_, edits| {
-            edits.set_cookie(Cookie::new("a", "1"));
-            edits.set_cookie(Cookie::new("b", "2"));
-            edits.response_headers().set("x-answer", "from the hook");
-            Decision::from(Reply::text(200, "two cookies").header("cache-control", "public, max-age=60"))
-        }))
+        .at(
+            "/answer/kept",
+            hook_for_all("kept", |_, _| {
+                Decision::from(Reply::text(200, "kept").header("cache-control", "public, max-age=60"))
+            }),
+        )
+        .at(
+            "/answer/cookies",
+            hook("cookies", |_, edits| {
+                edits.set_cookie(Cookie::new("a", "1"));
+                edits.set_cookie(Cookie::new("b", "2"));
+                edits.response_headers().set("x-answer", "from the hook");
+                Decision::from(Reply::text(200, "two cookies").header("cache-control", "public, max-age=60"))
+            }),
+        )
         .at("/go/for-now", hook("go", |_, _| Decision::redirect("/seen/a?x=1")))
         .at("/go/for-ever", hook("go", |_, _| Decision::redirect_permanently("https://other.example/a")))
-        .at("/go/see", hook("go", |_, _| {
-            Redirect::new(303.try_into().unwrap_or_default(), "/seen/a").map(Decision::Redirect)
-        }))
+        .at(
+            "/go/see",
+            hook("go", |_, _| {
+                Redirect::new(303.try_into().unwrap_or_default(), "/seen/a").map(Decision::Redirect)
+            }),
+        )
         .at("/go/itself", hook("go", |_, _| Decision::redirect("/go/itself")))
         .at("/go/evil", hook("go", |_, _| Decision::redirect("//evil.example")))
         .at("/been/a", self_cookie)

@@ -25,7 +25,10 @@ fn countries(hooks: Hooks) -> Hooks {
         .at(Match::any(located), Locate::new().cdn(Cdn::cloudflare()))
         .at(Match::below("/market"), groups)
         .at(Match::below("/country"), sent)
-        .at(Match::below("/bets"), CountryBlock::all_but(["DE", "AT"]).blocked_by("https://authority.example/"))
+        .at(
+            Match::below("/bets"),
+            CountryBlock::all_but(["DE", "AT"]).blocked_by("https://authority.example/"),
+        )
         .at(Match::below("/bets-unknown"), CountryBlock::deny(["DE"]).text("not here"))
 }
 
@@ -33,7 +36,10 @@ fn languages(hooks: Hooks) -> Hooks {
     let by_path = ["/welcome", "/en", "/de", "/pt-BR"].map(Match::below);
     let shown = Locales::rewrite(["en", "de"]).plain_default().cookie("lang");
     hooks
-        .at(Match::any(by_path), Locales::redirect(["en", "de", "pt-BR"]).cookie("lang").except("/welcome/feed"))
+        .at(
+            Match::any(by_path),
+            Locales::redirect(["en", "de", "pt-BR"]).cookie("lang").except("/welcome/feed"),
+        )
         .at(Match::below("/hello"), shown)
         .at(Match::below("/tongue"), Locales::variant::<Tongue>().cookie("lang"))
 }
@@ -47,12 +53,15 @@ fn flags(hooks: Hooks) -> Hooks {
         .variant::<Wide>();
     // Beside them, for names that are sent alone: what a new one is in would differ from run to run.
     let half = Flags::new().flag("half", Rule::share(500).salt("2")).flag("tenth", Rule::share(100));
+    let stored =
+        Flags::new().flag("written", Rule::on()).flag("kept", Rule::on()).from_store("FLAGS", "table");
     let by_name = || Match::any([Match::below("/flags"), Match::below("/wide")]);
     hooks
         .at(Match::below("/visitor"), VisitorId::new().only_with("consent", "yes"))
         .at(by_name(), VisitorId::new())
         .at(by_name(), flags)
         .at(Match::below("/shares"), half)
+        .at(Match::below("/stored-flags"), stored)
 }
 
 fn experiments(hooks: Hooks) -> Hooks {

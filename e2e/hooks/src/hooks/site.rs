@@ -32,7 +32,7 @@ fn scripts(hooks: Hooks) -> Hooks {
         .allow(office())
         .secret(Secret::new(SECRET));
     let plain = Maintenance::new().on(true);
-    let switched = Maintenance::new().switch("SWITCHES", "closed");
+    let switch = |name| Maintenance::new().switch("SWITCHES", name);
     let headers = SecurityHeaders::new().without("content-security-policy").set("x-frame-options", "DENY");
     let strict = SecurityHeaders::new()
         .hsts(30, true)
@@ -52,7 +52,10 @@ fn scripts(hooks: Hooks) -> Hooks {
     hooks
         .at(Match::below("/closed"), closed)
         .at(Match::below("/closed-plain"), plain)
-        .at(Match::below("/closed-switch"), switched)
+        .at(Match::below("/closed-switch/thrown"), switch("thrown"))
+        .at(Match::below("/closed-switch/off"), switch("other"))
+        .at(Match::below("/closed-switch/missing"), switch("missing"))
+        .at(Match::below("/closed-switch/no-store"), Maintenance::new().switch("NO_STORE", "any"))
         .at(Match::below("/secure"), headers)
         .at(Match::below("/strict"), strict)
         .at("/strict/refused", hook("refused", |_, _| Decision::from(Reply::html(403, "<h1>No</h1>"))))
@@ -71,15 +74,20 @@ fn limits(hooks: Hooks) -> Hooks {
         .deny(["BadBot", "FriendlyBot"])
         .deny_unnamed()
         .robots("noindex, nofollow");
-    let by_client = || RateLimit::new("client", 2, Duration::from_secs(60)).by([By::header("x-client")]).fixed();
-    let by_route = RateLimit::new("route", 1, Duration::from_secs(60)).by([By::route(), By::cookie("who")]).fixed();
+    let by_client =
+        || RateLimit::new("client", 2, Duration::from_secs(60)).by([By::header("x-client")]).fixed();
+    let by_route =
+        RateLimit::new("route", 1, Duration::from_secs(60)).by([By::route(), By::cookie("who")]).fixed();
     hooks
         .at(Match::below("/bots"), crawlers)
         .at("/robots.txt", Bots::new().deny(known::MODELS))
         .at(Match::below("/bots-public"), Bots::new().deny(["BadBot"]).public())
         .at(Match::any([Match::below("/limited"), Match::below("/limited-isr")]), by_client())
         .at(Match::below("/limited-routes"), by_route)
-        .at("/limited-again", RateLimit::new("again", 2, Duration::from_secs(60)).by([By::header("x-client")]).fixed())
+        .at(
+            "/limited-again",
+            RateLimit::new("again", 2, Duration::from_secs(60)).by([By::header("x-client")]).fixed(),
+        )
         .at("/limited-again", hook("again", |_, _| Decision::rewrite("/seen/a")))
 }
 

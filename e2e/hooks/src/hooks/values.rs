@@ -44,6 +44,15 @@ pub const OLD_SECRET: &str = "the secret that was in use before this one";
 /// The secret that tokens are signed with.
 pub const TOKEN_SECRET: &str = "the secret of the issuer of these tests' tokens";
 
+/// The stores that hooks look things up in: the store, and what it has, as JSON.
+pub const STORES: [(&str, &str); 2] = [
+    ("SWITCHES", r#"{"thrown": "on", "other": "off"}"#),
+    (
+        "FLAGS",
+        r#"{"table": "{\"stored\": true, \"written\": false, \"known\": {\"per_mille\": 0, \"allow\": [\"v1\"]}}"}"#,
+    ),
+];
+
 /// Sessions, for a week each.
 pub fn sessions() -> Sessions<User> {
     Sessions::new("session", [Secret::new(SECRET), Secret::new(OLD_SECRET)])

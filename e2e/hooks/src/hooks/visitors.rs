@@ -11,7 +11,8 @@ pub(super) fn hooks(hooks: Hooks) -> Hooks {
     let key = || Key::hs256(Secret::new(TOKEN_SECRET)).named("2026");
     let token = Jwt::<Claims>::new([key()]).issuer("https://id.example").audience("shop").realm("tokens");
     let optional = Jwt::<Claims>::new([key()]).cookie("token").optional();
-    let with_session = ["/account", "/account-isr", "/office", "/secret", "/staff", "/sign-in"].map(Match::below);
+    let with_session =
+        ["/account", "/account-isr", "/office", "/secret", "/staff", "/sign-in"].map(Match::below);
     let functions = Match::any([Match::function("whoami"), Match::function("set_stock")]);
     hooks
         .at(Match::any(with_session.into_iter().chain([functions])), sessions())
