@@ -148,6 +148,8 @@ async fn ask(
     }
     Ok(sum)
 }
+
+/// What does not hold of a case; `hits` counts answers from the edge's cache.
 async fn hold(
     client: &Client,
     side: Side,
@@ -156,8 +158,6 @@ async fn hold(
     hits: &mut usize,
     bless: bool,
 ) -> Vec<String> {
-/// What does not hold of a case.
-async fn hold(client: &Client, side: Side, case: &mut Case, tags: &mut Tags, bless: bool) -> Vec<String> {
     let mut problems = Vec::new();
     let name = case.name.clone();
     for (at, step) in case.steps.iter_mut().enumerate() {
