@@ -27,7 +27,9 @@ pub(super) fn relax(headers: &mut HeaderMap) {
     let all: Vec<_> =
         headers.get_all(&name).iter().map(|value| relaxed(value).unwrap_or_else(|| value.clone())).collect();
     headers.remove(&name);
-    all.into_iter().for_each(|value| drop(headers.append(&name, value)));
+    for value in all {
+        headers.append(&name, value);
+    }
 }
 
 fn relaxed(policy: &str) -> String {
