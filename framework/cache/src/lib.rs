@@ -22,6 +22,7 @@
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
+//! | [`observe`] | what is told of all this, to who counts it |
 //! | [`layer`] | a shared HTTP cache as a Tower layer, for any Axum application |
 
 pub mod cache;
@@ -35,6 +36,7 @@ mod flight;
 pub mod function;
 pub mod http;
 pub mod layer;
+pub mod observe;
 pub mod page;
 pub mod positions;
 pub mod report;
