@@ -283,6 +283,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether the public origin is `https`.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
+    }
+
     fn set(&mut self, key: &str, place: String, value: String) -> Result<(), ConfigError> {
         let wrong = |expected| ConfigError::Value { place: place.clone(), value: value.clone(), expected };
         let address = || value.parse().map_err(|_| wrong("an address with a port, such as `127.0.0.1:3000`"));

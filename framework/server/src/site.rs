@@ -10,6 +10,7 @@ use crate::{
     draft::Drafts,
     edge::Native,
     error::Error,
+    meter::{Meter, Teller},
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
@@ -65,6 +66,8 @@ pub struct Site {
     pub(crate) seen: Option<Seen>,
     /// What watches the answers of pages: in development, and for the mode advisor.
     pub(crate) watch: Option<Arc<Watch>>,
+    /// What is counted.
+    pub(crate) meter: Arc<Meter>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -152,12 +155,6 @@ impl Site {
         // A change of the islands comes with a new process: what this one has rendered names the files that there were.
         let dev_files = config.dev.as_deref().map(Dist::of_dev_server).transpose()?.flatten();
         let manifest = manifest.or_else(|| dev_files.as_ref().map(|dist| dist.manifest.clone()));
-        tropos_fetch::install(
-            &engine,
-            tropos_fetch::Config::default()
-                .allow(config.fetch_allow.clone())
-                .in_development(!config.production),
-        );
         let routes = app.routes()?;
         app.hooks.check()?;
         app.hooks.check_functions(crate::dispatch::function_paths())?;
@@ -176,6 +173,18 @@ impl Site {
         let statics = Statics::render(app, &shell, &cx, &engine).await;
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let meter = Meter::new(&table, config.is_secure());
+        engine.observe(Teller(meter.clone()));
+        if let Some(db) = &db {
+            db.observe(Teller(meter.clone()));
+        }
+        tropos_fetch::install(
+            &engine,
+            tropos_fetch::Config::default()
+                .allow(config.fetch_allow.clone())
+                .in_development(!config.production)
+                .observer(Teller(meter.clone())),
+        );
         let clock = engine.clock().clone();
         let watch = Watch::open(&config, &table, clock.clone());
         Ok(Self {
@@ -203,6 +212,7 @@ impl Site {
             db,
             seen,
             watch,
+            meter,
         })
     }
 
@@ -211,6 +221,7 @@ impl Site {
         let listed = self.list().await?;
         let site = Arc::new(Self { listed, ..self });
         site.warm_what_is_invalidated();
+        site.count();
         Ok(site)
     }
 

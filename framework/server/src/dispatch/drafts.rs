@@ -64,6 +64,8 @@ impl Site {
         };
         let cx = self.draft_cx(page.route.mode(), params, inputs);
         let scope = Scope::draft(&self.engine, Purpose::Once);
+        scope.set_route(page.route.pattern());
+        self.meter.page_read(&page.route, Reason::Bypass, true);
         dev::watched(request).inspect(|recording| recording.within(&scope));
         let render = scope.run(super::stored::render_whole(page, cx));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;

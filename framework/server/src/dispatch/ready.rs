@@ -5,7 +5,10 @@
 //! request takes, and learnt here. Whether the entry may be served is asked each time.
 
 use super::stored::facts;
-use crate::site::Site;
+use crate::{
+    meter::{Hit, Hits},
+    site::Site,
+};
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, header, request::Parts};
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use tropos_cache::{
     Decision, Place, StoredPage,
     decide::TTL_OF_NEVER,
     http::{CacheStatus, Facts, Lifetime},
+    observe::Saved,
 };
 use tropos_core::{CanonicalPath, Mode};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -39,6 +43,14 @@ struct Known {
     /// `isr`, or `ssg` for what is of the build and never stale: pages, and hashed files.
     mode: Mode,
     place: Arc<Place<StoredPage>>,
+    /// Where hits are counted.
+    hits: Option<Arc<Hits>>,
+}
+
+impl Known {
+    fn hit(&self, saved: Saved) -> Hit<'_> {
+        Hit { hits: self.hits.as_deref(), saved }
+    }
 }
 
 impl Index {
@@ -65,8 +77,8 @@ impl Index {
         None
     }
 
-    fn learn(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>) {
-        let new = Arc::new(Known { target: target.into(), mode, place });
+    fn learn(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>, hits: Option<Arc<Hits>>) {
+        let new = Arc::new(Known { target: target.into(), mode, place, hits });
         let is_free = |slot: &&ArcSwapOption<Known>| {
             // Free where the same target was, or one whose page is gone.
             let known = slot.load();
@@ -84,7 +96,7 @@ impl Index {
 #[cfg(test)]
 impl Index {
     pub(crate) fn learn_for_test(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>) {
-        self.learn(target, mode, place);
+        self.learn(target, mode, place, None);
     }
 }
 
@@ -96,15 +108,19 @@ impl Site {
     pub(crate) fn ready<R>(
         &self,
         target: &str,
-        then: impl FnOnce(&StoredPage, Facts) -> Option<R>,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
     ) -> Option<R> {
         self.index.find(target, |known| match known.mode {
-            Mode::Ssg => known.place.look(|entry| then(&entry.value, facts_of_build())).flatten(),
+            Mode::Ssg => known
+                .place
+                .look(|entry| then(&entry.value, facts_of_build(), known.hit(entry.saves())))
+                .flatten(),
             _ => {
                 let answered =
                     self.engine.pages().peek_at(&known.place, |entry, decision, now| match decision {
                         Decision::Hit { ttl_seconds } => {
-                            then(&entry.value, facts(&entry.meta, CacheStatus::hit(ttl_seconds), now))
+                            let facts = facts(&entry.meta, CacheStatus::hit(ttl_seconds), now);
+                            then(&entry.value, facts, known.hit(entry.saves()))
                         }
                         Decision::Stale { .. } | Decision::Miss { .. } => None,
                     });
@@ -144,7 +160,8 @@ impl Site {
         if self.index.find(target, |known| known.place.look(|_| ())).is_none()
             && let Some(place) = place()
         {
-            self.index.learn(target, mode, place);
+            let hits = self.meter.hits_of(place.key());
+            self.index.learn(target, mode, place, Some(hits));
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::{dispatch::guard, site::Site};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::time::{Duration, UNIX_EPOCH};
+use tokio::time::Instant;
 use tropos_cache::{
     StoredPage,
     http::{Facts, coding::negotiate_bytes, respond, wire},
@@ -67,7 +68,8 @@ impl Site {
         if !guard::name_is_allowed(Some(asked.host), &self.config) {
             return None;
         }
-        self.ready(asked.target, |page, facts| {
+        let began = Instant::now();
+        self.ready(asked.target, |page, facts, hit| {
             desk.head.clear();
             let nothing = Bytes::new();
             let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
@@ -77,13 +79,17 @@ impl Site {
                     wire::facts(&mut desk.head, facts.age_seconds, facts.cache_status);
                     self.end(desk, closing);
                     let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
-                    Some(send(&desk.head, body))
+                    let sent = send(&desk.head, body);
+                    hit.answered(asked.without_body, page.status(), began.elapsed());
+                    Some(sent)
                 }
                 None => {
                     let answer = weigh(asked, page, facts)?;
                     wire::head(&mut desk.head, answer.status(), answer.headers());
                     self.end(desk, closing);
-                    Some(send(&desk.head, answer.body()))
+                    let sent = send(&desk.head, answer.body());
+                    hit.answered(asked.without_body, answer.status(), began.elapsed());
+                    Some(sent)
                 }
             }
         })
