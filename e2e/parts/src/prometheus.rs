@@ -214,6 +214,8 @@ mod tests {
             eprintln!("skipped: Prometheus is not installed");
             return;
         }
-        assert!(PrometheusOptions::new().rules("groups: [{name: a, rules: [{alert: A}]}]").start().await.is_err());
+        assert!(
+            PrometheusOptions::new().rules("groups: [{name: a, rules: [{alert: A}]}]").start().await.is_err()
+        );
     }
 }

@@ -80,7 +80,10 @@ fn expressions() -> Vec<(String, String)> {
         let text = fs::read_to_string(&path).unwrap();
         for line in text.lines() {
             if let Some(text) = line.trim().strip_prefix("\"expr\": \"") {
-                all.push((name.clone(), text.trim_end_matches(',').trim_end_matches('"').replace("\\\"", "\"")));
+                all.push((
+                    name.clone(),
+                    text.trim_end_matches(',').trim_end_matches('"').replace("\\\"", "\""),
+                ));
             }
         }
     }
@@ -108,7 +111,10 @@ async fn every_metric_of_rules_and_dashboards_is_one_that_a_running_shop_tells()
                 .iter()
                 .any(|end| name.strip_suffix(end).and_then(|name| kinds.get(name)) == Some(&"histogram"));
             let known = of_histogram || kinds.get(name.as_str()).is_some_and(|kind| *kind != "histogram");
-            assert!(known || recorded.contains(&name), "{file}: there is no {name}, of which it asks\n{expression}");
+            assert!(
+                known || recorded.contains(&name),
+                "{file}: there is no {name}, of which it asks\n{expression}"
+            );
         }
     }
 }
@@ -164,7 +170,8 @@ async fn a_query_that_gets_slow_fires_within_half_a_minute_and_names_the_page_th
         return;
     }
     let postgres = Postgres::start().await.unwrap();
-    let server = start(&[("DATABASE_URL", postgres.url("postgres")), ("DATABASE_SLOW_MS", "100".into())]).await;
+    let server =
+        start(&[("DATABASE_URL", postgres.url("postgres")), ("DATABASE_SLOW_MS", "100".into())]).await;
     let rules = accelerated(&fs::read_to_string(written().join("rules.yaml")).unwrap());
     let admin = server.admin().authority().parse().unwrap();
     let prometheus = PrometheusOptions::new().target("shop", admin).rules(&rules).start().await.unwrap();

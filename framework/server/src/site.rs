@@ -21,6 +21,7 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 use tropos_cache::{
     DiskConfig, Engine, EngineConfig, Purpose, RedisStore, Scope, Seed, SharedConfig, StoredPage,
@@ -30,9 +31,13 @@ use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
+use tropos_telemetry::metrics::Push;
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
 const FILE_BYTES: u64 = 8 << 20;
+
+/// The last numbers are sent within this: a dead collector must not hold up the end.
+const LAST_PUSH: Duration = Duration::from_secs(2);
 
 /// An application as it runs.
 pub struct Site {
@@ -68,6 +73,8 @@ pub struct Site {
     pub(crate) watch: Option<Arc<Watch>>,
     /// What is counted.
     pub(crate) meter: Arc<Meter>,
+    /// Sends it, where a collector is named.
+    push: Option<Push>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -175,6 +182,7 @@ impl Site {
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
         let meter = Meter::new(&table, config.is_secure());
         engine.observe(Teller(meter.clone()));
+        let push = meter.push(&config.telemetry, engine.clock());
         if let Some(db) = &db {
             db.observe(Teller(meter.clone()));
         }
@@ -212,6 +220,7 @@ impl Site {
             db,
             seen,
             watch,
+            push,
             meter,
         })
     }
@@ -315,6 +324,9 @@ impl Site {
 
     /// Lets everything end in order: pending entries are written, connections closed.
     pub async fn close(&self) {
+        if let Some(push) = &self.push {
+            push.close(LAST_PUSH).await;
+        }
         self.engine.shutdown().await;
         if let Some(db) = &self.db {
             db.close().await;

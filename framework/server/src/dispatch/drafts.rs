@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tropos_cache::{
-    Purpose, Scope,
+    Purpose, Reason, Scope,
     http::{Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, PageError, Params};

@@ -20,9 +20,10 @@ use crate::{page::Route, routing::Table, site::Site};
 use http::Method;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tropos_cache::{Miss, Reason, Stale};
-use tropos_core::Key;
+use tropos_core::{Clock, Key};
 use tropos_telemetry::{
-    metrics::{Registry, UpDown},
+    export::Sender,
+    metrics::{Push, Registry, UpDown},
     names::metrics as names,
 };
 
@@ -68,6 +69,21 @@ impl Meter {
     /// Where all numbers are.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Begins to send all numbers, where a collector is named.
+    pub(crate) fn push(&self, config: &tropos_telemetry::Config, clock: &Arc<dyn Clock>) -> Option<Push> {
+        let otlp = config.metrics.as_ref()?;
+        match Sender::new(otlp, clock.clone()) {
+            Ok(sender) => {
+                let (registry, every) = (self.registry.clone(), config.metric_interval);
+                Some(Push::start(registry, sender, &config.resource, every, clock.clone()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "series are not sent");
+                None
+            }
+        }
     }
 
     /// What is counted where the entry under `key` answers.

@@ -7,6 +7,6 @@ use tropos_telemetry::metrics::{CONTENT_TYPE, text};
 
 /// `GET /metrics` on the admin listener.
 pub(super) async fn exposition(State(site): State<Arc<Site>>) -> ([(&'static str, &'static str); 1], String) {
-    let text = text(&site.meter.registry().snapshot(), &[]);
+    let text = text(&site.meter.registry().snapshot(), &site.config.telemetry.resource);
     ([("content-type", CONTENT_TYPE)], text)
 }

@@ -6,12 +6,16 @@
 //! | `registry` | which series there are, bounded, and what is read when somebody asks |
 //! | `snapshot` | all numbers at one moment: what both forms are made of |
 //! | `text` | the form that Prometheus scrapes |
+//! | [`otlp`], `push` | the form of OTLP, and sending it |
 
+pub mod otlp;
+mod push;
 mod registry;
 mod series;
 mod snapshot;
 mod text;
 
+pub use push::Push;
 pub use registry::{MOST_SERIES, Observed, Registry};
 pub use series::{Counter, Histogram, UpDown};
 pub use snapshot::{Family, Point, Snapshot, Value};
