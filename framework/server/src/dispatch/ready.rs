@@ -160,7 +160,7 @@ impl Site {
         if self.index.find(target, |known| known.place.look(|_| ())).is_none()
             && let Some(place) = place()
         {
-            let hits = self.meter.hits_of(place.key());
+            let hits = self.meter.hits_of(place.key()).clone();
             self.index.learn(target, mode, place, Some(hits));
         }
     }

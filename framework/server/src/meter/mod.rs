@@ -87,9 +87,9 @@ impl Meter {
     }
 
     /// What is counted where the entry under `key` answers.
-    pub(crate) fn hits_of(&self, key: &Key) -> Arc<Hits> {
+    pub(crate) fn hits_of(&self, key: &Key) -> &Arc<Hits> {
         let of_page = key.as_page().and_then(|page| self.hits.get(page.route));
-        of_page.unwrap_or(&self.files).clone()
+        of_page.unwrap_or(&self.files)
     }
 
     /// A page was answered for this reason.
