@@ -25,7 +25,7 @@ async fn start(extra: &[(&str, String)]) -> Server {
 }
 
 async fn metrics(server: &Server) -> String {
-    server.admin().get("/metrics").await.unwrap().text()
+    server.admin().get("/metrics").await.unwrap().text().into_owned()
 }
 
 /// Names that an expression of PromQL asks for, apart from those of labels and functions.
