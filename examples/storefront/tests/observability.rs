@@ -137,6 +137,7 @@ async fn promtool_finds_no_fault_with_what_is_written() {
     for words in [
         ["check", "rules", "rules.yaml"],
         ["test", "rules", "rules.test.yaml"],
+        ["test", "rules", "rules.day.test.yaml"],
         ["check", "config", "prometheus.yaml"],
     ] {
         promtool(&folder, &words).await.unwrap();

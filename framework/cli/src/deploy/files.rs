@@ -134,7 +134,7 @@ pub(super) fn next(target: Target, facts: &Context) -> Vec<String> {
         ],
         Target::Observability => vec![
             "promtool check rules deploy/observability/rules.yaml".into(),
-            "promtool test rules deploy/observability/rules.test.yaml".into(),
+            "promtool test rules deploy/observability/rules.test.yaml deploy/observability/rules.day.test.yaml".into(),
             "name rules.yaml under `rule_files` of Prometheus, and the admin listener of each instance as a target: prometheus.yaml is a beginning".into(),
             "import deploy/observability/dashboards/*.json into Grafana, or provision them".into(),
             "send the alerts somewhere: `severity` is page or ticket".into(),

@@ -51,6 +51,7 @@ pub(super) fn templates() -> Vec<Template> {
     vec![
         file("rules.yaml", include_str!("templates/observability/rules.yaml")),
         file("rules.test.yaml", include_str!("templates/observability/rules.test.yaml")),
+        file("rules.day.test.yaml", include_str!("templates/observability/rules.day.test.yaml")),
         file("prometheus.yaml", include_str!("templates/observability/prometheus.yaml")),
         file("dashboards/traffic.json", include_str!("templates/observability/dashboards/traffic.json")),
         file("dashboards/cache.json", include_str!("templates/observability/dashboards/cache.json")),
