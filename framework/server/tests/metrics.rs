@@ -70,8 +70,8 @@ fn migrations() -> sqlx::migrate::Migrator {
         SqlSafeStr as _,
         migrate::{Migration, MigrationType, Migrator},
     };
-    let sql = "create table nothing (nothing text)".into_sql_str();
-    let migration = Migration::new(1, "nothing".into(), MigrationType::Simple, sql, false);
+    let sql = "create table unused (note text)".into_sql_str();
+    let migration = Migration::new(1, "unused".into(), MigrationType::Simple, sql, false);
     Migrator::with_migrations(vec![migration])
 }
 
