@@ -1,13 +1,14 @@
 //! Hooks: what every request passes before a page is looked up.
 //!
-//! A page that is kept runs no code of its own when it is asked for. Checks, redirects and experiments stand here.
+//! A page that is kept runs no code of its own when it is asked for. Checks, redirects and experiments stand here. They run in
+//! the server and in a Worker at a CDN, so they name nothing of the server.
 
-use crate::pages::Note;
 use tropos::edge::{
     Decision, Hook, Hooks,
     hook::{hook, hook_for_all},
 };
 
+/// All hooks, in the order in which they run.
 pub fn hooks() -> Hooks {
     Hooks::new()
         .at("/n/:slug", short_address())
@@ -19,8 +20,8 @@ pub fn hooks() -> Hooks {
 /// It leads everybody to the same place, so caches on the way may know it too.
 fn short_address() -> impl Hook {
     hook_for_all("short address", |request, _| {
-        match request.path().segments().nth(1) {
-            Some(slug) => Decision::redirect_permanently(Note::href(slug.to_owned()).as_str()),
+        match request.path().as_str().strip_prefix("/n/") {
+            Some(slug) => Decision::redirect_permanently(&format!("/notes/{slug}")),
             None => Ok(Decision::Next),
         }
     })

@@ -1,4 +1,5 @@
-// The storefront in Chromium: islands, forms without script, and a price that is followed wherever it is shown.
+// The storefront in Chromium: islands, forms without script, who gets into the back office, and a price that is followed
+// wherever it is shown.
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -14,7 +15,7 @@ before(async () => {
   app = await start(program)
   browser = await launch()
   // A colour that is bought much, and of which there is enough for every test.
-  const office = await (await fetch(`${app.url}/office`)).text()
+  const office = await (await fetch(`${app.url}/office`, { headers: { cookie: await session() } })).text()
   const rows = office.split('<tr').map((row) => ({
     href: row.match(/href="(\/colour\/[a-z0-9-]+)"/)?.[1],
     stock: Number(row.match(/name="stock"[^>]*?value="(\d+)"/)?.[1] ?? 0),
@@ -35,6 +36,26 @@ async function visitor(options = {}) {
   page.on('pageerror', (error) => page.problems.push(String(error)))
   page.on('console', (message) => message.type() === 'error' && page.problems.push(message.text()))
   return page
+}
+
+/** The cookie of somebody who has signed in to the back office. */
+async function session() {
+  const answer = await fetch(`${app.url}/api/staff/sign-in`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { accept: 'text/html', 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'name=clerk&password=raw-umber',
+  })
+  return answer.headers.getSetCookie()[0].split(';')[0]
+}
+
+/** Goes to a page of the back office by way of the sign-in page, with a name and password that stand there. */
+async function enter(page, path, name = 'clerk') {
+  await page.goto(path)
+  const key = page.locator('.keys dl > div', { hasText: name })
+  await page.fill('input[name=name]', await key.locator('dt').textContent())
+  await page.fill('input[name=password]', await key.locator('code').textContent())
+  await submit(page, '.checkout button')
 }
 
 const hydrated = (page) => page.waitForSelector('html[data-tropos-hydrated]')
@@ -84,6 +105,24 @@ describe('with script', () => {
   })
 })
 
+test('a visitor stays on the side of the experiment that they were given', async () => {
+  // Browsers that tests drive say that they are headless, and count as crawlers.
+  const userAgent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
+  const page = await visitor({ userAgent })
+  const side = async () => {
+    await page.goto(item)
+    await hydrated(page)
+    return page.textContent('.price small')
+  }
+  const first = await side()
+  assert.match(first, /^(2\.5 litres|€\d+\.\d\d a square metre), tax included$/)
+  assert.equal(await side(), first)
+  const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'per')
+  assert.equal(cookie.value, first.startsWith('2.5') ? 'tin' : 'metre')
+  assert.deepEqual(page.problems, [])
+  await page.context().close()
+})
+
 test('home and about carry no script at all', async () => {
   const page = await visitor()
   for (const path of ['/', '/about']) {
@@ -100,6 +139,7 @@ test('a price that the back office changes is on the item page at once, and on t
   await board.evaluate(() => (window.stays = true))
   const row = `tr[data-key="${item.split('/').pop()}"]`
   const office = await visitor()
+  await enter(office, '/office')
   for (const price of ['31.07', '32.08']) {
     await office.goto('/office')
     const form = office.locator('tr', { has: office.locator(`a[href="${item}"]`) })
@@ -186,18 +226,39 @@ describe('without script', () => {
     // Results are streamed; without script the page asks for them whole.
     await page.waitForSelector('li.card a')
     assert.ok((await page.locator('li.card a').count()) > 3)
-    await page.goto('/office?q=blue')
+    await enter(page, '/office?q=blue')
+    assert.equal(new URL(page.url()).search, '?q=blue')
     await page.locator('tbody input[name=stock]').first().fill('7')
     await submit(page, 'tbody button')
     assert.match(await page.textContent('.flash'), /Saved.*7 in stock/)
+    await page.context().close()
+  })
+
+  test('a wrong password is refused in words, a trainee cannot save, and who has signed out is out', async () => {
+    const page = await visitor({ javaScriptEnabled: false })
+    await page.goto('/office')
+    assert.equal(new URL(page.url()).pathname, '/sign-in')
+    await page.fill('input[name=name]', 'clerk')
+    await page.fill('input[name=password]', 'guessed')
+    await submit(page, '.checkout button')
+    assert.match(await page.textContent('.flash'), /do not go together/)
+    await enter(page, '/office', 'trainee')
+    assert.match(await page.textContent('.who'), /Signed in as trainee/)
+    assert.equal(await page.locator('tbody button:not([disabled])').count(), 0)
+    await submit(page, '.who button')
+    assert.match(await page.textContent('.flash'), /signed out/)
+    await page.goto('/office')
+    assert.equal(new URL(page.url()).pathname, '/sign-in')
     await page.context().close()
   })
 })
 
 test('what was made at build is a hit at the first request, also where a query is declared', async () => {
   const fresh = await start(program)
+  // At build a page is made for the experiment's control.
+  const headers = { cookie: 'per=tin' }
   for (const path of [item, '/family/teals', '/about']) {
-    const answer = await fetch(fresh.url + path)
+    const answer = await fetch(fresh.url + path, { headers })
     assert.match(answer.headers.get('cache-status'), /^tropos; hit; /, path)
   }
   await fresh.stop()
@@ -205,10 +266,14 @@ test('what was made at build is a hit at the first request, also where a query i
 
 test('no page is wider than a phone', async () => {
   const page = await visitor({ viewport: { width: 390, height: 844 } })
+  await page.goto('/sign-in')
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+  assert.ok((await overflow()) <= 0, 'the sign-in page')
+  await enter(page, '/office')
   for (const path of ['/', '/about', '/family/blues', item, '/search?q=blue', '/basket', '/board', '/office', '/missing']) {
     await page.goto(path)
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
-    assert.ok(overflow <= 0, `${path} is ${overflow} pixels too wide`)
+    const wide = await overflow()
+    assert.ok(wide <= 0, `${path} is ${wide} pixels too wide`)
   }
   await page.context().close()
 })

@@ -361,7 +361,10 @@ test('an unknown path is the page for what does not exist, as the origin has it'
 test('what a request costs, beside a Worker without hooks', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tropos-bare-'))
   for (const [name, content] of [
-    ['index.js', 'export default { fetch: (request, env) => env.ORIGIN.fetch(request) }'],
+    ['index.js', `export default {
+      fetch: (request, env) =>
+        request.url.endsWith('/at-once') ? new Response('no', { status: 401 }) : env.ORIGIN.fetch(request),
+    }`],
     ['hooks.js', ''],
     ['hooks_bg.wasm', Buffer.from('0061736d01000000', 'hex')],
     ['routes.json', '{}'],
@@ -370,6 +373,7 @@ test('what a request costs, beside a Worker without hooks', async () => {
   const kinds = [
     ['the origin alone', origin, '/nowhere', {}],
     ['a Worker without hooks, passed on', bare, '/nowhere', {}],
+    ['a Worker without hooks, answered at once', bare, '/at-once', {}],
     ['hooks, passed on with a statement', edge, '/nowhere', {}],
     ['hooks, refused at the edge', edge, '/guarded/cost', {}],
     ['hooks, a hit at the edge', edge, '/variant/cost', { headers: { cookie: 'ab=a' } }],
@@ -382,9 +386,14 @@ test('what a request costs, beside a Worker without hooks', async () => {
       if (turn >= 100) took.push(performance.now() - began)
     }
   }
-  for (const [name, , , , took] of kinds) {
-    console.log(`${name}: ${took.sort((a, b) => a - b)[took.length / 2].toFixed(2)} ms in the median`)
-  }
+  const median = ([, , , , took]) => took.toSorted((a, b) => a - b)[took.length / 2]
+  for (const kind of kinds) console.log(`${kind[0]}: ${median(kind).toFixed(2)} ms in the median`)
+  const [, passed, atOnce, told, refused, cached] = kinds.map(median)
+  for (const [name, one, other] of [
+    ['passed on, by a Worker without hooks', told, passed],
+    ['refused, by a Worker that answers at once', refused, atOnce],
+    ['a hit, by a Worker that answers at once', cached, atOnce],
+  ]) console.log(`hooks, ${name}: ${(one / other).toFixed(2)} times`)
   console.log(`workerd without hooks answers ${Math.round(bare.took)} ms after its start`)
   await bare.stop()
   rmSync(folder, { recursive: true })

@@ -1,8 +1,11 @@
-// What workerd asks for a key-value store: one in memory.
+// What workerd asks for a key-value store: one in memory, with what it is given to begin with.
 const stored = new Map()
+let begun = false
 
 export default {
-  async fetch(request) {
+  async fetch(request, env) {
+    if (!begun) for (const [name, value] of Object.entries(JSON.parse(env.VALUES ?? '{}'))) stored.set(`/${encodeURIComponent(name)}`, value)
+    begun = true
     const key = new URL(request.url).pathname
     if (request.method === 'PUT') {
       stored.set(key, await request.arrayBuffer())

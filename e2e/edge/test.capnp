@@ -6,6 +6,7 @@ const config :Workerd.Config = (
     (name = "edge", worker = .edge),
     (name = "cache", worker = (modules = [(name = "cache.js", esModule = embed "cache.js")], compatibilityDate = "2026-10-01")),
     (name = "kv", worker = (modules = [(name = "kv.js", esModule = embed "kv.js")], compatibilityDate = "2026-10-01")),
+    STORES
     (name = "origin", external = (address = "ORIGIN_ADDRESS", http = ())),
     (name = "internet", network = (allow = ["local", "public"])),
   ],

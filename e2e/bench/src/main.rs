@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `db` | the database through `db.read()`, beside plain sqlx |
 //! | `hit` | stored pages and files, beside nginx with the same bytes |
+//! | `hooks` | a stored page behind five hooks, beside the same page behind none |
 //! | `steady` | how long answers take at a rate that the server can well sustain |
 //! | `nginx` | nginx at its best: its configuration, start and end |
 //! | `wrk` | the load generator, and what it prints |
@@ -12,6 +13,7 @@
 
 mod db;
 mod hit;
+mod hooks;
 mod memory;
 mod nginx;
 mod steady;
@@ -38,6 +40,11 @@ enum Command {
     Db(db::Options),
     /// Stored pages and files beside nginx with the same bytes, in turns; needs wrk, and nginx for its part
     Hit(hit::Options),
+    /// A stored page behind five hooks and behind none, in turns; needs wrk
+    Hooks(hooks::Options),
+    /// The server of `hooks`: prints its address, and serves until its standard input ends
+    #[command(hide = true)]
+    HooksServer(hooks::server::Options),
     /// How long the answer to a stored page takes at a fixed rate
     Steady(steady::Options),
 }
@@ -71,6 +78,8 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Db(options) => db::run(&options).await,
         Command::Hit(options) => hit::run(&options).await,
+        Command::Hooks(options) => hooks::run(&options).await,
+        Command::HooksServer(options) => hooks::server::run(&options).await,
         Command::Steady(options) => steady::run(&options).await,
     };
     match done {

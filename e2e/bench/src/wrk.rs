@@ -33,12 +33,21 @@ pub(crate) struct Load {
 /// # Errors
 /// Where wrk is missing or fails, or an answer was not 2xx or 3xx: such a run measures something else.
 pub(crate) async fn run(url: &str, load: Load) -> Result<Run, Problem> {
+    run_with(url, load, &[]).await
+}
+
+/// The same, with these lines in each head.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn run_with(url: &str, load: Load, headers: &[&str]) -> Result<Run, Problem> {
     let output = Command::new("wrk")
         .args([
             format!("-t{}", load.threads),
             format!("-c{}", load.connections),
             format!("-d{}s", load.seconds),
         ])
+        .args(headers.iter().flat_map(|line| ["-H", line]))
         .args(["--latency", url])
         .stdin(Stdio::null())
         .kill_on_drop(true)

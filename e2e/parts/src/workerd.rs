@@ -27,6 +27,8 @@ const TRIES: usize = 4;
 pub struct WorkerdOptions {
     vars: Vec<(String, String)>,
     tags: bool,
+    /// Names, and their values as JSON.
+    stores: Vec<(String, String)>,
 }
 
 impl WorkerdOptions {
@@ -46,6 +48,13 @@ impl WorkerdOptions {
     #[must_use]
     pub fn tags(mut self) -> Self {
         self.tags = true;
+        self
+    }
+
+    /// Binds a key-value store that has `values`, a JSON object of texts.
+    #[must_use]
+    pub fn store(mut self, name: &str, values: &str) -> Self {
+        self.stores.push((name.to_owned(), values.to_owned()));
         self
     }
 
@@ -144,7 +153,20 @@ fn config(options: &WorkerdOptions, own: SocketAddr, origin: SocketAddr) -> Stri
     if options.tags {
         bindings.push("(name = \"TAGS\", kvNamespace = \"kv\"),".to_owned());
     }
+    let script = "(name = \"kv.js\", esModule = embed \"kv.js\")";
+    let service = |(name, values): &(String, String)| {
+        format!(
+            "(name = {:?}, worker = (modules = [{script}], compatibilityDate = \"2026-10-01\", bindings = [(name = \"VALUES\", text = {values:?})])),",
+            format!("kv-{name}")
+        )
+    };
+    let services: Vec<String> = options.stores.iter().map(service).collect();
+    let store = |(name, _): &(String, String)| {
+        format!("(name = {name:?}, kvNamespace = {:?}),", format!("kv-{name}"))
+    };
+    bindings.extend(options.stores.iter().map(store));
     include_str!("../../edge/test.capnp")
+        .replace("STORES", &services.join("\n    "))
         .replace("ORIGIN_ADDRESS", &origin.to_string())
         .replace("OWN_ADDRESS", &own.to_string())
         .replace("BINDINGS", &bindings.join("\n    "))

@@ -60,7 +60,7 @@ pub async fn checkout(
     server::checkout(crate::data::orders::Details { name, email, address, finish }).await
 }
 
-/// Sets price and stock of a colour, in the back office; `q` and `page` say where it was being looked at.
+/// Sets price and stock of a colour, in the back office, where a hook lets clerks in alone; `q` and `page` say where it was being looked at.
 #[server(name = SaveProduct, prefix = "/api", endpoint = "office/save")]
 pub async fn save_product(
     id: i64,
@@ -70,6 +70,22 @@ pub async fn save_product(
     #[server(default)] page: Option<u32>,
 ) -> Result<(), ServerFnError> {
     server::save_product(id, &price, stock, &q, page.unwrap_or(1)).await
+}
+
+/// Signs in, and goes on to `next`.
+#[server(name = SignIn, prefix = "/api", endpoint = "staff/sign-in")]
+pub async fn sign_in(
+    name: String,
+    password: String,
+    #[server(default)] next: String,
+) -> Result<(), ServerFnError> {
+    server::sign_in(&name, &password, &next).await
+}
+
+/// Signs out.
+#[server(name = SignOut, prefix = "/api", endpoint = "staff/sign-out")]
+pub async fn sign_out() -> Result<(), ServerFnError> {
+    server::sign_out().await
 }
 
 /// Names that hold what was typed.

@@ -6,6 +6,7 @@ use crate::{
     cache::{self, Backing},
     counts::Counts,
     flight::Flights,
+    limit::Breaker,
     observe::Invalidated,
     store::{disk::Disk, guarded::Guarded, memory::Memory, shared::SharedStore},
     tags::memo,
@@ -119,6 +120,7 @@ pub(crate) struct Inner {
     backing: Option<Backing>,
     memo: Option<PathBuf>,
     counts: Arc<Counts>,
+    breaker: Breaker,
     extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -189,6 +191,7 @@ impl Engine {
                 backing: backing.clone(),
                 memo: config.shared.as_ref().and_then(|shared| shared.memo.clone()),
                 counts: counts.clone(),
+                breaker: Breaker::default(),
                 extensions: Mutex::default(),
             }
         }))
@@ -220,6 +223,15 @@ impl Engine {
     /// The clock by which everything here goes.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
+    }
+
+    pub(crate) fn backing(&self) -> Option<&Backing> {
+        self.0.backing.as_ref()
+    }
+
+    /// Whether the shared store is asked for counts of requests.
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.0.breaker
     }
 
     /// Names the build.

@@ -23,6 +23,7 @@
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
 //! | [`observe`] | what is told of all this, to who counts it |
+//! | [`limit`] | counts of requests that instances keep together |
 //! | [`layer`] | a shared HTTP cache as a Tower layer, for any Axum application |
 
 pub mod cache;
@@ -36,6 +37,7 @@ mod flight;
 pub mod function;
 pub mod http;
 pub mod layer;
+pub mod limit;
 pub mod observe;
 pub mod page;
 pub mod positions;
@@ -52,6 +54,7 @@ pub use decide::{Decision, Early, Miss, Stale};
 pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};
 pub use entry::{Backoff, Entry, Meta, Value};
 pub use error::Error;
+pub use limit::{Counted, Limit};
 pub use page::StoredPage;
 pub use positions::{Hold, LogSource, Required};
 pub use report::{Carried, Report};

@@ -2,7 +2,11 @@
 
 mod compress;
 mod format;
+mod inlined;
 mod ready;
+
+pub use inlined::Inlined;
+pub use ready::ReadyHead;
 
 use crate::{
     entry::Value,
@@ -10,7 +14,7 @@ use crate::{
 };
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3;
 
 /// One stored answer: status, headers, and the body in each encoding that is worth having.
@@ -31,6 +35,8 @@ pub struct StoredPage {
     identity: Body,
     encoded: [Option<Body>; 3],
     etag: u128,
+    /// What stands inline in the body, where something does.
+    inlined: Option<Arc<Inlined>>,
     /// Those of the lifetime that was asked for first. It is the same each time while the page is stored.
     lifetime: OnceLock<(Lifetime, LifetimeHeaders)>,
     /// Boxed: most pages of a large site are not asked for.
@@ -64,14 +70,29 @@ impl StoredPage {
     /// caller to see to, and this the last line of defence.
     pub fn new(status: StatusCode, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         headers.retain(|(name, _)| is_kept(name));
-        let etag = digest(status, &headers, &body);
-        Self::assemble(status, headers, etag, body, [None, None, None])
+        let etag = digest(status, &headers, &body, None);
+        Self::assemble(status, headers, etag, body, [None, None, None], None)
+    }
+
+    /// With what stands inline in its body. It is a part of what the entity tags are made of: a browser that is told that its
+    /// copy still holds must not run it under a policy for another one.
+    #[must_use]
+    pub fn with_inlined(self, inlined: Inlined) -> Self {
+        let inlined = (!inlined.is_empty()).then(|| Arc::new(inlined));
+        let etag = digest(self.status, &self.headers, &self.identity.bytes, inlined.as_deref());
+        let encoded = self.encoded.map(|body| body.map(|body| body.bytes));
+        Self::assemble(self.status, self.headers, etag, self.identity.bytes, encoded, inlined)
+    }
+
+    /// What stands inline in its body; `None` where nothing does, and for a page that was stored before this was noted.
+    pub fn inlined(&self) -> Option<&Arc<Inlined>> {
+        self.inlined.as_ref()
     }
 
     /// With bodies that were encoded before: brotli, zstd, gzip, in this order.
     #[must_use]
     pub fn with_encoded(self, encoded: [Option<Bytes>; 3]) -> Self {
-        Self::assemble(self.status, self.headers, self.etag, self.identity.bytes, encoded)
+        Self::assemble(self.status, self.headers, self.etag, self.identity.bytes, encoded, self.inlined)
     }
 
     /// Adds those encodings that make the body smaller: brotli at level 5, zstd at 3, gzip at 6. Beyond these levels,
@@ -135,6 +156,7 @@ impl StoredPage {
         etag: u128,
         identity: Bytes,
         encoded: [Option<Bytes>; 3],
+        inlined: Option<Arc<Inlined>>,
     ) -> Self {
         let [br, zstd, gzip] = encoded;
         let with = |coding, body: Option<Bytes>| body.map(|bytes| Body::new(bytes, coding, etag));
@@ -144,6 +166,7 @@ impl StoredPage {
             identity: Body::new(identity, Coding::Identity, etag),
             encoded: [with(Coding::Brotli, br), with(Coding::Zstd, zstd), with(Coding::Gzip, gzip)],
             etag,
+            inlined,
             lifetime: OnceLock::new(),
             heads: OnceLock::new(),
         }
@@ -179,12 +202,22 @@ impl Value for StoredPage {
         let bodies = self.encoded.iter().flatten().chain([&self.identity]);
         // One for each encoding; an answer that is not 200 has none.
         let heads = if self.status == StatusCode::OK { Coding::ALL.len() * HEAD_BYTES } else { 0 };
-        size_of::<Self>() + headers + heads + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
+        let inlined = self.inlined.as_ref().map_or(0, |inlined| inlined.weight());
+        size_of::<Self>()
+            + headers
+            + heads
+            + inlined
+            + bodies.map(|body| body.bytes.len() + 128).sum::<usize>()
     }
 }
 
 /// Each part is preceded by its length, so that no two pages run together to the same bytes.
-fn digest(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: &[u8]) -> u128 {
+fn digest(
+    status: StatusCode,
+    headers: &[(HeaderName, HeaderValue)],
+    body: &[u8],
+    inlined: Option<&Inlined>,
+) -> u128 {
     let mut hash = Xxh3::new();
     let mut add = |part: &[u8]| {
         hash.update(&part.len().to_le_bytes());
@@ -197,6 +230,9 @@ fn digest(status: StatusCode, headers: &[(HeaderName, HeaderValue)], body: &[u8]
     }
     add(b"");
     add(body);
+    if let Some(inlined) = inlined {
+        inlined.add_to(&mut hash);
+    }
     hash.digest128()
 }
 

@@ -78,6 +78,8 @@ async fn an_application_is_free_of_warnings_passes_its_tests_and_runs_on_postgre
     let elsewhere = tempfile::tempdir().unwrap();
     let other = new(elsewhere.path(), &["shop", "--db", "postgres", "--yes"]);
     cargo_succeeds(&shop, &["clippy", "--all-targets", "--", "-D", "warnings"]);
+    // Hooks that name something of the server would be noticed only when somebody builds a Worker.
+    cargo_succeeds(&shop, &["check", "--lib", "--no-default-features", "--features", "edge"]);
     let tested = cargo_succeeds(&shop, &["test"]);
     assert!(tested.contains("5 passed"), "{tested}");
 

@@ -1,7 +1,10 @@
 //! What a hook may change, a type for each direction, so that what is meant for the page is never sent to the client.
 
 use crate::{Error, Event, VariantName, Variants, ready::security::Csp, request::Geo};
-use cookie::Cookie;
+use cookie::{
+    Cookie,
+    time::{Duration, OffsetDateTime},
+};
 use http::{HeaderName, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
@@ -17,6 +20,13 @@ pub fn is_removal(cookie: &Cookie<'_>) -> bool {
     cookie.max_age().is_some_and(|age| age.is_zero())
 }
 
+/// The cookie that takes another away. It expired in 1970, not a year ago as `make_removal` has it, which asks for the time: in a
+/// Worker's wasm nobody knows it, and the hooks would end there.
+pub(crate) fn removal(name: &str) -> Cookie<'static> {
+    let cookie = Cookie::build((name.to_owned(), "")).path("/");
+    cookie.max_age(Duration::ZERO).expires(OffsetDateTime::UNIX_EPOCH).build()
+}
+
 /// One change of headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderEdit {
@@ -26,6 +36,41 @@ pub enum HeaderEdit {
     Append(HeaderName, HeaderValue),
     /// None of this name is left.
     Remove(HeaderName),
+    /// Each of these in place of all of its name.
+    SetAll(Arc<HeaderSet>),
+}
+
+/// Headers that are the same for every request, checked and written out once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeaderSet(Vec<(HeaderName, HeaderValue, Box<[u8]>)>);
+
+impl HeaderSet {
+    /// A set; of a name that comes twice, the last value counts.
+    ///
+    /// # Errors
+    /// [`Error::Header`] for a name or value that no header may have.
+    pub fn new<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> Result<Self, Error> {
+        let mut set = Self::default();
+        for (name, value) in headers {
+            let wrong = || Error::Header { name: name.to_owned(), value: value.to_owned() };
+            let name: HeaderName = name.parse().map_err(|_| wrong())?;
+            let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
+            let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
+            set.0.retain(|(known, ..)| *known != name);
+            set.0.push((name, value, line.into()));
+        }
+        Ok(set)
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value, _)| (name, value))
+    }
+
+    /// Names, and their lines as bytes of HTTP/1.1 (RFC 9112 §5), line end included.
+    pub fn lines(&self) -> impl Iterator<Item = (&HeaderName, &[u8])> {
+        self.0.iter().map(|(name, _, line)| (name, &**line))
+    }
 }
 
 impl HeaderEdit {
@@ -35,6 +80,9 @@ impl HeaderEdit {
             Self::Set(name, value) => drop(headers.insert(name.clone(), value.clone())),
             Self::Append(name, value) => drop(headers.append(name.clone(), value.clone())),
             Self::Remove(name) => drop(headers.remove(name)),
+            Self::SetAll(set) => {
+                set.iter().for_each(|(name, value)| drop(headers.insert(name.clone(), value.clone())));
+            }
         }
     }
 }
@@ -93,9 +141,7 @@ impl Edits {
 
     /// Takes a cookie away, from the client and from this request.
     pub fn remove_cookie(&mut self, name: &str) {
-        let mut cookie = Cookie::build((name.to_owned(), "")).path("/").build();
-        cookie.make_removal();
-        self.set_cookie(cookie);
+        self.set_cookie(removal(name));
     }
 
     /// Chooses a variant. Pages that declare it are stored once for each value.
@@ -146,6 +192,21 @@ impl Edits {
     /// rewrite all hooks run again: by a mark, one that counts knows that it has.
     pub fn mark(&mut self, mark: impl Into<String>) {
         self.marks.push(mark.into());
+    }
+
+    /// Whether the hook has changed nothing, and nothing was wrong.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.request.0.is_empty()
+            && self.response.0.is_empty()
+            && self.cookies.is_empty()
+            && self.variants.is_empty()
+            && self.context.is_empty()
+            && self.events.is_empty()
+            && self.marks.is_empty()
+            && self.csp.is_none()
+            && self.geo.is_none()
+            && self.error.is_none()
+            && !self.personal
     }
 
     fn has_room(&mut self) -> bool {
@@ -260,5 +321,30 @@ macro_rules! headers {
         }
     };
 }
+
+impl ResponseHeaders<'_> {
+    /// Sets headers that are the same for every request: no name or value is read again.
+    pub fn set_all(&mut self, set: &Arc<HeaderSet>) {
+        if self.0.has_room() {
+            self.0.response.0.push(HeaderEdit::SetAll(set.clone()));
+        }
+    }
+}
+
 headers!(RequestHeaders, false);
 headers!(ResponseHeaders, true);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_taken_away_without_asking_for_the_time() {
+        let mut edits = Edits::default();
+        edits.remove_cookie("old");
+        let parts = edits.into_parts().unwrap();
+        let [gone] = parts.cookies.as_slice() else { unreachable!() };
+        assert!(is_removal(gone));
+        assert_eq!(gone.to_string(), "old=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+}

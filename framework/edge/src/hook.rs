@@ -27,6 +27,13 @@ pub trait Hook: Send + Sync {
         false
     }
 
+    /// Whether a decision may come [later](Verdict::Later). Where all hooks of a page decide at once, its hits are answered
+    /// where the request was read; so a hook that never waits says so. One that says it and waits all the same has the
+    /// request taken the longer way, where all hooks are asked again: what decides at once must not count on being asked once.
+    fn waits(&self) -> bool {
+        true
+    }
+
     /// What is wrong with how it is configured. Asked once, at start.
     ///
     /// # Errors
@@ -126,5 +133,9 @@ where
 
     fn depends_on_visitor(&self) -> bool {
         self.depends
+    }
+
+    fn waits(&self) -> bool {
+        false
     }
 }

@@ -67,8 +67,8 @@ impl Hooks {
         self
     }
 
-    /// Adds a guard for some pages and for the server functions that they use, by the names in their source: functions
-    /// have addresses of their own, and a guard of the pages alone would leave them open.
+    /// Adds a guard for some pages and for the server functions that they use, by the names in their source, or by the
+    /// `endpoint` where they declare one: functions have addresses of their own, and a guard of the pages alone would leave them open.
     ///
     /// An application that guards something must say of each of its server functions whether it is guarded or
     /// [open](Hooks::open); else it does not start.
@@ -105,6 +105,13 @@ impl Hooks {
     /// Whether some hook may be for requests of this path, which leads to the page that declares `route`.
     pub fn may_concern(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
         self.entries.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
+    }
+
+    /// Whether a hook that may be for requests of this path may [wait](Hook::waits).
+    pub fn may_wait(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.hook.waits() && entry.when.covers_path(path, route) != Some(false))
     }
 
     /// What is wrong with a hook or the paths that it is for. To be asked once, at start.

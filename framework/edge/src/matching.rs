@@ -1,6 +1,6 @@
 //! Which requests a hook is for.
 
-use crate::EdgeRequest;
+use crate::{EdgeRequest, request::Headers};
 use http::Method;
 use tropos_core::{CanonicalPath, Pattern};
 
@@ -53,7 +53,7 @@ impl Match {
         Self(Kind::Route(pattern.to_owned()))
     }
 
-    /// The server function of this name, as it is written in its source.
+    /// The server function of this name, as it is written in its source; one that declares an `endpoint` goes by that.
     pub fn function(name: &str) -> Self {
         Self(Kind::Function(name.to_owned()))
     }
@@ -73,7 +73,8 @@ impl Match {
         Self(Kind::Header(name.to_owned(), None))
     }
 
-    /// Requests of which some header of this name has this value.
+    /// Requests of which some header of this name has this value, or has it as a part of its list: several lines are one list
+    /// (RFC 9110 §5.3), and a Worker is handed them as one.
     pub fn header_is(name: &str, value: &str) -> Self {
         Self(Kind::Header(name.to_owned(), Some(value.to_owned())))
     }
@@ -135,9 +136,7 @@ impl Match {
             Kind::Method(method) => is_method(method, request.method()),
             Kind::Host(host) => is_host(host, request.host()),
             Kind::Header(name, None) => request.headers().get(name).is_some(),
-            Kind::Header(name, Some(value)) => {
-                request.headers().lines(name).any(|line| line == value.as_bytes())
-            }
+            Kind::Header(name, Some(value)) => has_value(request.headers(), name, value.as_bytes()),
             Kind::Cookie(name, value) => {
                 request.cookie(name).is_some_and(|sent| value.as_ref().is_none_or(|value| value == sent))
             }
@@ -243,6 +242,32 @@ pub(crate) fn is_host(host: &str, asked: &str) -> bool {
     }
 }
 
+/// Whether a header's lines, joined as RFC 9110 §5.3 has it, hold `value` from one comma to another, or to an end.
+fn has_value(headers: &Headers<'_>, name: &str, value: &[u8]) -> bool {
+    let mut lines = headers.lines(name);
+    let Some(first) = lines.next() else { return false };
+    match lines.next() {
+        None => lists(first, value),
+        Some(second) => {
+            let all: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
+            lists(&all.join(&b", "[..]), value)
+        }
+    }
+}
+
+fn lists(line: &[u8], value: &[u8]) -> bool {
+    let ends = |rest: &[u8]| rest.trim_ascii_start().first().is_none_or(|byte| *byte == b',');
+    let begins = |before: &[u8]| before.trim_ascii_end().last().is_none_or(|byte| *byte == b',');
+    if value.is_empty() {
+        return line.split(|byte| *byte == b',').any(|part| part.trim_ascii().is_empty());
+    }
+    let places = line.windows(value.len()).enumerate().filter(|(_, part)| *part == value).map(|(at, _)| at);
+    places.into_iter().any(|at| {
+        line.split_at_checked(at)
+            .is_some_and(|(before, from)| begins(before) && from.get(value.len()..).is_some_and(ends))
+    })
+}
+
 /// Server functions live at `/api/` and their name with digits behind it that tell equal names apart, or at an address of
 /// their own, which is then the name.
 pub(crate) fn is_function(path: &str, name: &str) -> bool {
@@ -254,6 +279,38 @@ pub(crate) fn is_function(path: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::RawHeader;
+
+    #[test]
+    fn a_value_is_found_alike_in_lines_and_in_the_list_that_a_worker_makes_of_them() {
+        for (lines, value, found) in [
+            (&["1"][..], "1", true),
+            (&["2", "1"], "1", true),
+            (&["2, 1"], "1", true),
+            (&["2,1 ,3"], "1", true),
+            (&["21"], "1", false),
+            (&["2 1"], "1", false),
+            (&["11", "12"], "1", false),
+            (&["a, b", "c"], "a, b", true),
+            (&["a", "b"], "a, b", true),
+            (&[""], "", true),
+            (&["1"], "", false),
+            (&[], "1", false),
+        ] {
+            let joined = lines.join(", ");
+            let one = [RawHeader { name: "x-a", value: joined.as_bytes() }];
+            let several: Vec<_> =
+                lines.iter().map(|line| RawHeader { name: "X-A", value: line.as_bytes() }).collect();
+            let one = if lines.is_empty() { &[][..] } else { &one[..] };
+            for raw in [one, &several] {
+                assert_eq!(
+                    has_value(&Headers::Raw(raw), "x-a", value.as_bytes()),
+                    found,
+                    "{lines:?} {value:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn what_a_path_alone_decides_is_known_without_a_request() {

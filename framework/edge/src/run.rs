@@ -11,7 +11,12 @@ use crate::{
 };
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 use tropos_core::CanonicalPath;
 
 /// A request is rewritten this often at most; then it goes in circles, and is answered with 508 (RFC 5842 §7.2).
@@ -80,7 +85,14 @@ impl Additions {
     /// whole site; `Secure` where visitors come by `https`.
     pub fn apply(&self, headers: &mut HeaderMap, secure: bool) {
         self.headers.iter().for_each(|edit| edit.apply(headers));
-        for cookie in &self.cookies {
+        self.cookie_lines(secure).for_each(|line| {
+            headers.append(header::SET_COOKIE, line);
+        });
+    }
+
+    /// The values of `Set-Cookie`, a line each.
+    pub fn cookie_lines(&self, secure: bool) -> impl Iterator<Item = HeaderValue> {
+        self.cookies.iter().filter_map(move |cookie| {
             let mut cookie = cookie.clone();
             if cookie.path().is_none() {
                 cookie.set_path("/");
@@ -91,10 +103,8 @@ impl Additions {
             if secure && cookie.secure().is_none() {
                 cookie.set_secure(true);
             }
-            if let Ok(line) = HeaderValue::from_str(&cookie.encoded().to_string()) {
-                headers.append(header::SET_COOKIE, line);
-            }
-        }
+            HeaderValue::from_str(&cookie.encoded().to_string()).ok()
+        })
     }
 }
 
@@ -119,12 +129,44 @@ pub struct Answer {
 /// lets nobody in.
 pub async fn run<'a>(
     hooks: &Hooks,
-    mut request: EdgeRequest<'a>,
+    request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
     platform: &dyn Platform,
 ) -> Outcome {
+    // Only who may not wait is left without an outcome.
+    drive(hooks, request, router, platform, true).await.unwrap_or_else(|| {
+        let error = Error::Hook("a hook gave no decision".to_owned());
+        State::default().fail("", error)
+    })
+}
+
+/// As [`run`], where nothing can be waited for. `None` where a hook would have to be: it is not begun, and the request has
+/// to be run through all hooks anew.
+///
+/// Nothing is allocated where nothing is changed.
+pub fn run_now<'a>(
+    hooks: &Hooks,
+    request: EdgeRequest<'a>,
+    router: &'a (impl Router + ?Sized),
+    platform: &dyn Platform,
+) -> Option<Outcome> {
+    let running = pin!(drive(hooks, request, router, platform, false));
+    match running.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => None,
+    }
+}
+
+async fn drive<'a>(
+    hooks: &Hooks,
+    mut request: EdgeRequest<'a>,
+    router: &'a (impl Router + ?Sized),
+    platform: &dyn Platform,
+    may_wait: bool,
+) -> Option<Outcome> {
     (request.now, request.chance) = (platform.now(), platform.random());
     let mut state = State::default();
+    let mut edits = Edits::default();
     loop {
         request.route = router.route(&request.path);
         let mut target = None;
@@ -135,30 +177,44 @@ pub async fn run<'a>(
             if !for_all.unwrap_or_else(|| when.covers(&request)) {
                 continue;
             }
-            let mut edits = Edits::default();
             let verdict = match hook.decide(&request, &mut edits, platform) {
                 Verdict::Now(result) => result,
-                Verdict::Later(waiting) => waiting.await,
+                Verdict::Later(waiting) if may_wait => waiting.await,
+                Verdict::Later(_) => return None,
             };
-            match state.take(hook.depends_on_visitor(), verdict, edits, &mut request) {
+            state.personal |= hook.depends_on_visitor();
+            let decision = match edits.is_empty() {
+                true => verdict,
+                false => state.take(verdict, std::mem::take(&mut edits), &mut request),
+            };
+            match decision {
                 Ok(Decision::Next) => {}
                 Ok(Decision::Rewrite(to)) => {
                     target = Some((hook.name(), to));
                     break;
                 }
-                Ok(Decision::Redirect(to)) => return state.redirect(hook.name(), to, &request),
-                Ok(Decision::Respond(reply)) => return state.answer(hook.name(), reply, None),
-                Err(error) => return state.fail(hook.name(), error),
+                Ok(Decision::Redirect(to)) => return Some(state.redirect(hook.name(), to, &request)),
+                Ok(Decision::Respond(reply)) => return Some(state.answer(hook.name(), reply, None)),
+                Err(error) => return Some(state.fail(hook.name(), error)),
             }
         }
         match target {
-            None => return Outcome::Pass(state.pass(request)),
+            None => return Some(Outcome::Pass(state.pass(request))),
             Some((hook, to)) => {
                 if let Some(answer) = state.rewrite(hook, to, &mut request) {
-                    return answer;
+                    return Some(answer);
                 }
             }
         }
+    }
+}
+
+/// Puts what is new behind what there is, without a copy where there is nothing.
+fn add<T>(to: &mut Vec<T>, new: Vec<T>) {
+    if to.is_empty() {
+        *to = new;
+    } else {
+        to.extend(new);
     }
 }
 
@@ -175,12 +231,10 @@ impl State {
     /// Takes over what a hook changed, so that the next one sees it.
     fn take(
         &mut self,
-        depends: bool,
         verdict: Result<Decision, Error>,
         edits: Edits,
         request: &mut EdgeRequest<'_>,
     ) -> Result<Decision, Error> {
-        self.personal |= depends;
         let decision = verdict?;
         let mut parts = edits.into_parts()?;
         if self.rewrites > 0 {
@@ -208,11 +262,11 @@ impl State {
             let value = value.filter(|_| !crate::edits::is_removal(cookie));
             request.set.push((cookie.name().to_owned(), value));
         }
-        request.variants.merge(&parts.variants);
-        self.parts.request.extend(parts.request);
-        self.parts.response.extend(parts.response);
+        request.variants.merge(parts.variants);
+        add(&mut self.parts.request, parts.request);
+        add(&mut self.parts.response, parts.response);
         self.parts.cookies.retain(|known| parts.cookies.iter().all(|new| new.name() != known.name()));
-        self.parts.cookies.extend(parts.cookies);
+        add(&mut self.parts.cookies, parts.cookies);
         if !parts.context.is_empty() {
             self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
             self.parts.context.extend(parts.context);

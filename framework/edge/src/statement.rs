@@ -8,7 +8,7 @@
 
 use crate::{
     Error, Variants,
-    edits::{HeaderEdit, is_removal},
+    edits::{HeaderEdit, is_removal, removal},
     ready::security::Csp,
     run::{Additions, Passed},
 };
@@ -94,9 +94,11 @@ impl fmt::Debug for Keys {
 /// Has the mac see all that is signed, each part behind its length, so that no two requests are signed alike.
 fn told(mut mac: Hmac<Sha256>, bound: Bound<'_>, payload: &str) -> Hmac<Sha256> {
     let host = bound.host.to_ascii_lowercase();
+    // A Worker is not told the port that the scheme has anyway (WHATWG URL §4.4), which a client may have named all the same.
+    let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(&host);
     let slash = if bound.path.has_trailing_slash() { "/" } else { "" };
     let parts =
-        ["tropos edge statement", bound.method, &host, bound.path.as_str(), slash, bound.query, payload];
+        ["tropos edge statement", bound.method, host, bound.path.as_str(), slash, bound.query, payload];
     for part in parts {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());
@@ -150,14 +152,17 @@ pub struct Statement {
 pub struct Edit(char, String, String);
 
 impl Edit {
-    /// As it is written. `None` where a value is no UTF-8, which no hook can write.
-    pub fn of(edit: &HeaderEdit) -> Option<Self> {
-        let text = |value: &HeaderValue| String::from_utf8(value.as_bytes().to_vec()).ok();
-        Some(match edit {
-            HeaderEdit::Set(name, value) => Self('=', name.to_string(), text(value)?),
-            HeaderEdit::Append(name, value) => Self('+', name.to_string(), text(value)?),
-            HeaderEdit::Remove(name) => Self('-', name.to_string(), String::new()),
-        })
+    /// As they are written, of a set each header for itself. `None` where a value is no UTF-8, which no hook can write.
+    pub fn of(edit: &HeaderEdit) -> Option<Vec<Self>> {
+        let one = |sign, name: &HeaderName, value: &HeaderValue| {
+            Some(Self(sign, name.to_string(), String::from_utf8(value.as_bytes().to_vec()).ok()?))
+        };
+        match edit {
+            HeaderEdit::Set(name, value) => Some(vec![one('=', name, value)?]),
+            HeaderEdit::Append(name, value) => Some(vec![one('+', name, value)?]),
+            HeaderEdit::Remove(name) => Some(vec![Self('-', name.to_string(), String::new())]),
+            HeaderEdit::SetAll(set) => set.iter().map(|(name, value)| one('=', name, value)).collect(),
+        }
     }
 
     fn read(self) -> Option<HeaderEdit> {
@@ -190,7 +195,7 @@ impl Statement {
             query: passed.query.clone(),
             variants: passed.variants.iter().map(owned).collect(),
             context: passed.context.iter().map(|(name, json)| (name.to_string(), json.clone())).collect(),
-            headers: passed.request.iter().map(Edit::of).collect::<Option<_>>()?,
+            headers: passed.request.iter().map(Edit::of).collect::<Option<Vec<_>>>()?.concat(),
             cookies: passed.response.cookies.iter().map(cookie).collect(),
             csp: passed.csp.as_deref().cloned(),
             purge: Vec::new(),
@@ -244,12 +249,9 @@ impl Statement {
     pub fn into_passed(self) -> Result<Passed, Refused> {
         let path = self.path.as_deref().map(CanonicalPath::parse).transpose().map_err(|_| Refused::Form)?;
         let headers = self.headers.into_iter().map(Edit::read).collect::<Option<_>>().ok_or(Refused::Form)?;
-        let cookie = |(name, value): (String, Option<String>)| {
-            let mut cookie = Cookie::new(name, value.clone().unwrap_or_default());
-            if value.is_none() {
-                cookie.make_removal();
-            }
-            cookie
+        let cookie = |(name, value): (String, Option<String>)| match value {
+            Some(value) => Cookie::new(name, value),
+            None => removal(&name),
         };
         let cookies = self.cookies.into_iter().map(cookie).collect();
         Ok(Passed {

@@ -143,8 +143,12 @@ impl Variants {
     }
 
     /// Takes over what others chose later.
-    pub(crate) fn merge(&mut self, later: &Variants) {
-        later.0.iter().for_each(|(name, value)| self.put(name.clone(), value.clone()));
+    pub(crate) fn merge(&mut self, later: Variants) {
+        if self.0.is_empty() {
+            self.0 = later.0;
+            return;
+        }
+        later.0.into_iter().for_each(|(name, value)| self.put(name, value));
     }
 
     /// The value that was chosen, if any.

@@ -259,6 +259,18 @@ fn a_request_is_let_through_with_its_claims_or_told_why_not() {
             told("invalid_request", "Authorization is there twice"),
         ),
         (
+            "twice, as a Worker is handed it",
+            bearer(&format!("{}, Bearer {}", good(), good())),
+            400,
+            told("invalid_request", "Authorization is there twice"),
+        ),
+        (
+            "another scheme and a token, as a Worker is handed them",
+            Asked::get("/").header("authorization", &format!("Basic YTpi, Bearer {}", good())),
+            400,
+            told("invalid_request", "Authorization is there twice"),
+        ),
+        (
             "an expired cookie",
             Asked::get("/").header("cookie", &format!("token={expired}")),
             401,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tropos_core::CanonicalPath;
 use tropos_edge::{
     Variants,
-    edits::{HeaderEdit, is_removal},
+    edits::{HeaderEdit, HeaderSet, is_removal},
     ready::security::{Csp, Inline},
     run::{Additions, Passed},
     statement::{Bound, Keys, LEEWAY, LIFE, LONGEST, Refused, Statement},
@@ -69,16 +69,29 @@ fn what_the_page_sees_comes_back_and_what_the_visitor_is_sent_does_not() {
 }
 
 #[test]
+fn a_set_of_headers_is_told_header_by_header() {
+    let set = HeaderSet::new([("x-a", "1"), ("x-b", "2")]).unwrap();
+    let sent = Passed { request: vec![HeaderEdit::SetAll(Arc::new(set))], ..Passed::default() };
+    let back = Statement::of(&sent, NOW).unwrap().into_passed().unwrap();
+    let one = |name, value| HeaderEdit::Set(HeaderName::from_static(name), HeaderValue::from_static(value));
+    assert_eq!(back.request, [one("x-a", "1"), one("x-b", "2")]);
+}
+
+#[test]
 fn a_statement_is_believed_for_the_request_that_it_was_signed_for_alone() {
     let (a, b, slash) = (path("/a"), path("/b"), path("/a/"));
     let own = Bound { method: "GET", host: "Shop.example", path: &a, query: "q=1" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), own).unwrap();
     let verify = |bound| Statement::verify(text.as_bytes(), &keys(KEY), bound, NOW);
-    assert!(verify(Bound { host: "shop.EXAMPLE", ..own }).is_ok());
+    // A Worker is not told a port that the scheme has anyway.
+    for host in ["shop.EXAMPLE", "shop.example:80", "shop.example:443"] {
+        assert!(verify(Bound { host, ..own }).is_ok(), "{host}");
+    }
     for other in [
         Bound { method: "POST", ..own },
         Bound { method: "HEAD", ..own },
-        Bound { host: "shop.example:80", ..own },
+        Bound { host: "shop.example:8080", ..own },
+        Bound { host: "shop.example:80:443", ..own },
         Bound { path: &b, ..own },
         Bound { path: &slash, ..own },
         Bound { query: "q=2", ..own },

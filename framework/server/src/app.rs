@@ -1,6 +1,7 @@
 //! An application: its pages and what goes around them.
 
 use crate::{
+    config::Config,
     edge::Lookup,
     error::Error,
     page::{Page, Route, extract::AppParts},
@@ -42,7 +43,11 @@ pub struct App {
     pub(crate) api: Option<axum::Router>,
     pub(crate) hooks: Hooks,
     pub(crate) lookup: Option<Lookup>,
+    configure: Vec<Configure>,
 }
+
+/// Adds to an application what depends on its configuration.
+type Configure = Box<dyn FnOnce(App, &Config) -> App + Send + Sync>;
 
 /// Makes a view that reads nothing.
 pub(crate) type View = Arc<dyn Fn() -> AnyView + Send + Sync>;
@@ -178,6 +183,28 @@ impl App {
         self
     }
 
+    /// Redirects and rewrites from a file: `.csv`, `.json`, or, with the feature `toml`, `.toml`, as
+    /// [`Redirects`](tropos_edge::ready::redirects::Redirects) reads them. It is read here, when the application starts, and its
+    /// path is by the working directory where it is not absolute; a table that has to go with the program is better written
+    /// into it, by `include_str!`. Runs behind the hooks that were given before.
+    ///
+    /// A file that cannot be read, a line that is none, circles and rules for the same address end the start with a message
+    /// that names the file and the line.
+    ///
+    /// ```
+    /// use tropos_server::App;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let table = folder.path().join("redirects.csv");
+    /// # let table = table.to_str().unwrap_or_default();
+    /// # std::fs::write(table, "from,to,status\n/shop.php,/,308\n")?;
+    /// let app = App::new().redirects(table);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn redirects(self, path: impl Into<std::path::PathBuf>) -> Self {
+        let table = crate::edge::RedirectTable::read(path.into());
+        self.hooks(Hooks::new().hook(table))
+    }
+
     /// Where hooks look names up, such as flags and switches: `lookup(store, name)` gives what is kept under the name, and
     /// is waited for 5 s at most. Without it every name is unknown.
     pub fn hook_lookups<Fut>(mut self, lookup: impl Fn(String, String) -> Fut + Send + Sync + 'static) -> Self
@@ -185,6 +212,29 @@ impl App {
         Fut: Future<Output = Result<Option<bytes::Bytes>, Failure>> + Send + 'static,
     {
         self.lookup = Some(Arc::new(move |store, name| Box::pin(lookup(store, name))));
+        self
+    }
+
+    /// Adds what depends on the configuration: hooks that need a secret, a state that knows the site's address. Called once,
+    /// when the configuration has been read and before anything is opened; after what the application was given directly.
+    ///
+    /// ```
+    /// use tropos_server::App;
+    /// let app = App::new().configure(|app, config| app.state(config.secret_or_new()));
+    /// ```
+    pub fn configure(mut self, add: impl FnOnce(App, &Config) -> App + Send + Sync + 'static) -> Self {
+        self.configure.push(Box::new(add));
+        self
+    }
+
+    /// The application with all that depends on its configuration. Without effect the second time.
+    pub(crate) fn configured(mut self, config: &Config) -> Self {
+        // What is added may ask for more.
+        while !self.configure.is_empty() {
+            for add in std::mem::take(&mut self.configure) {
+                self = add(self, config);
+            }
+        }
         self
     }
 
@@ -232,5 +282,29 @@ impl fmt::Debug for App {
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("pages", &self.pages.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_depends_on_the_configuration_is_added_once_also_where_it_asks_for_more() {
+        let app = App::new().configure(|app, config| {
+            app.state(config.secret_or_new()).configure(|app, _| app.other_writers())
+        });
+        let config = Config { secret: Some("0123456789abcdef".to_owned()), ..Config::default() };
+        let app = app.configured(&config).configured(&config);
+        assert!(app.other_writers && app.configure.is_empty());
+        let secret = app.parts.states.values().next().and_then(|state| state.downcast_ref::<String>());
+        assert_eq!(secret, config.secret.as_ref());
+    }
+
+    #[test]
+    fn a_secret_that_nobody_configured_is_long_and_another_each_time() {
+        let config = Config::default();
+        let secrets = [config.secret_or_new(), config.secret_or_new()];
+        assert!(secrets.iter().all(|secret| secret.len() == 64) && secrets[0] != secrets[1]);
     }
 }

@@ -128,8 +128,9 @@ pub struct Config {
     /// What the cookies of drafts are signed with, and what a caller of `POST /_tropos/draft` must know; at least
     /// [`SHORTEST_SECRET`] characters. Without it there are no drafts.
     pub draft_secret: Option<String>,
-    /// What the cookies are signed with by which visitors read their own writes; at least [`SHORTEST_SECRET`] characters, and
-    /// the same on all instances. Without it, what the database keeps for that.
+    /// What the cookies are signed with by which visitors read their own writes, and whatever the application signs
+    /// with it; at least [`SHORTEST_SECRET`] characters, and the same on all instances. Without it, what the database keeps
+    /// for the former.
     pub secret: Option<String>,
     /// What an adapter at the edge signs its statements with; several while it is changed. Without them none is believed, and
     /// the hooks run here.
@@ -204,6 +205,25 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The [secret](Self::secret) for what the application signs, such as sessions. Where none is configured, one that
+    /// nobody knows and that ends with this process: what it signed counts no more after a restart, nor on another instance.
+    /// The log says so.
+    pub fn secret_or_new(&self) -> String {
+        self.secret.clone().unwrap_or_else(|| {
+            tracing::info!(
+                "no secret is configured: whoever signs in is known until this process ends, and to this instance alone; \
+                 set TROPOS_SECRET on all instances to the output of `openssl rand -base64 48`"
+            );
+            // 256 bits, as HMAC-SHA-256 asks for (RFC 2104 §3), written in 64 characters.
+            format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
+        })
+    }
+
+    /// Whether visitors come by `https`, as [`origin`](Self::origin) says. Cookies are `Secure` then.
+    pub fn is_https(&self) -> bool {
+        self.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
+    }
+
     /// Reads `tropos.toml` of the working directory, where there is one, and the environment.
     ///
     /// # Errors
@@ -285,11 +305,6 @@ impl Config {
         }
         config.dev = variable("TROPOS_DEV").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         Ok(config)
-    }
-
-    /// Whether the public origin is `https`.
-    pub(crate) fn is_secure(&self) -> bool {
-        self.origin.as_deref().is_some_and(|origin| origin.starts_with("https:"))
     }
 
     fn set(&mut self, key: &str, place: String, value: String) -> Result<(), ConfigError> {

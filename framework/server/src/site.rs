@@ -8,7 +8,10 @@ use crate::{
     dispatch::ready::Index,
     dist::{BuiltPages, Dist},
     draft::Drafts,
-    edge::Native,
+    edge::{
+        Native,
+        policy::{self, Policies},
+    },
     error::Error,
     meter::{Meter, Teller},
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
@@ -50,6 +53,7 @@ pub struct Site {
     /// What stands in front of everything.
     pub(crate) hooks: Hooks,
     pub(crate) platform: Native,
+    pub(crate) policies: Policies,
     /// The paths of files that keep their plain name.
     pub(crate) root_files: HashSet<String>,
     /// The scripts that are built in, by their hashed names.
@@ -96,11 +100,12 @@ impl Site {
     /// # Errors
     /// What is wrong with the application, its configuration, database, cache or build.
     pub async fn open(
-        mut app: App,
+        app: App,
         config: Config,
         dist: Option<Dist>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         dist.as_ref().map_or(Ok(()), Dist::check_pages)?;
         let routes = app.routes()?;
         let inputs = |pattern: &str| {
@@ -133,18 +138,20 @@ impl Site {
     ///
     /// # Errors
     /// As [`Site::open`].
-    pub async fn over(mut app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
+    pub async fn over(app: App, config: Config, engine: Engine) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         Self::assemble(&mut app, config, None, None, engine).await?.listed().await
     }
 
     /// An application that makes the pages of its build: with the build's files, and a store that nobody keeps. Nothing is
     /// listed, since a build names every list that fails, and not the first alone.
     pub(crate) async fn for_build(
-        mut app: App,
+        app: App,
         config: Config,
         dist: Option<Dist>,
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
+        let mut app = app.configured(&config);
         let manifest = dist.map(|dist| dist.manifest);
         // What others have changed is for the instances that serve: a build would take it and tell nobody.
         app.other_writers = false;
@@ -180,7 +187,7 @@ impl Site {
         let statics = Statics::render(app, &shell, &cx, &engine).await;
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
-        let meter = Meter::new(&table, config.is_secure());
+        let meter = Meter::new(&table, config.is_https());
         engine.observe(Teller(meter.clone()));
         let push = meter.push(&config.telemetry, engine.clock());
         if let Some(db) = &db {
@@ -210,7 +217,8 @@ impl Site {
             // where they can be.
             index: Index::new(config.production && watch.is_none()),
             hooks: std::mem::take(&mut app.hooks),
-            platform: Native::new(engine.clock().clone(), app.lookup.take()),
+            policies: Policies::new(),
+            platform: Native::new(engine.clone(), app.lookup.take()),
             pending: Pending::new(clock),
             engine,
             dist,
@@ -300,6 +308,7 @@ impl Site {
             request,
             response: response.clone(),
             live_url,
+            nonce: policy::new_nonce(),
             draft,
             // Nobody else may be sent what a draft shows.
             personal: AtomicBool::new(draft),
@@ -317,6 +326,7 @@ impl Site {
             request: None,
             response: ResponseHead::open(),
             live_url: None,
+            nonce: policy::new_nonce(),
             draft: true,
             personal: AtomicBool::new(true),
         })

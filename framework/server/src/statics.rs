@@ -2,11 +2,12 @@
 
 use crate::{
     app::{App, View},
+    edge::policy,
     page::{AppCx, PageCx, extract::PageParts},
     render::{self, Document},
     request::ResponseHead,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 use leptos::prelude::{ElementChild, IntoAny};
 use std::sync::{Arc, atomic::AtomicBool};
 use tropos_cache::{Engine, Purpose, Scope, StoredPage};
@@ -25,11 +26,12 @@ impl Statics {
         let page = async |status: StatusCode, view: &Option<View>, text: &'static str| {
             let view =
                 view.clone().unwrap_or_else(|| Arc::new(move || leptos::html::h1().child(text).into_any()));
-            let html = one(move || view(), shell, cx, engine).await.unwrap_or_else(|error| {
+            let nonce = policy::new_nonce();
+            let html = one(move || view(), shell, cx, engine, &nonce).await.unwrap_or_else(|error| {
                 tracing::error!(%status, %error, "the page for this status failed; a plain one takes its place");
                 format!("<!DOCTYPE html><title>{text}</title><h1>{text}</h1>")
             });
-            StoredPage::new(status, vec![(header::CONTENT_TYPE, HTML)], html.into()).compress()
+            policy::sealed(status, &html, &nonce).compress()
         };
         Self {
             not_found: page(StatusCode::NOT_FOUND, &app.not_found, "Not found").await,
@@ -43,6 +45,7 @@ async fn one(
     shell: &Document,
     cx: &AppCx,
     engine: &Engine,
+    nonce: &Arc<str>,
 ) -> Result<String, String> {
     let cx = PageCx::new(PageParts {
         app: cx.clone(),
@@ -52,6 +55,7 @@ async fn one(
         request: None,
         response: ResponseHead::open(),
         live_url: None,
+        nonce: nonce.clone(),
         draft: false,
         personal: AtomicBool::new(false),
     });

@@ -254,3 +254,46 @@ async fn a_limit_is_counted_here_and_a_switch_is_looked_up_where_the_application
     assert_eq!(asked("a").await.status, 200);
     assert_eq!(site.get("/kept/a").await.status, 503);
 }
+
+#[tokio::test]
+async fn a_table_of_redirects_is_read_at_start_and_one_that_is_wrong_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let good = write(
+        "redirects.toml",
+        "[[redirect]]\nfrom = \"/old/:key\"\nto = \"/kept/:key\"\npermanent = true\n",
+    );
+    let pages = tropos::routes![Kept, Open];
+    let site = TestApp::new(app().pages(pages).state(Reads::default()).redirects(good)).await;
+    let answer = site.get("/old/a?b=c").await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (308, "/kept/a?b=c"));
+    assert!(
+        site.get("/open").await.header("cache-control").starts_with("public"),
+        "it looks at the address alone"
+    );
+
+    for (name, text, problem) in [
+        ("bad.csv", "from,to\n/a\n", "bad.csv: line 2: write `from,to`"),
+        ("circle.csv", "/a,/b\n/b,/a\n", "circle.csv: "),
+        ("bad.toml", "[[redirect]]\nfrom = \"/a\"\n", "bad.toml: "),
+    ] {
+        let table = write(name, text);
+        let engine = tropos_cache::Engine::in_memory(std::sync::Arc::new(tropos_core::ManualClock::new()));
+        let opened = tropos::Site::over(app().redirects(table), tropos::Config::default(), engine).await;
+        let message = opened.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(
+            message.contains("`redirects` is configured wrongly") && message.contains(problem),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_file_of_maxmind_is_refused_by_the_feature_of_the_facade() {
+    let refused = tropos::edge::ready::geo::MaxMind::new(b"no file".to_vec()).unwrap_err();
+    assert!(refused.to_string().contains("no file of MaxMind's format"), "{refused}");
+}

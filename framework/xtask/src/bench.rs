@@ -11,7 +11,7 @@ pub(crate) struct Options {
     /// Measure the fixture as it was built last
     #[arg(long)]
     no_build: bool,
-    /// What to measure, and how: `hit`, `steady`, `db`, `dev`, with their options; `hit` by default
+    /// What to measure, and how: `hit`, `steady`, `hooks`, `db`, `dev`, with their options; `hit` by default
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -27,12 +27,13 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         return dev(arguments, steps);
     }
     // The data layer is in the program that measures it: no fixture, and no load from outside.
-    let is_database = options.arguments.first().is_some_and(|first| first == "db");
-    match is_database {
+    let is = |name: &str| options.arguments.first().is_some_and(|first| first == name);
+    match is("db") {
         true => machine::for_measuring_the_database(steps)?,
         false => machine::for_measuring(steps)?,
     }
-    if !options.no_build && !is_database {
+    // The page behind hooks is in that program too.
+    if !options.no_build && !is("db") && !is("hooks") {
         let mut fixture = steps.cargo();
         // The data source of the cases is the fixture's while it is built.
         fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);

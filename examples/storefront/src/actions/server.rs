@@ -4,18 +4,21 @@ use super::{Answer, Hint};
 use crate::{
     data::{
         baskets::{self, Change},
+        now,
         office::{self, Saved},
         orders::{self, Details, Placed},
         product::tins,
-        search,
+        search, staff,
     },
+    hooks::Staff,
     islands::COUNT_COOKIE,
-    pages::{Basket, Colour, Office, Order},
+    pages::{Basket, Colour, Office, Order, SignIn},
 };
 use leptos::prelude::ServerFnError;
 use tropos::{
-    Cookies, Db, PageError, Session,
+    Cookies, Db, PageError, Session, State,
     cookie::{self, Cookie},
+    edge::ready::{Sessions, next},
     extract, redirect_after,
 };
 
@@ -107,6 +110,24 @@ pub(super) async fn save_product(
     };
     let to = Office::href().query(&[("q", &q), ("page", &page), (name, &id)]);
     redirect_after(format!("{to}#p-{id}")).map_err(failed)
+}
+
+pub(super) async fn sign_in(name: &str, password: &str, to: &str) -> Result<(), ServerFnError> {
+    let (State(sessions), cookies): (State<Sessions<Staff>>, Cookies) = (take().await?, take().await?);
+    // Whoever wrote the link to the sign-in page has chosen it: it must not lead to another site.
+    let to = next::safe(to).map_or_else(|| Office::href().into(), str::to_owned);
+    let Some(known) = staff::known(name, password) else {
+        return redirect_after(SignIn::href().query(&[("next", &to), ("refused", &"true")])).map_err(failed);
+    };
+    let now = u64::try_from(now()).unwrap_or_default();
+    cookies.add(sessions.issue(&known, now).map_err(failed)?);
+    redirect_after(to).map_err(failed)
+}
+
+pub(super) async fn sign_out() -> Result<(), ServerFnError> {
+    let (State(sessions), cookies): (State<Sessions<Staff>>, Cookies) = (take().await?, take().await?);
+    cookies.add(sessions.end());
+    redirect_after(SignIn::href().query(&[("out", &true)])).map_err(failed)
 }
 
 pub(super) async fn suggest(q: &str) -> Result<Vec<Hint>, ServerFnError> {

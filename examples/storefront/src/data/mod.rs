@@ -17,6 +17,7 @@ pub mod orders;
 pub mod product;
 pub mod products;
 pub mod search;
+pub mod staff;
 
 /// Whether PostgreSQL's text can hold it: any character but NUL.
 fn is_text(text: &str) -> bool {

@@ -10,10 +10,11 @@ use crate::{
         product::{Product, euros, tins},
         products,
     },
+    hooks::Delivery,
 };
 use leptos::server_fn::ServerFn;
 use serde::Deserialize;
-use tropos::{Session, prelude::*};
+use tropos::{Session, Variant, prelude::*};
 
 /// Why the visitor was sent here.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,7 +27,12 @@ pub struct Why {
 
 /// What the visitor means to buy.
 #[page("/basket", server)]
-pub async fn Basket(session: Session, Query(why): Query<Why>, db: Db) -> PageResult {
+pub async fn Basket(
+    session: Session,
+    Query(why): Query<Why>,
+    Variant(delivery): Variant<Delivery>,
+    db: Db,
+) -> PageResult {
     let lines = match session.id() {
         Some(visitor) => baskets::lines(&db, &visitor).await?,
         None => Vec::new(),
@@ -41,7 +47,7 @@ pub async fn Basket(session: Session, Query(why): Query<Why>, db: Db) -> PageRes
         <header class="page-head"><h1>"Basket"</h1></header>
         {match lines.is_empty() {
             true => view! { <Empty products=tries/> }.into_any(),
-            false => view! { <Full lines/> }.into_any(),
+            false => view! { <Full lines delivery/> }.into_any(),
         }}
     }
     .into_page()
@@ -79,7 +85,7 @@ fn Empty(products: Vec<Product>) -> impl IntoView {
 }
 
 #[component]
-fn Full(lines: Vec<Line>) -> impl IntoView {
+fn Full(lines: Vec<Line>, delivery: Delivery) -> impl IntoView {
     let count = lines.iter().map(|line| line.quantity).sum();
     let cents = lines.iter().map(Line::cents).sum();
     view! {
@@ -87,7 +93,7 @@ fn Full(lines: Vec<Line>) -> impl IntoView {
             <section aria-label="What is in it">
                 <ul class="lines">{lines.into_iter().map(|line| view! { <InBasket line/> }).collect_view()}</ul>
             </section>
-            <Pay count cents/>
+            <Pay count cents delivery/>
         </div>
     }
 }
@@ -135,7 +141,7 @@ fn InBasket(line: Line) -> impl IntoView {
 
 /// The sum, and who orders.
 #[component]
-fn Pay(count: i64, cents: i64) -> impl IntoView {
+fn Pay(count: i64, cents: i64, delivery: Delivery) -> impl IntoView {
     let finish = |(value, title)| view! { <option value=value>{title}</option> };
     view! {
         <section class="checkout" aria-labelledby="pay">
@@ -145,6 +151,7 @@ fn Pay(count: i64, cents: i64) -> impl IntoView {
                 <div><dt>"Delivery"</dt><dd>"free"</dd></div>
                 <div class="sum"><dt>"Total"</dt><dd>{euros(cents)}</dd></div>
             </dl>
+            <p class="quiet">{takes(delivery)}</p>
             <form method="post" action=Checkout::url()>
                 <label class="field">"Name "<input name="name" autocomplete="name" required maxlength="80"/></label>
                 <label class="field">
@@ -159,5 +166,14 @@ fn Pay(count: i64, cents: i64) -> impl IntoView {
                 <p class="quiet">"This is a demonstration. Nothing is charged and nothing is sent."</p>
             </form>
         </section>
+    }
+}
+
+/// How long a tin is on its way.
+fn takes(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::World => "Two to ten working days, by where you are.",
+        Delivery::Union => "Two to four working days within the European Union.",
+        Delivery::Britain => "Five to eight working days to the United Kingdom, duties paid.",
     }
 }

@@ -8,13 +8,17 @@ use crate::{
         product::{Product, Stock, euros, paint, tins},
         products,
     },
+    hooks::Per,
     islands::{AddToBasket, Room},
     seed::colour::luminance,
 };
-use tropos::prelude::*;
+use tropos::{Variant, prelude::*};
 
 /// So many best sellers are made at build.
 const AT_BUILD: i64 = 200;
+
+/// What one coat of a tin covers, in square metres.
+const COVERS: i64 = 30;
 
 /// Colours that are shown as near.
 const NEAR: i64 = 6;
@@ -24,8 +28,11 @@ async fn best_sellers(db: Db) -> tropos::Result<Vec<String>> {
 }
 
 /// A colour, in a room, with its price and what comes close to it.
-#[page("/colour/:slug", isr(revalidate = "300s", prerender = best_sellers, tags = ["product-{slug}"]))]
-pub async fn Colour(Path(slug): Path<String>, db: Db) -> PageResult {
+#[page(
+    "/colour/:slug",
+    isr(revalidate = "300s", prerender = best_sellers, variants = Per, tags = ["product-{slug}"])
+)]
+pub async fn Colour(Path(slug): Path<String>, Variant(per): Variant<Per>, db: Db) -> PageResult {
     let product = products::by_slug(&db, &slug).await?.or_not_found()?;
     let Product { lightness, lab_a, lab_b, .. } = product;
     let near = products::near(&db, lightness, lab_a, lab_b, product.id, NEAR).await?;
@@ -52,7 +59,7 @@ pub async fn Colour(Path(slug): Path<String>, db: Db) -> PageResult {
                 <section class="room" style=product.paint() aria-label="Room preview">
                     <Room price_cents=price><Picture finish/></Room>
                 </section>
-                <Buy product=product.clone()/>
+                <Buy product=product.clone() per/>
             </div>
             <Legible hex=product.hex.clone() name=product.name.clone()/>
             <section class="near" aria-labelledby="near">
@@ -69,7 +76,7 @@ pub async fn Colour(Path(slug): Path<String>, db: Db) -> PageResult {
 
 /// Price, stock and the form.
 #[component]
-fn Buy(product: Product) -> impl IntoView {
+fn Buy(product: Product, per: Per) -> impl IntoView {
     let (class, says) = match product.stock() {
         Stock::Out => ("stock out", "Out of stock".to_owned()),
         Stock::Low(left) => ("stock low", format!("Only {left} left")),
@@ -83,8 +90,12 @@ fn Buy(product: Product) -> impl IntoView {
         }
         _ => view! { <AddToBasket slug=product.slug.clone() most/> }.into_any(),
     };
+    let beside = match per {
+        Per::Tin => "2.5 litres".to_owned(),
+        Per::Metre => format!("{} a square metre", euros((product.price_cents + COVERS / 2) / COVERS)),
+    };
     let facts = [
-        ("Covers", "30 m², one coat".to_owned()),
+        ("Covers", format!("{COVERS} m², one coat")),
         ("Lightness", format!("{}.{}", product.lightness / 10, product.lightness % 10)),
         ("Chroma", format!("0.{:03}", product.chroma)),
         ("Hue", format!("{}°", product.hue)),
@@ -94,7 +105,7 @@ fn Buy(product: Product) -> impl IntoView {
     view! {
         <section class="buy" aria-label="Buy">
             <p class="says">{product.description}</p>
-            <p class="price">{euros(product.price_cents)}" "<small>"2.5 litres, tax included"</small></p>
+            <p class="price">{euros(product.price_cents)}" "<small>{format!("{beside}, tax included")}</small></p>
             <p class=class>{says}</p>
             {form}
             <dl class="spec">{facts.map(fact).collect_view()}</dl>

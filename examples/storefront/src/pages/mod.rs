@@ -10,6 +10,7 @@ pub mod lost;
 mod office;
 mod order;
 mod search;
+mod sign_in;
 
 pub use about::About;
 pub use basket::Basket;
@@ -20,6 +21,7 @@ pub use home::Home;
 pub use office::Office;
 pub use order::Order;
 pub use search::Search;
+pub use sign_in::SignIn;
 
 /// The first page of a list.
 fn first() -> u32 {

@@ -1,8 +1,8 @@
-//! The back office: prices and stock. It is open to everybody, as befits a shop that does not exist.
+//! The back office: prices and stock, for whom the hooks let in.
 
 use super::{Colour, first, tins_of};
 use crate::{
-    actions::SaveProduct,
+    actions::{SaveProduct, SignOut},
     components::{Pager, Place, frame},
     data::{
         office,
@@ -10,11 +10,12 @@ use crate::{
         products,
         search::{self, Found},
     },
+    hooks::{Role, Staff},
     seed,
 };
 use leptos::server_fn::ServerFn;
 use serde::Deserialize;
-use tropos::{Cookies, leptos_meta::Body, prelude::*};
+use tropos::{Context, Cookies, leptos_meta::Body, prelude::*};
 
 /// Rows on a page.
 const ROWS: i64 = 16;
@@ -33,7 +34,14 @@ pub struct Desk {
 
 /// Prices and stock.
 #[page("/office", server)]
-pub async fn Office(Query(desk): Query<Desk>, cookies: Cookies, db: Db) -> PageResult {
+pub async fn Office(
+    Query(desk): Query<Desk>,
+    Context(staff): Context<Staff>,
+    cookies: Cookies,
+    db: Db,
+) -> PageResult {
+    // The guard let nobody else in; without it there would be nothing here.
+    let Staff { role } = staff.or_not_found()?;
     let q = desk.q.trim().to_owned();
     let Found { products, page, total } = match q.is_empty() {
         true => Found { products: products::best_sellers(&db, ROWS).await?, page: 1, total: ROWS },
@@ -49,7 +57,7 @@ pub async fn Office(Query(desk): Query<Desk>, cookies: Cookies, db: Db) -> PageR
     };
     let row = |product: Product| {
         let saved = desk.saved == Some(product.id);
-        view! { <Row product saved q=q.clone() page/> }
+        view! { <Row product saved q=q.clone() page role/> }
     };
     let rows = products.into_iter().map(row).collect_view();
     let query = q.clone();
@@ -58,7 +66,15 @@ pub async fn Office(Query(desk): Query<Desk>, cookies: Cookies, db: Db) -> PageR
         <Title text="Back office · Umberlow"/>
         <Body attr:class="office"/>
         {flash.map(|says| view! { <p class="flash" role="status">{says}</p> })}
-        <header class="page-head"><h1>"Back office"</h1></header>
+        <header class="page-head">
+            <h1>"Back office"</h1>
+            <form class="who" method="post" action=SignOut::url()>
+                <span class="quiet">{format!("Signed in as {}", role.as_str())}</span>
+                " "
+                <button class="text">"Sign out"</button>
+            </form>
+            {(role == Role::Trainee).then(|| view! { <p>"You may look. A clerk sets prices and stock."</p> })}
+        </header>
         <div class="tools">
             <form class="search" role="search" method="get" action=Office::href()>
                 <label class="off" for="oq">"Find a colour"</label>
@@ -112,8 +128,9 @@ async fn flash(db: &Db, desk: &Desk) -> tropos::Result<Option<String>> {
 
 /// One product, with its form.
 #[component]
-fn Row(product: Product, saved: bool, q: String, page: u32) -> impl IntoView {
+fn Row(product: Product, saved: bool, q: String, page: u32, role: Role) -> impl IntoView {
     let form = format!("f-{}", product.id);
+    let looks = role == Role::Trainee;
     let price = format!("{}.{:02}", product.price_cents / 100, product.price_cents % 100);
     view! {
         <tr class=saved.then_some("saved") id=format!("p-{}", product.id)>
@@ -129,6 +146,7 @@ fn Row(product: Product, saved: bool, q: String, page: u32) -> impl IntoView {
                     pattern="[0-9]{1,4}([.][0-9]{2})?"
                     value=price
                     aria-label=format!("Price of {} in euros", product.name)
+                    readonly=looks
                     required
                 />
             </td>
@@ -141,6 +159,7 @@ fn Row(product: Product, saved: bool, q: String, page: u32) -> impl IntoView {
                     max="9999"
                     value=product.stock
                     aria-label=format!("Stock of {}", product.name)
+                    readonly=looks
                     required
                 />
             </td>
@@ -149,7 +168,7 @@ fn Row(product: Product, saved: bool, q: String, page: u32) -> impl IntoView {
                     <input type="hidden" name="id" value=product.id/>
                     <input type="hidden" name="q" value=q/>
                     <input type="hidden" name="page" value=page/>
-                    <button class="plain">"Save"</button>
+                    <button class="plain" disabled=looks>"Save"</button>
                 </form>
             </td>
         </tr>

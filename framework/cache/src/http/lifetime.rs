@@ -1,6 +1,7 @@
 //! For how long other caches may keep an answer (RFC 9111 §5.2, RFC 5861, RFC 9213).
 
-use ::http::HeaderValue;
+use super::CDN_CACHE_CONTROL;
+use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{fmt::Write, time::Duration};
 use tropos_core::Mode;
 
@@ -108,6 +109,32 @@ impl Lifetime {
     }
 }
 
+/// Headers by which an answer says for how long others may keep it, or how they find it to end it: those that
+/// [`make_private`] changes.
+pub const CACHING: [HeaderName; 5] = [
+    header::CACHE_CONTROL,
+    CDN_CACHE_CONTROL,
+    HeaderName::from_static("surrogate-control"),
+    HeaderName::from_static("surrogate-key"),
+    HeaderName::from_static("cache-tag"),
+];
+
+/// No cache outside may give this answer to another visitor: a hook let this one have it (RFC 9111 §5.2.2.7). What says nothing
+/// of caches could be kept by its age alone (RFC 9111 §4.2.2), so it is told too.
+pub fn make_private(headers: &mut HeaderMap) {
+    const PRIVATE_IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+    let [own, shared @ ..] = CACHING;
+    let caching = headers.get(&own).map(HeaderValue::as_bytes).unwrap_or_default();
+    let caching = caching.to_ascii_lowercase();
+    let says = |word: &[u8]| caching.windows(word.len()).any(|part| part == word);
+    if says(b"immutable") {
+        headers.insert(own, PRIVATE_IMMUTABLE);
+    } else if !says(b"private") && !says(b"no-store") {
+        headers.insert(own, PRIVATE_NO_CACHE);
+    }
+    shared.into_iter().for_each(|name| drop(headers.remove(name)));
+}
+
 /// A header value made of words and numbers.
 pub(crate) fn line(write: impl FnOnce(&mut String) -> std::fmt::Result) -> HeaderValue {
     let mut out = String::with_capacity(96);
@@ -170,6 +197,26 @@ mod tests {
                 cdn,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_one_visitor_was_let_have_is_kept_by_nobody_else() {
+        for (public, private) in [
+            ("public, max-age=0, s-maxage=60, stale-while-revalidate=540", "private, no-cache"),
+            ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
+            ("no-store", "no-store"),
+            ("max-age=60", "private, no-cache"),
+            ("Public, s-maxage=60", "private, no-cache"),
+            ("", "private, no-cache"),
+            ("private, no-store", "private, no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(public));
+            headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=60"));
+            make_private(&mut headers);
+            assert_eq!(headers[header::CACHE_CONTROL], private);
+            assert!(!headers.contains_key("cdn-cache-control"));
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) fn compress(page: StoredPage) -> StoredPage {
     let smaller =
         |encoded: Option<Vec<u8>>| encoded.filter(|encoded| encoded.len() < plain.len()).map(Bytes::from);
     let encoded = [smaller(brotli(&plain)), smaller(zstd(&plain)), smaller(gzip(&plain))];
-    StoredPage::assemble(page.status, page.headers, page.etag, plain, encoded)
+    StoredPage::assemble(page.status, page.headers, page.etag, plain, encoded, page.inlined)
 }
 
 // An encoder that fails leaves the page without its encoding, which costs bytes and nothing else.

@@ -1,12 +1,14 @@
-//! A page as bytes: `status u16 · etag u128 · headers · bodies`, numbers little-endian.
+//! A page as bytes: `status u16 · etag u128 · headers · bodies · inlined`, numbers little-endian. The last part is left out
+//! where nothing is inline, and is missing where the page was written before there was such a part.
 //!
 //! The entry around it has the version and the checksum, so that what arrives here is what was written; it is read as
 //! if it were not.
 
-use super::{ENCODED, StoredPage};
+use super::{ENCODED, Inlined, StoredPage, inlined};
 use crate::http::is_kept;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// More headers than this were never written.
 const MOST_HEADERS: u32 = 1024;
@@ -29,6 +31,11 @@ pub(super) fn encode(page: &StoredPage, out: &mut Vec<u8>) {
             Some(body) => put(out, &body.bytes),
             None => out.extend_from_slice(&ABSENT.to_le_bytes()),
         }
+    }
+    for list in page.inlined.iter().flat_map(|inlined| inlined.lists()) {
+        let list = list.get(..inlined::MOST).unwrap_or(list);
+        out.extend_from_slice(&(list.len() as u64).to_le_bytes());
+        list.iter().for_each(|hash| put(out, hash.as_bytes()));
     }
 }
 
@@ -53,7 +60,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<StoredPage> {
     for body in &mut encoded {
         *body = input.part()?.map(Bytes::copy_from_slice);
     }
-    input.0.is_empty().then(|| StoredPage::assemble(status, headers, etag, identity, encoded))
+    let inlined = match input.0.is_empty() {
+        true => None,
+        false => Some(Arc::new(Inlined::new(input.texts()?, input.texts()?))),
+    };
+    input.0.is_empty().then(|| StoredPage::assemble(status, headers, etag, identity, encoded, inlined))
 }
 
 /// What is left to read.
@@ -75,5 +86,11 @@ impl<'a> Input<'a> {
         let (part, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
         self.0 = rest;
         Some(Some(part))
+    }
+
+    fn texts(&mut self) -> Option<Vec<String>> {
+        let count = usize::try_from(u64::from_le_bytes(self.array()?)).ok()?;
+        let count = Some(count).filter(|count| *count <= inlined::MOST)?;
+        (0..count).map(|_| Some(std::str::from_utf8(self.part()??).ok()?.to_owned())).collect()
     }
 }

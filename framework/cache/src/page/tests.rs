@@ -156,3 +156,49 @@ proptest! {
         let _ = StoredPage::decode(&bytes);
     }
 }
+
+fn inlined() -> Inlined {
+    Inlined::new(vec!["sha256-YQ==".to_owned(), "sha256-Yg==".to_owned()], vec!["sha256-Yw==".to_owned()])
+}
+
+#[test]
+fn what_stands_inline_is_kept_through_compression_and_the_store_and_is_a_part_of_the_entity_tag() {
+    let plain = page("a".repeat(999));
+    let noted = plain.clone().with_inlined(inlined());
+    assert_ne!(noted.etag(), plain.etag());
+    assert_eq!(plain.clone().with_inlined(Inlined::default()).etag(), plain.etag());
+    for page in [noted.clone(), noted.clone().compress(), plain.compress().with_inlined(inlined())] {
+        let mut bytes = Vec::new();
+        page.encode(&mut bytes);
+        let read = StoredPage::decode(&bytes).unwrap();
+        assert_eq!((read.etag(), all(&read)), (noted.etag(), all(&page)));
+        let read = read.inlined().unwrap();
+        assert_eq!((read.scripts(), read.styles()), (inlined().scripts(), inlined().styles()));
+        for end in bytes.len() - 40..bytes.len() {
+            assert!(StoredPage::decode(&bytes[..end]).is_none(), "torn at {end}");
+        }
+        bytes.push(0);
+        assert!(StoredPage::decode(&bytes).is_none());
+    }
+}
+
+#[test]
+fn a_page_that_was_written_before_inline_parts_were_noted_still_reads() {
+    let mut old = Vec::new();
+    old.extend_from_slice(&200_u16.to_le_bytes());
+    old.extend_from_slice(&7_u128.to_le_bytes());
+    old.extend_from_slice(&1_u32.to_le_bytes());
+    for part in ["content-type", "text/html", "<p>a</p>"] {
+        old.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        old.extend_from_slice(part.as_bytes());
+    }
+    for _ in ENCODED {
+        old.extend_from_slice(&u64::MAX.to_le_bytes());
+    }
+    let read = StoredPage::decode(&old).unwrap();
+    assert_eq!((read.etag(), &*read.body(Coding::Identity).bytes), (7, b"<p>a</p>".as_slice()));
+    assert!(read.inlined().is_none());
+    let mut again = Vec::new();
+    read.encode(&mut again);
+    assert_eq!(again, old, "a page without inline parts is written as ever");
+}

@@ -5,7 +5,10 @@
 //! on asking, a few times a second, and the first answer that it gets closes the circuit.
 
 use super::shared::{Asked, Known, Renewal, SharedError, SharedStore};
-use crate::Strength;
+use crate::{
+    Strength,
+    limit::{Counted, Limit},
+};
 use bytes::Bytes;
 use std::{
     future::Future,
@@ -23,6 +26,9 @@ const ENTRY_TIMEOUT: Duration = Duration::from_millis(250);
 /// As long as a lease can do without its renewal and with time for another try. A store that takes longer to write an
 /// invalidation keeps no lease alive either.
 const SEQUENCE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A visitor waits for it before anything else is done: a healthy store in the same place answers in one millisecond.
+const COUNT_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// So many failures in a row open the circuit: one is chance, three are a state.
 const MOST_FAILURES: u32 = 3;
@@ -108,6 +114,12 @@ impl Guarded {
 
     pub(crate) async fn give_back(&self, name: &str, holder: u64) -> Result<(), SharedError> {
         self.ask_for_entry(|store| store.give_back(name, holder)).await
+    }
+
+    /// It is not noted with the other failures: what is too slow for a count may be quick enough for an entry.
+    pub(crate) async fn count(&self, key: &str, limit: Limit) -> Result<Counted, SharedError> {
+        let answer = tokio::time::timeout(COUNT_TIMEOUT, self.store.count(key, limit)).await;
+        answer.unwrap_or(Err(SharedError::Timeout(COUNT_TIMEOUT)))
     }
 
     async fn ask_for_entry<'a, T>(

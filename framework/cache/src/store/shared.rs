@@ -3,7 +3,10 @@
 //! Two things, apart from each other: it keeps entries, which may be lost at any time, and it keeps the tag sequence,
 //! which must not be. [`redis`](super::redis) does both; a test may bring a store of its own.
 
-use crate::Strength;
+use crate::{
+    Strength,
+    limit::{Counted, Limit},
+};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use std::{fmt, time::Duration};
@@ -134,4 +137,10 @@ pub trait SharedStore: fmt::Debug + Send + Sync + 'static {
 
     /// Gives that right back, where `holder` has it.
     fn give_back<'a>(&'a self, name: &'a str, holder: u64) -> Asked<'a, ()>;
+
+    /// Counts a request of `key` against a limit, in one step for all instances. A store that keeps no counts fails, and each
+    /// instance counts alone.
+    fn count<'a>(&'a self, _key: &'a str, _limit: Limit) -> Asked<'a, Counted> {
+        Box::pin(async { Err(SharedError::Failed("this store keeps no counts".to_owned())) })
+    }
 }

@@ -187,6 +187,10 @@ impl Hook for Addresses {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.host.is_none() && (self.https || !self.aliases.is_empty()) {
             return Err(wrong(

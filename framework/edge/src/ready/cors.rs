@@ -175,6 +175,10 @@ impl Hook for Cors {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |problem: String| Err(Error::configured("cors", problem));
         if self.origins.is_none() && self.credentials {

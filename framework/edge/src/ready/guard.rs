@@ -152,6 +152,10 @@ impl<T: ContextValue> Hook for Guard<T> {
         self.decide_for(request).into()
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |problem: String| Err(Error::configured(&self.name, problem));
         if let Some(path) = &self.sign_in

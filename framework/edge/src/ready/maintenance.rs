@@ -226,6 +226,10 @@ impl Hook for Maintenance {
         false
     }
 
+    fn waits(&self) -> bool {
+        self.switch.is_some()
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |problem: &str| Err(Error::configured("maintenance", problem));
         if self.secret.as_ref().is_some_and(Secret::is_short) {

@@ -273,7 +273,7 @@ fn told(passed: &Passed, secure: bool) -> Pass {
     Additions { headers: Vec::new(), cookies: passed.response.cookies.clone() }.apply(&mut cookies, secure);
     Pass {
         personal: passed.personal || !cookies.is_empty(),
-        edits: passed.response.headers.iter().filter_map(Edit::of).collect(),
+        edits: passed.response.headers.iter().filter_map(Edit::of).flatten().collect(),
         cookies: lines(&cookies).into_iter().map(|(_, line)| line).collect(),
         ..Pass::default()
     }

@@ -16,9 +16,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tropos_cache::{
-    Engine, Entry, Meta, Purpose, Scope, Stamp, StoredPage, decide::effective_revalidate, http::Coding,
-};
+use tropos_cache::{Engine, Entry, Meta, Purpose, Scope, Stamp, decide::effective_revalidate, http::Coding};
 use tropos_core::{
     CanonicalPath, Failure, Key, Mode, Revalidate, SystemClock, Tags,
     build::{PageFailure, Prerendered},
@@ -242,8 +240,7 @@ async fn make(site: &Arc<Site>, job: Job, folder: &Path, scale: Option<&Scale>) 
     let html = produced.value.body(Coding::Identity).bytes.clone();
     let named = meta.tags.iter().filter(|tag| !tag.is_internal());
     // Only the plain body: the server makes the others when the page is first asked for.
-    let headers = produced.value.headers().to_vec();
-    let plain = StoredPage::new(produced.value.status(), headers, html.clone());
+    let plain = produced.value.with_encoded([None, None, None]);
     let made = Made {
         weight: scale.map(|scale| tokio::task::block_in_place(|| scale.weigh(plain.clone()))),
         tags: named.map(ToString::to_string).collect(),

@@ -4,7 +4,7 @@ use super::{
     layer,
     record::{Kind, Recording},
 };
-use crate::{routing::PageRoute, statics::HTML};
+use crate::{edge::policy, routing::PageRoute, statics::HTML};
 use axum::body::Body;
 use http::{Response, StatusCode, header};
 use serde::Serialize;
@@ -145,8 +145,9 @@ pub(crate) fn failed(page: &PageRoute, path: &str, failure: &Failure) -> Respons
         render_failed(page, path, failure, recording.as_deref());
     }
     let source = format!("{}:{}", page.route.spec.file, page.route.spec.line);
-    let html = error_page(page.route.name(), &source, &failure.to_string());
-    let mut response = Response::new(Body::from(html));
+    let nonce = policy::new_nonce();
+    let html = error_page(page.route.name(), &source, &failure.to_string(), &nonce);
+    let mut response = policy::of_render(Body::from(html), nonce);
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response.headers_mut().insert(header::CONTENT_TYPE, HTML);
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
@@ -154,11 +155,11 @@ pub(crate) fn failed(page: &PageRoute, path: &str, failure: &Failure) -> Respons
 }
 
 /// A document of its own: the layouts may be what failed.
-fn error_page(name: &str, source: &str, cause: &str) -> String {
+fn error_page(name: &str, source: &str, cause: &str, nonce: &str) -> String {
     let [name, source, cause] = [name, source, cause].map(escaped);
     format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name} failed</title>\
-         <style>:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem}}\
+         <style nonce=\"{nonce}\">:root{{color-scheme:light dark}}body{{font:16px/1.5 system-ui,sans-serif;margin:3rem auto;max-width:60rem;padding:0 1rem}}\
          pre{{white-space:pre-wrap;padding:1rem;border:1px solid #8888;border-radius:6px}}</style></head>\
          <body><h1>The page {name} failed</h1><pre>{cause}</pre><p><code>{source}</code></p>\
          <p>In production readers see the application's page for failures, without the cause.</p></body></html>"

@@ -1,6 +1,9 @@
 //! Files: hashed ones for ever, those with a plain name for a while.
 
-use super::{ready::facts_of_build, reply};
+use super::{
+    ready::{Lesson, facts_of_build},
+    reply,
+};
 use crate::{
     render::{BUILT_IN, BuiltIn},
     site::Site,
@@ -48,8 +51,10 @@ impl Site {
             },
         };
         let Some(known) = known else { return self.not_found() };
-        self.learn(request, path, "", Mode::Ssg, || self.files.place(&key));
-        reply::from_cache(respond(&request.method, &request.headers, &known.value, facts_of_build()))
+        let lesson = Lesson { path, query: "", variants: "", mode: Mode::Ssg };
+        self.learn(request, lesson, || self.files.place(&key));
+        let answer = respond(&request.method, &request.headers, &known.value, facts_of_build());
+        reply::from_cache(answer, &known.value)
     }
 
     /// A file of the build or a script that is built in, in all encodings.

@@ -2,7 +2,8 @@
 
 use super::{reply, revalidate::knows, streamed};
 use crate::{
-    dev, draft, edge,
+    dev, draft,
+    edge::{self, policy},
     request::{ResponseHead, cookie_pairs},
     routing::PageRoute,
     site::Site,
@@ -63,6 +64,7 @@ impl Site {
             return self.not_found();
         };
         let cx = self.draft_cx(page.route.mode(), params, inputs);
+        let nonce = cx.nonce().clone();
         let scope = Scope::draft(&self.engine, Purpose::Once);
         scope.set_route(page.route.pattern());
         self.meter.page_read(&page.route, Reason::Bypass, true);
@@ -70,7 +72,7 @@ impl Site {
         let render = scope.run(super::stored::render_whole(page, cx));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;
         let response = match rendered {
-            Ok(Ok(html)) => Response::new(Body::from(html)),
+            Ok(Ok(html)) => policy::of_render(Body::from(html), nonce),
             Ok(Err(error)) => self.instead(page, request.uri.path(), error),
             Err(_) => {
                 let failure = Failure::new("the draft took longer than 30 s");

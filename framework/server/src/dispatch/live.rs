@@ -6,6 +6,7 @@
 use super::{reply, streamed};
 use crate::{
     dev,
+    edge::policy::{self, without_nonce},
     meter::{Meter, Told},
     page::inputs::Inputs,
     render::{self, Order},
@@ -97,6 +98,7 @@ impl Site {
             Ok(html) => {
                 let key = pending_key(&ticket, &source);
                 let (site, ticket, scope) = (self.clone(), ticket.clone(), scope.clone());
+                let nonce = personal.nonce().clone();
                 // What has gone out is also the text that the stream's first change is compared with.
                 let state = (Box::pin(html.into_stream()), String::new(), false);
                 let pieces = stream::unfold(state, move |(mut pieces, mut sent, cut)| {
@@ -113,6 +115,7 @@ impl Site {
                             None => {
                                 let mark = mark_of(&scope, cx.is_personal());
                                 if !cut {
+                                    let sent = without_nonce(sent, cx.nonce());
                                     site.pending.put(&key, inner_body(&sent).into(), mark);
                                 }
                                 None
@@ -120,7 +123,7 @@ impl Site {
                         }
                     }
                 });
-                Response::new(Body::from_stream(pieces))
+                policy::of_render(Body::from_stream(pieces), nonce)
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };
@@ -288,6 +291,8 @@ impl Source for PageSource {
                     "the page has begun to read its request, and is followed for each reader alone now",
                 ));
             }
+            // Each render has another, and a page that says the same is the same.
+            let html = without_nonce(html, cx.nonce());
             Ok((Arc::from(inner_body(&html)), mark_of(&scope, cx.is_personal())))
         })
     }

@@ -71,7 +71,11 @@ impl Site {
             );
         }
         let reads = matches!(head.method, Method::GET | Method::HEAD);
-        if let Some(answer) = self.ready_answer(&head).filter(|_| reads && stated.is_none()) {
+        // Asked last, since it counts a hit.
+        if reads
+            && stated.is_none()
+            && let Some(answer) = self.ready_answer(&head)
+        {
             return answer;
         }
         let uri = &head.uri;
@@ -121,12 +125,12 @@ impl Site {
     /// The answer, where the target is known and its page a hit.
     fn ready_answer(&self, head: &Parts) -> Option<Response<Body>> {
         let target = head.uri.path_and_query().filter(|_| ready::for_everybody(&head.headers))?;
-        let answer = self.ready(target.as_str(), |page, facts, hit| {
+        self.ready(target.as_str(), |page, facts, hit| {
             hit.count();
             let (route, mode) = hit.hits.map(Hits::route).unwrap_or_default();
-            Some(told(reply::from_cache(respond(&head.method, &head.headers, page, facts)), route, mode))
-        });
-        answer
+            let answer = reply::from_cache(respond(&head.method, &head.headers, page, facts), page);
+            Some(told(answer, route, mode))
+        })
     }
 
     /// Tropos's own endpoints.
@@ -282,7 +286,7 @@ impl Site {
 
     /// Whether the public origin is `https`.
     pub(crate) fn is_secure(&self) -> bool {
-        self.config.is_secure()
+        self.config.is_https()
     }
 
     /// What a page may read of a request.

@@ -2,26 +2,29 @@
 //! the page may answer again.
 //!
 //! What a target leads to is a function of the target and the routes alone, so it is found out once, by the way that every
-//! request takes, and learnt here. Whether the entry may be served is asked each time.
+//! request takes, and learnt here. Whether the entry may be served is asked each time. So are hooks, where some may be for the
+//! path: what they are told of it is learnt too ([`Gate`]), and they choose among the entries by the variants that the page declares.
 
 use super::stored::facts;
 use crate::{
     meter::{Hit, Hits},
+    routing::PageRoute,
     site::Site,
 };
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, header, request::Parts};
 use std::sync::Arc;
 use tropos_cache::{
-    Decision, Place, StoredPage,
+    Decision, Entry, Place, StoredPage,
     decide::TTL_OF_NEVER,
     http::{CacheStatus, Facts, Lifetime},
     observe::Saved,
 };
 use tropos_core::{CanonicalPath, Mode};
+use tropos_edge::Variants;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Targets that are remembered: 128 KiB of slots, and at most 6 MiB with all that is in them. A site with more hot pages
+/// Targets that are remembered, each variant of one for itself: 128 KiB of slots, and at most 6 MiB with all that is in them. A site with more hot pages
 /// answers the others by the longer way, at some thousand requests a second less.
 const SLOTS: usize = 16 * 1024;
 
@@ -37,20 +40,51 @@ pub(crate) struct Index {
 }
 
 /// A target and the page that it leads to.
-struct Known {
+pub(crate) struct Known {
     /// As it stands in the request line.
     target: Box<str>,
+    /// The variants, as they stand in the key; empty where hooks do not choose among entries, and where they are asked first.
+    variants: Box<str>,
     /// `isr`, or `ssg` for what is of the build and never stale: pages, and hashed files.
     mode: Mode,
-    place: Arc<Place<StoredPage>>,
+    /// `None` where the variants tell which it is.
+    place: Option<Arc<Place<StoredPage>>>,
+    /// Where hooks may be for the target.
+    pub(crate) gate: Option<Gate>,
     /// Where hits are counted.
     hits: Option<Arc<Hits>>,
 }
 
+/// What hooks are told of a target.
+pub(crate) struct Gate {
+    pub(crate) path: CanonicalPath,
+    pub(crate) page: Option<Arc<PageRoute>>,
+}
+
 impl Known {
+    /// Whether it can be had for the asking: no hook is for it.
+    fn is_open(&self) -> bool {
+        self.gate.is_none()
+    }
+
     fn hit(&self, saved: Saved) -> Hit<'_> {
         Hit { hits: self.hits.as_deref(), saved }
     }
+
+    /// Whether its entry was driven out.
+    fn is_gone(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.look(|_| ()).is_none())
+    }
+}
+
+/// What is to be learnt of a request: what it asked for, and what answered it.
+pub(super) struct Lesson<'l> {
+    pub(super) path: &'l CanonicalPath,
+    /// The query in its one spelling.
+    pub(super) query: &'l str,
+    /// The variants, as they stand in the key.
+    pub(super) variants: &'l str,
+    pub(super) mode: Mode,
 }
 
 impl Index {
@@ -60,35 +94,38 @@ impl Index {
         Self { seed: rand::random(), slots: (0..slots).map(|_| ArcSwapOption::empty()).collect() }
     }
 
-    /// The two slots in which a target may be.
-    fn slots(&self, target: &str) -> impl Iterator<Item = &ArcSwapOption<Known>> {
-        let hash = xxh3_64_with_seed(target.as_bytes(), self.seed);
+    /// The two slots in which a target may be, with these variants.
+    fn slots(&self, target: &str, variants: &str) -> impl Iterator<Item = &ArcSwapOption<Known>> {
+        let seed =
+            if variants.is_empty() { self.seed } else { xxh3_64_with_seed(variants.as_bytes(), self.seed) };
+        let hash = xxh3_64_with_seed(target.as_bytes(), seed);
         let at = move |hash: u64| usize::try_from(hash).unwrap_or(0) % SLOTS;
         [at(hash), at(hash >> 32)].into_iter().filter_map(|at| self.slots.get(at))
     }
 
-    fn find<R>(&self, target: &str, then: impl FnOnce(&Known) -> Option<R>) -> Option<R> {
-        for slot in self.slots(target) {
+    fn find<R>(&self, target: &str, variants: &str, then: impl FnOnce(&Known) -> Option<R>) -> Option<R> {
+        for slot in self.slots(target, variants) {
             let known = slot.load();
-            if let Some(known) = known.as_deref().filter(|known| *known.target == *target) {
+            let is_it = |known: &&Known| *known.target == *target && *known.variants == *variants;
+            if let Some(known) = known.as_deref().filter(is_it) {
                 return then(known);
             }
         }
         None
     }
 
-    fn learn(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>, hits: Option<Arc<Hits>>) {
-        let new = Arc::new(Known { target: target.into(), mode, place, hits });
+    fn learn(&self, new: Known) {
+        let new = Arc::new(new);
         let is_free = |slot: &&ArcSwapOption<Known>| {
-            // Free where the same target was, or one whose page is gone.
+            // Free where the same was, or one whose page is gone.
             let known = slot.load();
-            known
-                .as_deref()
-                .is_none_or(|known| *known.target == *target || known.place.look(|_| ()).is_none())
+            known.as_deref().is_none_or(|known| {
+                (&known.target, &known.variants) == (&new.target, &new.variants) || known.is_gone()
+            })
         };
-        let free = self.slots(target).find(is_free).or_else(|| self.slots(target).last());
-        if let Some(slot) = free {
-            slot.store(Some(new));
+        let slots = || self.slots(&new.target, &new.variants);
+        if let Some(slot) = slots().find(is_free).or_else(|| slots().last()) {
+            slot.store(Some(new.clone()));
         }
     }
 }
@@ -96,13 +133,14 @@ impl Index {
 #[cfg(test)]
 impl Index {
     pub(crate) fn learn_for_test(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>) {
-        self.learn(target, mode, place, None);
+        let (target, variants, place) = (target.into(), "".into(), Some(place));
+        self.learn(Known { target, variants, mode, place, gate: None, hits: None });
     }
 }
 
 impl Site {
     /// Hands over the page that answers `target` by a hit, and what there is to say of it. `None`: find out by the way
-    /// that every request takes.
+    /// that every request takes, as for whatever hooks may be for.
     ///
     /// The caller has checked method and host, and that the request is [`for_everybody`].
     pub(crate) fn ready<R>(
@@ -110,34 +148,54 @@ impl Site {
         target: &str,
         then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
     ) -> Option<R> {
-        self.index.find(target, |known| match known.mode {
-            Mode::Ssg => known
-                .place
-                .look(|entry| then(&entry.value, facts_of_build(), known.hit(entry.saves())))
-                .flatten(),
+        self.known(target, |known| if known.is_open() { self.hit(known, then) } else { None })
+    }
+
+    /// What `target` is known to lead to, whatever there is to say of it now.
+    pub(crate) fn known<R>(&self, target: &str, then: impl FnOnce(&Known) -> Option<R>) -> Option<R> {
+        self.index.find(target, "", then)
+    }
+
+    /// The entry of what is known, where it is a hit. Hooks have been asked.
+    pub(crate) fn hit<R>(
+        &self,
+        known: &Known,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
+    ) -> Option<R> {
+        let place = known.place.as_ref()?;
+        match known.mode {
+            Mode::Ssg => {
+                let then = |entry: &Entry<StoredPage>| {
+                    then(&entry.value, facts_of_build(), known.hit(entry.saves()))
+                };
+                place.look(then).flatten()
+            }
             _ => {
-                let answered =
-                    self.engine.pages().peek_at(&known.place, |entry, decision, now| match decision {
-                        Decision::Hit { ttl_seconds } => {
-                            let facts = facts(&entry.meta, CacheStatus::hit(ttl_seconds), now);
-                            then(&entry.value, facts, known.hit(entry.saves()))
-                        }
-                        Decision::Stale { .. } | Decision::Miss { .. } => None,
-                    });
+                let answered = self.engine.pages().peek_at(place, |entry, decision, now| match decision {
+                    Decision::Hit { ttl_seconds } => {
+                        let facts = facts(&entry.meta, CacheStatus::hit(ttl_seconds), now);
+                        then(&entry.value, facts, known.hit(entry.saves()))
+                    }
+                    Decision::Stale { .. } | Decision::Miss { .. } => None,
+                });
                 answered.flatten()
             }
-        })
+        }
     }
 
-    /// Whether `target` is that of a stored page or file, whatever there is to say of it now.
-    pub(crate) fn is_known(&self, target: &str) -> bool {
-        self.index.find(target, |_| Some(())).is_some()
-    }
-
-    /// Whether hooks may decide on requests of this path: then it takes more than the target to know the answer.
-    fn has_hooks_for(&self, path: &CanonicalPath) -> bool {
-        let route = || self.table.find(path).map(|(page, _)| page.route.pattern());
-        !self.hooks.is_empty() && self.hooks.may_concern(path, route())
+    /// The same, of the entry with the variants that hooks have chosen.
+    pub(crate) fn hit_of<R>(
+        &self,
+        known: &Known,
+        chosen: &Variants,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
+    ) -> Option<R> {
+        let page = known.gate.as_ref().and_then(|gate| gate.page.as_ref());
+        let variants = page.filter(|_| known.mode == Mode::Isr).map(|page| page.route.variants(chosen));
+        match variants.filter(|variants| !variants.is_empty()) {
+            None => self.hit(known, then),
+            Some(variants) => self.index.find(&known.target, &variants, |known| self.hit(known, then)),
+        }
     }
 
     /// Remembers that the entry in this place answers this request, where its target is the one spelling of it: else
@@ -145,26 +203,70 @@ impl Site {
     pub(super) fn learn(
         &self,
         request: &Parts,
-        path: &CanonicalPath,
-        query: &str,
-        mode: Mode,
+        lesson: Lesson<'_>,
         place: impl FnOnce() -> Option<Arc<Place<StoredPage>>>,
     ) {
+        let Lesson { path, query, variants, mode } = lesson;
         let uri = &request.uri;
         let canonical = uri.path() == path.as_str()
             && uri.query().is_none_or(|asked| !asked.is_empty() && asked == query);
         let Some(target) = uri.path_and_query().map(|target| target.as_str()) else { return };
-        if !canonical || target.len() > LONGEST || self.index.slots.is_empty() || self.has_hooks_for(path) {
+        if !canonical || target.len() > LONGEST || self.index.slots.is_empty() {
             return;
         }
-        if self.index.find(target, |known| known.place.look(|_| ())).is_none()
+        let Ok(gate) = self.gate(path) else { return };
+        let page = gate.as_ref().and_then(|gate| gate.page.as_ref());
+        let variants = match &gate {
+            Some(_) => variants,
+            // Hooks chose for whoever came from elsewhere; who comes here is given what counts where none chose.
+            None if self.chosen_elsewhere(path, variants) => return,
+            None => "",
+        };
+        debug_assert!(variants.is_empty() || page.is_some(), "variants are of a page");
+        let has =
+            |variants: &str| self.index.find(target, variants, |known| (!known.is_gone()).then_some(()));
+        if has(variants).is_none()
             && let Some(place) = place()
         {
-            let hits = self.meter.hits_of(place.key()).clone();
-            self.index.learn(target, mode, place, Some(hits));
+            let gate = if variants.is_empty() { gate } else { None };
+            let (target, variants, place) = (target.into(), variants.into(), Some(place));
+            let hits = place.as_ref().map(|place| self.meter.hits_of(place.key()).clone());
+            self.index.learn(Known { target, variants, mode, place, gate, hits });
+        }
+        if !variants.is_empty() && has("").is_none() {
+            let Ok(gate) = self.gate(path) else { return };
+            let (target, variants) = (target.into(), "".into());
+            self.index.learn(Known { target, variants, mode, place: None, gate, hits: None });
         }
     }
+
+    /// What hooks are told of a path, where one may be for it. An error where one may wait: then it takes a task to know
+    /// the answer.
+    fn gate(&self, path: &CanonicalPath) -> Result<Option<Gate>, Waits> {
+        if self.hooks.is_empty() {
+            return Ok(None);
+        }
+        let page = self.table.find(path).map(|(page, _)| page.clone());
+        let route = page.as_ref().map(|page| page.route.pattern());
+        match self.hooks.may_concern(path, route) {
+            false => Ok(None),
+            true if self.hooks.may_wait(path, route) => Err(Waits),
+            true => Ok(Some(Gate { path: path.clone(), page })),
+        }
+    }
+
+    /// Whether these are other variants than those that count where none was chosen.
+    fn chosen_elsewhere(&self, path: &CanonicalPath, variants: &str) -> bool {
+        !variants.is_empty()
+            && self
+                .table
+                .find(path)
+                .is_none_or(|(page, _)| page.route.variants(&Variants::default()) != variants)
+    }
 }
+
+/// A hook may wait.
+struct Waits;
 
 /// What is said of every page of the build.
 pub(super) fn facts_of_build() -> Facts {

@@ -1,5 +1,6 @@
 //! Answers that several parts give.
 
+use crate::edge::policy;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -34,6 +35,7 @@ pub(crate) fn from_static_page(page: &StoredPage) -> Response<Body> {
     let headers = response.headers_mut();
     page.headers().iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
     headers.insert(header::CACHE_CONTROL, NO_STORE);
+    policy::note(&mut response, page);
     response
 }
 
@@ -95,8 +97,9 @@ pub(crate) fn add(response: &mut Response<Body>, headers: Vec<(HeaderName, Heade
     }
 }
 
-/// From an answer of the cache.
-pub(crate) fn from_cache(response: Response<Bytes>) -> Response<Body> {
+/// From an answer of the cache, which was made of this page.
+pub(crate) fn from_cache(mut response: Response<Bytes>, page: &StoredPage) -> Response<Body> {
+    policy::note(&mut response, page);
     response.map(Body::from)
 }
 

@@ -1,13 +1,16 @@
 //! Pages that are stored: `ssg` and `isr`.
 
-use super::{ready::facts_of_build, reply};
+use super::{
+    ready::{Lesson, facts_of_build},
+    reply,
+};
 use crate::{
-    dev, edge,
+    dev,
+    edge::{self, policy},
     page::{PageCx, inputs::Inputs},
     render::{self, Order},
     routing::PageRoute,
     site::Site,
-    statics::HTML,
 };
 use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
@@ -33,7 +36,8 @@ impl Site {
         let entry = match self.dist {
             Some(_) => {
                 let entry = self.engine.pages().from_build(&key).await;
-                self.learn(request, path, "", Mode::Ssg, || self.engine.pages().place(&key));
+                let lesson = Lesson { path, query: "", variants: "", mode: Mode::Ssg };
+                self.learn(request, lesson, || self.engine.pages().place(&key));
                 if let Some(entry) = &entry {
                     self.meter.hits_of(&key).hit(entry.saves());
                 }
@@ -55,7 +59,7 @@ impl Site {
         };
         let Some(entry) = entry else { return self.not_found() };
         let answer = respond(&request.method, &request.headers, &entry.value, facts_of_build());
-        let mut response = reply::from_cache(answer);
+        let mut response = reply::from_cache(answer, &entry.value);
         edge::tell(request, &key, &entry.meta, &mut response);
         response
     }
@@ -74,7 +78,9 @@ impl Site {
         };
         let key = inputs.key(page.route.pattern(), path.as_str());
         if let Some((entry, Decision::Hit { ttl_seconds })) = self.engine.pages().peek(&key) {
-            self.learn(request, path, &inputs.query, Mode::Isr, || self.engine.pages().place(&key));
+            let Inputs { query, variants } = &inputs;
+            let lesson = Lesson { path, query, variants, mode: Mode::Isr };
+            self.learn(request, lesson, || self.engine.pages().place(&key));
             if let Some(recording) = dev::watched(request) {
                 let reason = tropos_cache::Reason::Hit { ttl: ttl_seconds };
                 recording.answered(&key, Some(&entry.meta), reason, false, self.engine.clock().now());
@@ -130,7 +136,8 @@ impl Site {
         request: &Parts,
     ) -> Response<Body> {
         let facts = facts(&entry.meta, status, self.engine.clock().now());
-        let mut response = reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts));
+        let mut response =
+            reply::from_cache(respond(&request.method, &request.headers, &entry.value, facts), &entry.value);
         edge::tell(request, key, &entry.meta, &mut response);
         response
     }
@@ -166,12 +173,13 @@ pub(crate) async fn render_to_store(
 ) -> Result<Produced<StoredPage>, Failure> {
     Scope::current().iter().for_each(|scope| scope.set_route(page.route.pattern()));
     let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
+    let nonce = cx.nonce().clone();
     let rendered = render_whole(&page, cx).await;
     if site.watch.is_some() {
         dev::rendered(&page, &rendered);
     }
     let (stored, negative) = match rendered {
-        Ok(html) => (StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, HTML)], html.into()), false),
+        Ok(html) => (policy::sealed(StatusCode::OK, &html, &nonce), false),
         Err(PageError::NotFound) => (site.statics.not_found.clone(), true),
         Err(PageError::Redirect(redirect)) => {
             let location = reply::location(&redirect.location).ok_or_else(|| {

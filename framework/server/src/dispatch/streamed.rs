@@ -3,6 +3,7 @@
 use super::reply;
 use crate::{
     dev,
+    edge::policy,
     page::{PageCx, inputs::Inputs},
     render::{self, Html, Order},
     request::ResponseHead,
@@ -36,6 +37,7 @@ impl Site {
         let draft = visitor.draft;
         let inputs = Inputs::of_query(request.uri.query().unwrap_or_default());
         let (cx, additions) = self.page_cx(Mode::Server, params, inputs, Some(visitor.clone()), None);
+        let nonce = cx.nonce().clone();
         let scope = self.scope(Purpose::Once, &visitor);
         dev::watched(request).inspect(|recording| recording.within(&scope));
         scope.set_route(page.route.pattern());
@@ -44,7 +46,7 @@ impl Site {
         let response = match html {
             Ok(html) => {
                 let pieces = html.into_stream().map(|piece| piece.map_err(|failure| failure.to_string()));
-                Response::new(Body::from_stream(pieces))
+                policy::of_render(Body::from_stream(pieces), nonce)
             }
             Err(error) => self.instead(page, request.uri.path(), error),
         };

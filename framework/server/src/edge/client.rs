@@ -1,11 +1,13 @@
 //! Who asks: the peer's address, or, where the peer is a proxy that the configuration trusts, whom that one names.
 
-use http::{HeaderMap, HeaderValue};
 use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
 };
-use tropos_edge::{ready::Network, request::Client};
+use tropos_edge::{
+    ready::Network,
+    request::{Client, Headers},
+};
 
 /// The other end of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +37,13 @@ impl Trusted {
 }
 
 /// The visitor: the last address of `X-Forwarded-For` that is no trusted proxy's, where the peer is one.
-pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &Trusted) -> Client<'static> {
+pub(super) fn of(peer: Option<Peer>, headers: &Headers<'_>, trusted: &Trusted) -> Client<'static> {
     let Some(Peer(peer)) = peer else { return Client::default() };
     let peer = peer.ip().to_canonical();
     if !trusted.has(peer) {
         return Client { address: Some(peer), trusted: false, ..Client::default() };
     }
-    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    let lines: Vec<&[u8]> = headers.lines("x-forwarded-for").collect();
     let chain = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')).take(LONGEST_CHAIN);
     let mut address = Some(peer);
     for named in chain {
@@ -65,6 +67,7 @@ fn read(word: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{HeaderMap, HeaderValue};
 
     #[test]
     fn networks_hold_the_addresses_of_their_prefix() {
@@ -95,7 +98,8 @@ mod tests {
             for line in forwarded {
                 headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
-            let client = of(Some(Peer(SocketAddr::new(peer.parse().unwrap(), 1))), &headers, &trusted);
+            let peer = Some(Peer(SocketAddr::new(peer.parse().unwrap(), 1)));
+            let client = of(peer, &Headers::of(&headers), &trusted);
             (client.address.map(|address| address.to_string()).unwrap_or_default(), client.trusted)
         };
         for (peer, forwarded, visitor, is_trusted) in [

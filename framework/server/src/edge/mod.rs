@@ -4,18 +4,27 @@
 //! |---|---|
 //! | `client` | who asks: the peer's address, or what a trusted proxy says |
 //! | `native` | what the server offers to hooks: its clock, chance, counts |
+//! | `now` | hooks where the request was read, for what is a hit |
+//! | `policy` | the content security policy, completed by what stands inline in the answer |
 //! | `stated` | what an adapter at the edge has decided in their place |
+//! | `table` | redirects from a file |
 //!
 //! What runs without a visitor's request (a page made again in the background, a build) does not pass here.
 
 mod client;
 mod native;
+mod now;
+pub(crate) mod policy;
 mod stated;
+mod table;
 
 pub(crate) use client::Peer;
 pub use client::Trusted;
 pub(crate) use native::{Lookup, Native};
+pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
+use policy::Inlines;
 pub(crate) use stated::{acknowledge, tell};
+pub(crate) use table::Table as RedirectTable;
 
 use crate::{
     dispatch::{guard, with_path},
@@ -24,15 +33,17 @@ use crate::{
     site::Site,
 };
 use axum::body::Body;
+use bytes::Bytes;
 use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use std::{borrow::Cow, sync::Arc};
-use tropos_cache::http::lifetime::PRIVATE_NO_CACHE;
+use tropos_cache::http::lifetime::make_private;
 use tropos_core::{CanonicalPath, Failure};
 use tropos_edge::{
     EdgeRequest, Variants,
     edits::ContextValue,
     event::{Event, Exposure},
+    ready::security::Csp,
     request::{Headers, Route, page_of_stream},
     run::{self, Additions, Answer, Outcome, Passed, Router},
 };
@@ -75,6 +86,12 @@ pub(crate) enum Gate {
 pub(crate) struct Done {
     response: Additions,
     personal: bool,
+    csp: Option<Arc<Csp>>,
+}
+
+/// Whether one visitor alone may have what hooks let through.
+fn is_private(additions: &Additions, personal: bool) -> bool {
+    personal || !additions.cookies.is_empty()
 }
 
 impl Site {
@@ -95,25 +112,29 @@ impl Site {
         let followed = page_of_stream(path.as_str(), head.uri.query().unwrap_or_default());
         let streams = followed.is_some();
         if let Some(stated) = stated {
-            let (path, _) = pass(stated, head, path, streams);
-            // The edge adds to the answer what the visitor is to be sent.
-            return Gate::Open { path, passed: None };
+            let (path, Done { csp, .. }) = pass(stated, head, path, streams);
+            // The edge adds to the answer what the visitor is to be sent, but for a policy, which takes what the page has inline.
+            let done = Done { response: Additions::default(), personal: false, csp };
+            return Gate::Open { path, passed: Some(done) };
         }
-        let outcome = {
+        let ran = head.extensions.remove::<Ran>().and_then(|ran| ran.take());
+        let outcome = if let Some(outcome) = ran {
+            outcome
+        } else {
             let (asked, query) = match &followed {
                 Some((path, page)) => (path, page.query().unwrap_or_default()),
                 None => (&path, head.uri.query().unwrap_or_default()),
             };
             let host = guard::host_of(head).unwrap_or_default();
             let peer = head.extensions.get::<Peer>().copied();
-            let client = client::of(peer, &head.headers, &self.config.trusted_proxies);
             let headers = Headers::of(&head.headers);
+            let client = client::of(peer, &headers, &self.config.trusted_proxies);
             let request =
                 EdgeRequest::new(&head.method, host, self.is_secure(), asked, query, headers, client);
             run::run(&self.hooks, request, &self.table, &self.platform).await
         };
         match outcome {
-            Outcome::Answer(answer) => Gate::Answered(self.answer_of(answer)),
+            Outcome::Answer(answer) => Gate::Answered(self.answer_of(answer).map(Body::from)),
             Outcome::Pass(passed) => {
                 let (path, done) = pass(passed, head, path, streams);
                 Gate::Open { path, passed: Some(done) }
@@ -121,13 +142,13 @@ impl Site {
         }
     }
 
-    fn answer_of(&self, answer: Answer) -> Response<Body> {
+    pub(crate) fn answer_of(&self, answer: Answer) -> Response<Bytes> {
         let Answer { reply, response: additions, error, hook, events } = answer;
         events.iter().for_each(told);
         if let Some(error) = error {
             tracing::error!(hook, %error, "a hook failed, and with it the request");
         }
-        let mut response = Response::new(Body::from(reply.body().clone()));
+        let mut response = Response::new(reply.body().clone());
         *response.status_mut() = reply.status();
         for (name, value) in reply.headers() {
             response.headers_mut().insert(name.clone(), value.clone());
@@ -141,16 +162,24 @@ impl Site {
 
     /// Does to an answer what the hooks left to be done.
     pub(crate) fn finish(&self, done: &Done, response: &mut Response<Body>) {
-        done.response.apply(response.headers_mut(), self.is_secure());
+        let inlines = response.extensions_mut().remove::<Inlines>();
+        self.finish_headers(&done.response, done.personal, response.headers_mut());
+        if let Some(csp) = &done.csp {
+            self.policies.set(csp, inlines.as_ref(), response.headers_mut());
+        }
+    }
+
+    fn finish_headers(&self, additions: &Additions, personal: bool, headers: &mut HeaderMap) {
+        additions.apply(headers, self.is_secure());
         // Whatever a hook has said of caches: one that does not know the visitor cannot speak for one that does.
-        if done.personal || !done.response.cookies.is_empty() {
-            make_private(response.headers_mut());
+        if is_private(additions, personal) {
+            make_private(headers);
         }
     }
 }
 
 /// What hooks tell goes to the log.
-fn told(event: &Event) {
+pub(crate) fn told(event: &Event) {
     match event {
         Event::Exposure(Exposure { experiment, variant, first }) => {
             tracing::debug!(target: "tropos::hook", experiment, variant, first, "a visitor is shown a variant");
@@ -164,7 +193,7 @@ fn told(event: &Event) {
 
 /// Does to a request what was decided; gives the path that it goes on as, and what is to be done to the answer.
 fn pass(passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) -> (CanonicalPath, Done) {
-    let Passed { path: rewritten, query, request, response, variants, context, personal, events, .. } =
+    let Passed { path: rewritten, query, request, response, variants, context, personal, events, csp } =
         passed;
     events.iter().for_each(told);
     request.iter().for_each(|edit| edit.apply(&mut head.headers));
@@ -175,24 +204,7 @@ fn pass(passed: Passed, head: &mut Parts, path: CanonicalPath, streams: bool) ->
         head.uri = uri;
     }
     head.extensions.insert(Arc::new(Decided { variants, context }));
-    (path, Done { response, personal })
-}
-
-/// No cache outside may give this answer to another visitor: it was a hook that let this one have it. What says nothing of
-/// caches could be kept by its age alone (RFC 9111 §4.2.2), so it is told too.
-fn make_private(headers: &mut HeaderMap) {
-    const PRIVATE_IMMUTABLE: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
-    let caching = headers.get(header::CACHE_CONTROL).map(HeaderValue::as_bytes).unwrap_or_default();
-    let caching = caching.to_ascii_lowercase();
-    let says = |word: &[u8]| caching.windows(word.len()).any(|part| part == word);
-    if says(b"immutable") {
-        headers.insert(header::CACHE_CONTROL, PRIVATE_IMMUTABLE);
-    } else if !says(b"private") && !says(b"no-store") {
-        headers.insert(header::CACHE_CONTROL, PRIVATE_NO_CACHE);
-    }
-    for shared in ["cdn-cache-control", "surrogate-control", "surrogate-key", "cache-tag"] {
-        headers.remove(shared);
-    }
+    (path, Done { response, personal, csp })
 }
 
 /// Has the page read the cookies that hooks set, in place of those that were sent.
@@ -225,26 +237,6 @@ impl Router for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_one_visitor_was_let_have_is_kept_by_nobody_else() {
-        for (public, private) in [
-            ("public, max-age=0, s-maxage=60, stale-while-revalidate=540", "private, no-cache"),
-            ("public, max-age=31536000, immutable", "private, max-age=31536000, immutable"),
-            ("no-store", "no-store"),
-            ("max-age=60", "private, no-cache"),
-            ("Public, s-maxage=60", "private, no-cache"),
-            ("", "private, no-cache"),
-            ("private, no-store", "private, no-store"),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(public));
-            headers.insert("cdn-cache-control", HeaderValue::from_static("max-age=60"));
-            make_private(&mut headers);
-            assert_eq!(headers[header::CACHE_CONTROL], private);
-            assert!(!headers.contains_key("cdn-cache-control"));
-        }
-    }
 
     #[test]
     fn a_page_reads_the_cookies_that_hooks_set() {

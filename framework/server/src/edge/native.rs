@@ -1,4 +1,4 @@
-//! What the server offers to hooks: the engine's clock, chance, counts of this instance, fetches, and what the application
+//! What the server offers to hooks: the engine's clock, chance, counts of all instances or of this one, fetches, and what the application
 //! looks up for them.
 
 use bytes::Bytes;
@@ -7,7 +7,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tropos_core::{Clock, Failure, UnixMillis};
+use tropos_cache::{Counted, Engine, Limit};
+use tropos_core::{Failure, UnixMillis};
 use tropos_edge::{
     Error, Platform,
     platform::Count,
@@ -29,27 +30,42 @@ pub(crate) type Lookup =
 
 /// The server as hooks see it.
 pub(crate) struct Native {
-    clock: Arc<dyn Clock>,
-    /// Of this instance alone: behind a balancer a client gets the limit once from each.
+    engine: Engine,
+    /// Of this instance alone: for where there is no shared store, and while it is away. Then a client gets the limit once
+    /// from each instance.
     counters: Mutex<Counters>,
     lookup: Option<Lookup>,
 }
 
 impl Native {
-    /// Over the engine's clock.
-    pub(crate) fn new(clock: Arc<dyn Clock>, lookup: Option<Lookup>) -> Self {
-        Self { clock, counters: Mutex::default(), lookup }
+    /// Over the engine, its clock and the store that it shares.
+    pub(crate) fn new(engine: Engine, lookup: Option<Lookup>) -> Self {
+        Self { engine, counters: Mutex::default(), lookup }
+    }
+
+    /// Together with the other instances where they can be asked within 50 ms, else alone.
+    async fn count_by(&self, key: &str, most: u32, seconds: u32, window: Window) -> Count {
+        if self.engine.counts_together() {
+            // A hook may have made its key of what a client sent.
+            let name = blake3::hash(key.as_bytes()).to_hex();
+            let limit = Limit { most, seconds, sliding: window == Window::Sliding };
+            let counted = self.engine.count(name.get(..32).unwrap_or(&name), limit).await;
+            if let Some(Counted { left, seconds }) = counted {
+                return Count { left, seconds };
+            }
+        }
+        self.counted(key, most, seconds, window)
     }
 
     fn counted(&self, key: &str, most: u32, seconds: u32, window: Window) -> Count {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.count(key, most, seconds, window, self.clock.wall())
+        counters.count(key, most, seconds, window, self.now())
     }
 }
 
 impl Platform for Native {
     fn now(&self) -> UnixMillis {
-        self.clock.wall()
+        self.engine.clock().wall()
     }
 
     fn random(&self) -> u64 {
@@ -69,8 +85,7 @@ impl Platform for Native {
     }
 
     fn count<'a>(&'a self, key: &'a str, most: u32, seconds: u32) -> BoxFuture<'a, Result<Count, Error>> {
-        let counted = self.counted(key, most, seconds, Window::Fixed);
-        Box::pin(async move { Ok(counted) })
+        Box::pin(async move { Ok(self.count_by(key, most, seconds, Window::Fixed).await) })
     }
 
     fn count_sliding<'a>(
@@ -79,8 +94,7 @@ impl Platform for Native {
         most: u32,
         seconds: u32,
     ) -> BoxFuture<'a, Result<Count, Error>> {
-        let counted = self.counted(key, most, seconds, Window::Sliding);
-        Box::pin(async move { Ok(counted) })
+        Box::pin(async move { Ok(self.count_by(key, most, seconds, Window::Sliding).await) })
     }
 
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(u16, Bytes), Error>> {

@@ -17,7 +17,7 @@ pub(crate) use request::Told;
 pub(crate) use told::Teller;
 
 use crate::{page::Route, routing::Table, site::Site};
-use http::Method;
+use http::{Method, StatusCode};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tropos_cache::{Miss, Reason, Stale};
 use tropos_core::{Clock, Key};
@@ -96,6 +96,14 @@ impl Meter {
     pub(crate) fn page_read(&self, route: &Route, reason: Reason, draft: bool) {
         let (result, why) = words(reason, if draft { "draft" } else { route.mode().as_str() });
         self.registry.counter(&names::CACHE_REQUESTS, &["page", result, why, route.pattern()]).add(1);
+    }
+
+    /// A hook answered, on the quick path.
+    pub(crate) fn answered_by_hook(&self, head: bool, status: StatusCode, took: Duration) {
+        let method = if head { "HEAD" } else { "GET" };
+        let error = if status.is_server_error() { status.as_str() } else { "" };
+        let labels = [method, "", status.as_str(), self.scheme, "1.1", error, "none"];
+        self.registry.histogram(&names::HTTP_SERVER_REQUEST_DURATION, &labels).record(took);
     }
 
     /// A page was rendered.

@@ -78,6 +78,8 @@ pub(crate) struct PageParts {
     pub(crate) response: Arc<ResponseHead>,
     /// Where the page's stream of changes is, for a live page.
     pub(crate) live_url: Option<String>,
+    /// What inline scripts of this render are known by.
+    pub(crate) nonce: Arc<str>,
     /// Whether this is rendered for somebody who sees drafts; then it is not stored.
     pub(crate) draft: bool,
     /// Whether something of the request has been read.
@@ -113,6 +115,10 @@ impl PageCx {
 
     pub(crate) fn drafts(&self) -> Option<&Drafts> {
         self.0.app.drafts()
+    }
+
+    pub(crate) fn nonce(&self) -> &Arc<str> {
+        &self.0.nonce
     }
 
     pub(crate) fn live_url(&self) -> Option<&str> {

@@ -125,8 +125,12 @@ impl Route {
     /// # Errors
     /// As [`Route::canonical_query`].
     pub(crate) fn inputs(&self, query: &str, chosen: &tropos_edge::Variants) -> Result<Inputs, String> {
-        let variants = self.spec.variants.map(|key| key(chosen)).unwrap_or_default();
-        Ok(Inputs { query: self.canonical_query(query)?, variants })
+        Ok(Inputs { query: self.canonical_query(query)?, variants: self.variants(chosen) })
+    }
+
+    /// What was chosen of the variants that the page declares, as it stands in the key; empty where it declares none.
+    pub(crate) fn variants(&self, chosen: &tropos_edge::Variants) -> String {
+        self.spec.variants.map(|key| key(chosen)).unwrap_or_default()
     }
 
     /// The inputs under which a build makes the pages of this route: those of a plain link, and the variants that count

@@ -1,7 +1,7 @@
 //! What goes around a page's view: layouts, the shell, and what Tropos adds to the head.
 
 use leptos::prelude::AnyView;
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 use tropos_core::manifest::{ASSETS_PATH, Manifest};
 
 /// Puts something around a view.
@@ -25,7 +25,8 @@ impl Document {
 #[derive(Debug, Default)]
 pub(crate) struct Assets {
     manifest: Option<Manifest>,
-    island_tags: String,
+    /// The glue and the wasm, where the build has islands.
+    islands: Option<(String, String)>,
 }
 
 /// The loader of islands, and the client of live pages: built into the server, named by the hash of their content.
@@ -53,20 +54,11 @@ impl BuiltIn {
 
 impl Assets {
     pub(crate) fn new(manifest: Option<Manifest>) -> Self {
-        let mut island_tags = String::new();
         let islands = manifest.as_ref().and_then(|manifest| {
             let islands = manifest.islands.as_ref()?;
             Some((manifest.url(&islands.script)?, manifest.url(&islands.wasm)?))
         });
-        if let Some((script, wasm)) = islands {
-            // The browser fetches the glue and the wasm at once, instead of one after the other.
-            let _ = write!(
-                island_tags,
-                r#"<link rel="modulepreload" href="{script}"><link rel="preload" href="{wasm}" as="fetch" type="application/wasm" crossorigin><script type="module" src="{loader}" data-tropos-islands data-script="{script}" data-wasm="{wasm}"></script>"#,
-                loader = ISLANDS.url(),
-            );
-        }
-        Self { manifest, island_tags }
+        Self { manifest, islands }
     }
 
     /// The address of a public file; by its plain name where there is no build.
@@ -75,15 +67,20 @@ impl Assets {
         self.manifest.as_ref().and_then(|manifest| manifest.url(name)).unwrap_or_else(|| format!("/{name}"))
     }
 
-    /// What loads the islands of a page that has some.
-    pub(crate) fn island_tags(&self) -> &str {
-        &self.island_tags
+    /// What loads the islands of a page that has some. The browser fetches the glue and the wasm at once, instead of one after
+    /// the other.
+    pub(crate) fn island_tags(&self, nonce: &str) -> String {
+        let Some((script, wasm)) = &self.islands else { return String::new() };
+        format!(
+            r#"<link rel="modulepreload" href="{script}" nonce="{nonce}"><link rel="preload" href="{wasm}" as="fetch" type="application/wasm" crossorigin><script type="module" src="{loader}" data-tropos-islands data-script="{script}" data-wasm="{wasm}" nonce="{nonce}"></script>"#,
+            loader = ISLANDS.url(),
+        )
     }
 
     /// What opens a live page's stream.
-    pub(crate) fn live_tags(&self, stream: &str) -> String {
+    pub(crate) fn live_tags(&self, stream: &str, nonce: &str) -> String {
         format!(
-            r#"<meta name="tropos-live" content="{stream}"><script type="module" src="{}"></script>"#,
+            r#"<meta name="tropos-live" content="{stream}"><script type="module" src="{}" nonce="{nonce}"></script>"#,
             LIVE.url()
         )
     }

@@ -5,6 +5,7 @@ use crate::page::{PageCx, route::Handler};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use hydration_context::{SharedContext, SsrSharedContext};
 use leptos::{
+    nonce::Nonce,
     prelude::{AnyView, Owner, RenderHtml, provide_context},
     reactive::computed::ScopedFuture,
 };
@@ -86,6 +87,8 @@ async fn start_unguarded(
     let owner = OwnerGuard(Some(Owner::new_root(Some(shared.clone()))));
     let (meta, meta_output) = ServerMetaContext::new();
     let page = owner.with(|| {
+        // What Leptos and the page write inline carries it.
+        provide_context(Nonce::from_value(cx.nonce().clone()));
         provide_context(meta);
         provide_meta_context();
         // Leptos puts titles into the head as they are, and a title is often data.
@@ -108,8 +111,9 @@ async fn start_unguarded(
     });
     let html = stream::iter(first).chain(rest);
     let html = meta_output.inject_meta_context(Box::pin(html)).await;
-    let html = with_head(html, cx.live_url().map(|url| document.assets.live_tags(url)).unwrap_or_default());
-    let html = with_islands(html, shared, document.assets.clone());
+    let live_tags = cx.live_url().map(|url| document.assets.live_tags(url, cx.nonce()));
+    let html = with_head(html, live_tags.unwrap_or_default());
+    let html = with_islands(html, shared, document.assets.clone(), cx.nonce().clone());
     // The owner lives as long as the pieces: what they render belongs to it.
     let html = stream::unfold((Box::pin(html), owner), |(mut html, owner)| async move {
         let piece = html.next().await?;
@@ -155,40 +159,43 @@ fn with_islands(
     html: impl Stream<Item = String> + Send,
     shared: Arc<SsrSharedContext>,
     assets: Arc<super::Assets>,
+    nonce: Arc<str>,
 ) -> impl Stream<Item = String> + Send {
     enum State<S> {
         Html(S, bool),
         Data(Pin<Box<dyn Stream<Item = String> + Send>>),
     }
     let html = Box::pin(html);
-    stream::unfold((State::Html(html, false), shared, assets), |(state, shared, assets)| async move {
+    let inline = (assets, nonce);
+    stream::unfold((State::Html(html, false), shared, inline), |(state, shared, inline)| async move {
+        let (assets, nonce) = &inline;
         match state {
             State::Html(mut html, mut islands) => match html.next().await {
                 Some(mut piece) => {
                     if !islands && memmem::find(piece.as_bytes(), b"<leptos-island").is_some() {
                         islands = true;
                         let end = memmem::rfind(piece.as_bytes(), b"</body>").unwrap_or(piece.len());
-                        piece.insert_str(end, assets.island_tags());
+                        piece.insert_str(end, &assets.island_tags(nonce));
                     }
-                    Some((piece, (State::Html(html, islands), shared, assets)))
+                    Some((piece, (State::Html(html, islands), shared, inline)))
                 }
                 None if islands => {
                     let mut data = shared.pending_data()?;
-                    let piece = script(&data.next().await?);
-                    Some((piece, (State::Data(data), shared, assets)))
+                    let piece = script(&data.next().await?, nonce);
+                    Some((piece, (State::Data(data), shared, inline)))
                 }
                 None => None,
             },
             State::Data(mut data) => {
-                let piece = script(&data.next().await?);
-                Some((piece, (State::Data(data), shared, assets)))
+                let piece = script(&data.next().await?, nonce);
+                Some((piece, (State::Data(data), shared, inline)))
             }
         }
     })
 }
 
-fn script(text: &str) -> String {
-    format!("<script>{text}</script>")
+fn script(text: &str, nonce: &str) -> String {
+    format!("<script nonce=\"{nonce}\">{text}</script>")
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {

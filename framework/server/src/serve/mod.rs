@@ -133,11 +133,11 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
             logs::start(&config);
             print_json(&build::export(app, config, dist, &out).await?)?;
         }
-        Command::Routes => println!("{}", admin::routes_json(&app)?),
+        Command::Routes => println!("{}", admin::routes_json(&app.configured(&config))?),
         Command::Database(task) => {
             config.log = crate::database::LOG.to_owned();
             logs::start(&config);
-            let done = task.run(&app, &config).await?;
+            let done = task.run(&app.configured(&config), &config).await?;
             println!("{:#}", done.report);
             return Ok(if done.well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }

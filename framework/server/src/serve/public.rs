@@ -170,10 +170,11 @@ impl Connection {
     /// Serves what is plain here, and everything else where renders run.
     async fn serve(self, stream: TcpStream) {
         let patience = Patience::with_head(HEAD_TIMEOUT);
-        let (stream, read) = match plain::serve(&self.site, stream, &self.stop, patience, &self.main).await {
-            Ended::Closed => return,
-            Ended::Other(stream, read) => (stream, read),
-        };
+        let (stream, read) =
+            match plain::serve(&self.site, stream, self.peer, &self.stop, patience, &self.main).await {
+                Ended::Closed => return,
+                Ended::Other(stream, read) => (stream, read),
+            };
         if Handle::current().id() == self.main.id() {
             return drop(tokio::spawn(self.serve_with_hyper(stream, read)));
         }

@@ -86,6 +86,9 @@ struct Phase {
 /// Tests of Workers, in workerd.
 const EDGE: &str = "e2e/edge";
 
+/// The application that uses every hook, and the table that it is held to.
+const HOOKS: &str = "e2e/hooks";
+
 /// Runs all phases, also after one that fails, and sums up.
 ///
 /// # Errors
@@ -144,6 +147,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     } else {
         runner.phase("cases", || Outcome::Skipped("the fixture was not built".into()));
     }
+    hooks(&mut runner);
     runner.check("storefront", own(steps).args(["demo", "--build-only"]));
     // What the tests of the dev server's scripts look at: a program of development, and patches as they are really made.
     runner.check("programs of development", steps.cargo().args(["build", "--package", "storefront"]));
@@ -154,6 +158,20 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     runner.count("browser", node.args(["--test", "--test-reporter=spec"]).args(tests_in(&browser(steps))));
     dev(&mut runner);
     Ok(runner.sum_up())
+}
+
+/// One table of requests and answers, held to by the server and by its Worker in workerd in front of it.
+fn hooks(runner: &mut Runner<'_>) {
+    let steps = runner.steps;
+    runner.phase("hooks", || {
+        let out = steps.root.join(HOOKS).join("dist");
+        let made = crate::fixture::build(steps, "tropos-hooks", &out, &[], &["--debug", "--edge", "workers"]);
+        let table = ["run", "--package", "tropos-hooks", "--example", "table"];
+        match made.and_then(|()| counted(steps, steps.cargo().args(table))) {
+            Ok((count, succeeded)) => Outcome::Counted { count, succeeded },
+            Err(error) => Outcome::Skipped(error.to_string()),
+        }
+    });
 }
 
 /// `new` and `dev` as a person sees them. Last, since the command and most crates are compiled by then.

@@ -55,13 +55,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("xtask", &[]),
     // Applications see the facade alone.
     ("tropos-fixture", &["tropos"]),
+    ("tropos-hooks", &["tropos"]),
     ("storefront", &["tropos"]),
     // Real programs for tests: the crates of the framework may use it in theirs.
     ("tropos-parts", &[]),
     // Sees what any client sees.
     ("tropos-cases", &["tropos-parts"]),
-    // Starts what the cases start, and measures the data layer, in scopes of the cache, beside plain sqlx.
-    ("tropos-bench", &["tropos-cache", "tropos-cases", "tropos-db", "tropos-parts"]),
+    // Starts what the cases start, serves a page behind hooks, and measures the data layer, in scopes of the cache, beside
+    // plain sqlx.
+    (
+        "tropos-bench",
+        &["tropos", "tropos-cache", "tropos-cases", "tropos-db", "tropos-parts", "tropos-server"],
+    ),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
     // Runs the engine alone, by a clock that it turns.
@@ -71,13 +76,13 @@ const EDGES: &[(&str, &[&str])] = &[
 /// The crate that all may use.
 const SHARED: &str = "tropos-core";
 /// Crates that may not even use that one: they share no mistake with Tropos, or know it through the facade alone.
-const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "storefront"];
+const APART: &[&str] = &["tropos-cases", "tropos-parts", "tropos-fixture", "tropos-hooks", "storefront"];
 
 /// Dependencies that are the matter of some crates only, but for tests. A name that ends with `*` stands for all that
 /// begin so; the first entry that fits a dependency decides.
 const KNOWN_BY: &[(&str, &[&str])] = &[
     // The kit serves an upstream of its own. An application with an API gives it as a router.
-    ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "tropos-fixture"]),
+    ("axum*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "tropos-fixture", "tropos-hooks"]),
     // The dev server is a proxy.
     ("hyper*", &["tropos-server", "tropos-testing", "tropos-cache-suite", "cargo-tropos"]),
     // The two traits, by which the HTTP cache is a layer of any application, and nothing of Tower besides.
@@ -85,7 +90,10 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("tower-service", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
     ("tower*", &["tropos-server", "tropos-testing"]),
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
-    ("leptos*", &["tropos-server", "tropos", "tropos-fixture", "storefront"]),
+    (
+        "leptos*",
+        &["tropos-server", "tropos", "tropos-bench", "tropos-fixture", "tropos-hooks", "storefront"],
+    ),
     ("server_fn", &["tropos-server", "tropos"]),
     // An application writes plain sqlx queries; the bench measures them.
     ("sqlx*", &["tropos-db", "tropos-bench", "tropos-fixture", "storefront"]),

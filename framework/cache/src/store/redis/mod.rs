@@ -10,12 +10,13 @@
 //! | `{P:tags}:replaced` | incarnations that are no more |
 //! | `P:entry:BUILD:HASH` | an entry, for a day at most |
 //! | `P:turn:BUILD:HASH` | who renders it |
+//! | `P:count:KEY` | requests of a window and of the one before, for two windows after the last |
 //!
 //! All that belongs to the tags lies in one slot of a cluster, since one script changes it in one step; entries lie in
 //! all slots. Scripts are sent whole, so that a server that was replaced needs no preparation.
 //!
 //! Redis may drop entries when it is full (`maxmemory-policy volatile-lru`), and must not drop the tags: they have no
-//! expiry. Should they be lost nevertheless, or in part, all instances find out at their next renewal, and everything is
+//! expiry; counts of requests it may drop as well, and then they begin anew. Should they be lost nevertheless, or in part, all instances find out at their next renewal, and everything is
 //! made anew.
 
 mod address;
@@ -26,7 +27,10 @@ mod link;
 pub use examine::{RedisFacts, examine};
 
 use super::shared::{Asked, Changes, Known, Renewal, SharedError, SharedStore};
-use crate::{Error, Strength};
+use crate::{
+    Error, Strength,
+    limit::{Counted, Limit},
+};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use link::Link;
@@ -94,6 +98,10 @@ impl RedisStore {
 
     fn turn_key(&self, name: &str) -> String {
         format!("{}:turn:{name}", self.prefix)
+    }
+
+    fn count_key(&self, key: &str) -> String {
+        format!("{}:count:{key}", self.prefix)
     }
 
     fn channel(&self) -> String {
@@ -210,6 +218,18 @@ impl SharedStore for RedisStore {
         let mut command = redis::cmd("EVAL");
         command.arg(include_str!("scripts/give_back.lua")).arg(1).arg(self.turn_key(name)).arg(hex(holder));
         async move { self.link.ask(&command).await }.boxed()
+    }
+
+    fn count<'a>(&'a self, key: &'a str, limit: Limit) -> Asked<'a, Counted> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(include_str!("scripts/count.lua")).arg(1).arg(self.count_key(key));
+        let span = u64::from(limit.seconds.max(1)) * 1000;
+        command.arg(limit.most).arg(span).arg(u8::from(limit.sliding));
+        async move {
+            let (left, seconds): (i64, u32) = self.link.ask(&command).await?;
+            Ok(Counted { left: u32::try_from(left).ok(), seconds })
+        }
+        .boxed()
     }
 }
 

@@ -24,5 +24,7 @@ const edge :Workerd.Worker = (
     (name = "ORIGIN", service = "origin"),
     (name = "TROPOS_EDGE_SECRET", fromEnvironment = "TROPOS_EDGE_SECRET"),
     (name = "TROPOS_ORIGIN", fromEnvironment = "TROPOS_ORIGIN"),
+    # What hooks sign with, where they do: the server's.
+    (name = "TROPOS_SECRET", fromEnvironment = "TROPOS_SECRET"),
   ],
 );

@@ -155,8 +155,16 @@ function unchanged(request, answer) {
   if (!asked || !own || answer.status !== 200) return answer;
   if (asked.trim() !== "*" && !asked.split(",").some((tag) => tag.trim().replace(/^W\//, "") === own)) return answer;
   const headers = new Headers(answer.headers);
-  for (const name of ["content-length", "content-type", "content-encoding"]) headers.delete(name);
+  for (const name of ["content-length", "content-type", "content-encoding", "accept-ranges"]) headers.delete(name);
   return new Response(null, { status: 304, headers });
+}
+
+/** Makes an answer one visitor's, as the server does. */
+function make_private(headers) {
+  const caching = (headers.get("cache-control") ?? "").toLowerCase();
+  if (caching.includes("immutable")) headers.set("cache-control", "private, max-age=31536000, immutable");
+  else if (!/private|no-store/.test(caching)) headers.set("cache-control", "private, no-cache");
+  for (const name of ["cdn-cache-control", "surrogate-control", "surrogate-key", "cache-tag"]) headers.delete(name);
 }
 
 /** Does to an answer what the hooks left to be done. */
@@ -164,18 +172,13 @@ function finish(request, decision, answer) {
   const headers = new Headers(answer.headers);
   for (const name of [...headers.keys()]) if (name.startsWith("x-tropos-")) headers.delete(name);
   headers.delete("cache-tag");
-  if (decision.personal) {
-    // As the server makes an answer private that is one visitor's.
-    const caching = (headers.get("cache-control") ?? "").toLowerCase();
-    if (caching.includes("immutable")) headers.set("cache-control", "private, max-age=31536000, immutable");
-    else if (!/private|no-store/.test(caching)) headers.set("cache-control", "private, no-cache");
-    for (const name of ["cdn-cache-control", "surrogate-control", "surrogate-key"]) headers.delete(name);
-  }
   for (const [kind, name, value] of decision.edits) {
     if (kind === "-") headers.delete(name);
     else headers[kind === "=" ? "set" : "append"](name, value);
   }
   for (const line of decision.cookies) headers.append("set-cookie", line);
+  // Whatever a hook has said of caches: one that does not know the visitor cannot speak for one that does.
+  if (decision.personal) make_private(headers);
   headers.set("x-content-type-options", "nosniff");
   const { status, statusText } = answer;
   return new Response(request.method === "HEAD" ? null : answer.body, { status, statusText, headers });
@@ -208,8 +211,11 @@ export default {
     }
     for (const line of decision.log) console.log(line);
     if (decision.kind === "answer") {
-      const { status, headers, body } = decision;
-      const empty = request.method === "HEAD" || [204, 205, 304].includes(status);
+      const { status, body } = decision;
+      const headers = new Headers(decision.headers);
+      if (headers.has("set-cookie")) make_private(headers);
+      // An empty text would be one of a type.
+      const empty = !body || request.method === "HEAD" || [204, 205, 304].includes(status);
       return new Response(empty ? null : body, { status, headers });
     }
     if (!decision.statement) return forward(request, env, decision);

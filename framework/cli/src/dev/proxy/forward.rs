@@ -2,7 +2,7 @@
 
 use crate::dev::scripts;
 
-use super::{Body, Proxy, headers, screen, stream, text, upstream::Held};
+use super::{Body, Proxy, headers, policy, screen, stream, text, upstream::Held};
 use http::{Method, StatusCode, Uri, Version, header, request::Parts, uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
@@ -153,6 +153,7 @@ fn returned(
         parts.headers.remove(name);
     }
     let nonce = headers::nonce(&parts.headers);
+    policy::relax(&mut parts.headers);
     let tag =
         (asked.method != Method::HEAD).then(|| scripts::tags(held.application.version, nonce.as_deref()));
     Response::from_parts(parts, stream::kept(body, tag, held.token))

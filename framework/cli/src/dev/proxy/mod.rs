@@ -6,6 +6,7 @@
 //! | `forward` | one request, there and back |
 //! | `headers` | which header lines go on |
 //! | `inject` | the client, added to pages |
+//! | `policy` | lets the client in where a page's policy would refuse it |
 //! | `resume`, `stream` | event streams that outlive a process |
 //! | `own`, `guard` | the dev server's own addresses, and whom they answer |
 //! | `admin` | the application's admin listener |
@@ -17,6 +18,7 @@ mod guard;
 mod headers;
 mod inject;
 mod own;
+mod policy;
 mod resume;
 mod screen;
 mod stream;

@@ -125,6 +125,10 @@ impl Hook for Bots {
         refuses_some && !self.public
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |problem: String| Err(Error::configured("bots", problem));
         let mut parts = self.allowed.iter().chain(&self.denied);

@@ -110,6 +110,10 @@ impl Hook for Layer {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if !is_name(&self.name) {
             return Err(wrong(&self.name, "a layer's name is 1 to 64 letters, digits, `-`, `_` and `.`"));

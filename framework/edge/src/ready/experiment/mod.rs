@@ -186,6 +186,10 @@ impl<V: VariantName> Hook for Experiment<V> {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         let problem = |problem: String| Err(wrong(&self.name, problem));
         let sum: u32 = self.weights.iter().map(|(_, weight)| u32::from(*weight)).sum();

@@ -176,6 +176,10 @@ impl Hook for Flags {
         false
     }
 
+    fn waits(&self) -> bool {
+        self.store.is_some()
+    }
+
     fn check(&self) -> Result<(), Error> {
         if let Some(problem) = self.written.problem() {
             return Err(wrong("flags", problem));

@@ -92,6 +92,10 @@ impl Hook for CountryBlock {
         Decision::from(reply).into()
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if let Some(problem) = self.countries.problem() {
             return Err(wrong(self.name(), problem));

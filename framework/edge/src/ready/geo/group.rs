@@ -71,6 +71,10 @@ impl<V: VariantName> Hook for CountryGroups<V> {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         for (at, (_, countries)) in self.groups.iter().enumerate() {
             if let Some(problem) = countries.problem() {

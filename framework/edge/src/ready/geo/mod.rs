@@ -145,6 +145,10 @@ impl Hook for Locate {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         match self.cdn.as_ref().and_then(Cdn::problem) {
             Some(problem) => Err(wrong("locate", problem)),

@@ -106,6 +106,10 @@ impl Hook for CountryRedirect {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if !is_name(&self.stay) {
             return Err(wrong(self.name(), "`stay_by` takes 1 to 64 letters, digits, `-`, `_` and `.`"));

@@ -19,11 +19,17 @@ impl<T: ContextValue> Jwt<T> {
     fn sent<'r>(&self, request: &'r EdgeRequest<'_>) -> Sent<'r> {
         let mut lines = request.headers().lines("authorization");
         let first = lines.next().map(|line| std::str::from_utf8(line).unwrap_or_default());
-        if lines.next().is_some() {
+        let is = |scheme: &str, known: &str| scheme.eq_ignore_ascii_case(known);
+        let named = first.and_then(|line| line.split_once(' '));
+        // A Worker is handed two lines as one, with a comma between, which no credentials of these schemes have (RFC 9110 §11.2,
+        // `token68`).
+        let joined = named.is_some_and(|(scheme, rest)| {
+            rest.contains(',') && (is(scheme, "bearer") || is(scheme, "basic"))
+        });
+        if joined || lines.next().is_some() {
             return Sent::Ambiguous;
         }
-        let bearer = first.and_then(|line| line.split_once(' '));
-        let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let bearer = named.filter(|(scheme, _)| is(scheme, "bearer"));
         let cookie = self.cookie.as_ref().and_then(|name| request.cookie(name));
         match (bearer, cookie) {
             (Some((_, token)), _) => Sent::Bearer(token.trim_matches(' ')),
@@ -103,6 +109,10 @@ impl<T: ContextValue> Hook for Jwt<T> {
     fn depends_on_visitor(&self) -> bool {
         // Where all are let through, a stored page is the same for all.
         self.required
+    }
+
+    fn waits(&self) -> bool {
+        self.jwks.is_some()
     }
 
     fn check(&self) -> Result<(), Error> {

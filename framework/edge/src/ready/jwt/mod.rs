@@ -9,7 +9,7 @@
 //! - `exp` is required. `exp`, `nbf` and `iat` may be off by the leeway, 60 s unless said otherwise. `iss`, `aud` and `typ` are
 //!   checked where they are configured; with fetched keys issuer and audience must be.
 //! - A token has at most 8 KiB, comes as `Authorization: Bearer` or in a cookie, and the header goes before the cookie.
-//! - Without a token, or with one that does not count: 401 with `WWW-Authenticate` (RFC 6750 §3). Two `Authorization` lines: 400.
+//! - Without a token, or with one that does not count: 401 with `WWW-Authenticate` (RFC 6750 §3). Two `Authorization` lines, or one that a Worker was handed in their place: 400.
 //! - The claims are left as a typed value for later hooks and for the page.
 //!
 //! A token in a cookie is sent along by other sites too: have the cookie `SameSite=Lax` or stricter.

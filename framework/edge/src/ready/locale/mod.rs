@@ -185,6 +185,10 @@ impl Hook for Locales {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         let problem = |problem: String| Err(wrong("locales", problem));
         if self.tags.is_empty() || self.tags.len() > 200 {

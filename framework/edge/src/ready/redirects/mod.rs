@@ -208,6 +208,10 @@ impl Hook for Redirects {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.problems.is_empty() {
             return Ok(());

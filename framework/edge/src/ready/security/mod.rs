@@ -24,9 +24,9 @@ pub use seal::{Hashes, MOST_HASHES, Sealed, nonce, seal};
 pub use source::{Directive, Source};
 
 use super::wrong;
-use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict};
+use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict, edits::HeaderSet};
 use http::{HeaderName, HeaderValue};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Sets headers on every answer.
 ///
@@ -55,6 +55,8 @@ pub struct SecurityHeaders {
     hsts: Option<String>,
     /// By `https`, and by `http`.
     csp: Option<(Arc<Csp>, Arc<Csp>)>,
+    /// By `https`, and by `http`: written out at the first request. `None` for what no header may be.
+    ready: [OnceLock<Option<Arc<HeaderSet>>>; 2],
 }
 
 const DEFAULTS: [(&str, &str); 6] = [
@@ -74,7 +76,7 @@ impl SecurityHeaders {
     pub fn new() -> Self {
         let headers =
             DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let this = Self { headers, hsts: None, csp: None };
+        let this = Self { headers, hsts: None, csp: None, ready: Default::default() };
         // A year, as browsers ask of who would be on their lists.
         this.hsts(365, false).csp(Csp::least())
     }
@@ -84,12 +86,14 @@ impl SecurityHeaders {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self = self.without(name);
         self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self.ready = Default::default();
         self
     }
 
     /// Leaves a header out.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
+        self.ready = Default::default();
         self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         if name.eq_ignore_ascii_case("strict-transport-security") {
             self.hsts = None;
@@ -106,6 +110,7 @@ impl SecurityHeaders {
         let seconds = u64::from(days) * 24 * 60 * 60;
         let below = if hosts_below { "; includeSubDomains" } else { "" };
         self.hsts = Some(format!("max-age={seconds}{below}"));
+        self.ready = Default::default();
         self
     }
 
@@ -115,6 +120,18 @@ impl SecurityHeaders {
         let over_http = policy.over_http();
         self.csp = Some((Arc::new(policy), Arc::new(over_http)));
         self
+    }
+
+    /// All headers but the policy.
+    fn all(&self, secure: bool) -> impl Iterator<Item = (&str, &str)> {
+        let hsts = self.hsts.as_deref().filter(|_| secure).map(|hsts| ("strict-transport-security", hsts));
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(hsts)
+    }
+
+    fn ready(&self, secure: bool) -> Option<&Arc<HeaderSet>> {
+        let [by_https, by_http] = &self.ready;
+        let ready = if secure { by_https } else { by_http };
+        ready.get_or_init(|| HeaderSet::new(self.all(secure)).ok().map(Arc::new)).as_ref()
     }
 }
 
@@ -135,11 +152,12 @@ impl Hook for SecurityHeaders {
         edits: &'a mut Edits,
         _: &'a dyn Platform,
     ) -> Verdict<'a> {
-        for (name, value) in &self.headers {
-            edits.response_headers().set(name, value);
-        }
-        if let Some(hsts) = self.hsts.as_ref().filter(|_| request.is_secure()) {
-            edits.response_headers().set("strict-transport-security", hsts);
+        match self.ready(request.is_secure()) {
+            Some(ready) => edits.response_headers().set_all(ready),
+            // What is no header fails the hook, as that of any other does.
+            None => self
+                .all(request.is_secure())
+                .for_each(|(name, value)| edits.response_headers().set(name, value)),
         }
         if let Some((secure, plain)) = &self.csp {
             edits.csp(if request.is_secure() { secure.clone() } else { plain.clone() });
@@ -148,6 +166,10 @@ impl Hook for SecurityHeaders {
     }
 
     fn depends_on_visitor(&self) -> bool {
+        false
+    }
+
+    fn waits(&self) -> bool {
         false
     }
 

@@ -44,6 +44,10 @@ impl<T: ContextValue> Hook for Sessions<T> {
         false
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), Error> {
         if let Some(problem) = problem(&self.keys) {
             return Err(self.wrong(problem));

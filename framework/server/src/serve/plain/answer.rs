@@ -1,7 +1,15 @@
 //! The answer as bytes.
 
-use super::head::Asked;
-use crate::{dispatch::guard, site::Site};
+use super::{ask, head::Asked};
+use crate::{
+    dispatch::{
+        guard,
+        ready::{Gate, Known},
+    },
+    edge::{self, Peer, Ran},
+    meter::Hit,
+    site::Site,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,6 +19,7 @@ use tropos_cache::{
     http::{Facts, coding::negotiate_bytes, respond, wire},
 };
 use tropos_core::UnixMillis;
+use tropos_edge::run::{Answer, Outcome, Passed};
 
 /// As on every answer (see `Site::handle`).
 const NO_SNIFF: &[u8] = b"x-content-type-options: nosniff\r\n";
@@ -51,52 +60,184 @@ impl DateLine {
 pub(super) struct Desk {
     pub(super) head: Vec<u8>,
     date: DateLine,
+    /// When the answer was begun.
+    began: Option<Instant>,
+}
+
+impl Desk {
+    fn took(&self) -> Duration {
+        self.began.map(|began| began.elapsed()).unwrap_or_default()
+    }
+}
+
+/// What becomes of a plain request.
+pub(super) enum Answered<R> {
+    /// It was answered.
+    Sent(R),
+    /// It is to be asked for: with what hooks made of it, where they ran.
+    Ask(Option<Ran>),
+    /// It is for hyper.
+    Leave,
 }
 
 impl Site {
-    /// Puts the head of the answer on the desk, and hands it over with the body, if the answer is a hit. `closing`: it is
-    /// the connection's last.
+    /// Puts the head of the answer on the desk, and hands it over with the body, if the answer is a hit or one of a hook.
+    /// `closing`: it is the connection's last.
     ///
     /// Where conditions or a range are asked for, the answer is put together by [`respond`], else of what is ready.
     pub(super) fn answer_plainly<R>(
         &self,
         asked: &Asked<'_, '_>,
+        peer: Peer,
+        closing: bool,
+        desk: &mut Desk,
+        send: impl FnOnce(&[u8], &Bytes) -> R,
+    ) -> Answered<R> {
+        let allowed = guard::name_is_allowed(Some(asked.host), &self.config);
+        desk.began = Some(Instant::now());
+        let answered = self.known(asked.target, |known| {
+            Some(match &known.gate {
+                _ if !allowed => Answered::Ask(None),
+                None => {
+                    let put = |page: &_, facts, hit: Hit<'_>| {
+                        self.put(asked, page, facts, hit, None, closing, desk, send)
+                    };
+                    self.hit(known, put).map_or(Answered::Ask(None), Answered::Sent)
+                }
+                Some(gate) => self.answer_behind_hooks(known, gate, asked, peer, closing, desk, send),
+            })
+        });
+        answered.unwrap_or(Answered::Leave)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the last four are those of the one caller")]
+    fn answer_behind_hooks<R>(
+        &self,
+        known: &Known,
+        gate: &Gate,
+        asked: &Asked<'_, '_>,
+        peer: Peer,
+        closing: bool,
+        desk: &mut Desk,
+        send: impl FnOnce(&[u8], &Bytes) -> R,
+    ) -> Answered<R> {
+        let Asked { without_body, host, target, headers, .. } = *asked;
+        let passed = match self.hooks_now(gate, &edge::Read { without_body, host, target, headers, peer }) {
+            None => return Answered::Leave,
+            Some(Outcome::Answer(answer)) => {
+                return self.put_answer(answer, without_body, closing, desk, send);
+            }
+            Some(Outcome::Pass(passed)) => passed,
+        };
+        if edge::touches_connection(&passed.response) {
+            return Answered::Leave;
+        }
+        let put = |page: &_, facts, hit: Hit<'_>| {
+            self.put(asked, page, facts, hit, Some(&passed), closing, desk, send)
+        };
+        let Some(path) = &passed.path else {
+            let sent = match edge::touches_request(&passed) {
+                true => None,
+                false => self.hit_of(known, &passed.variants, put),
+            };
+            return match sent {
+                Some(sent) => {
+                    passed.events.iter().for_each(edge::told);
+                    Answered::Sent(sent)
+                }
+                None => Answered::Ask(Some(Ran::new(Outcome::Pass(passed)))),
+            };
+        };
+        if edge::touches_request(&passed) {
+            return Answered::Leave;
+        }
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let target = edge::target_of(path, passed.query.as_deref().unwrap_or(query));
+        let sent = self.known(&target, |known| {
+            // What hooks chose counts also where none is for the new path, which is not known of such a target.
+            let chosen = known.gate.is_some() || passed.variants.is_empty();
+            if chosen { self.hit_of(known, &passed.variants, put) } else { None }
+        });
+        let Some(sent) = sent else { return Answered::Leave };
+        passed.events.iter().for_each(edge::told);
+        Answered::Sent(sent)
+    }
+
+    /// Answers as a hook does.
+    fn put_answer<R>(
+        &self,
+        answer: Answer,
+        without_body: bool,
+        closing: bool,
+        desk: &mut Desk,
+        send: impl FnOnce(&[u8], &Bytes) -> R,
+    ) -> Answered<R> {
+        let mut names = answer.reply.headers().iter().map(|(name, _)| name);
+        if answer.reply.status().is_informational()
+            || edge::touches_connection(&answer.response)
+            || names.any(edge::is_of_connection)
+        {
+            return Answered::Leave;
+        }
+        let mut response = self.answer_of(answer);
+        response.headers_mut().remove(header::X_CONTENT_TYPE_OPTIONS);
+        ask::complete(&mut response, without_body);
+        desk.head.clear();
+        wire::head(&mut desk.head, response.status(), response.headers());
+        self.end(desk, closing);
+        let nothing = Bytes::new();
+        let body = if without_body { &nothing } else { response.body() };
+        let sent = send(&desk.head, body);
+        self.meter.answered_by_hook(without_body, response.status(), desk.took());
+        Answered::Sent(sent)
+    }
+
+    /// Answers from a page that is a hit; as hooks have it, where they let the request `passed`.
+    #[allow(clippy::too_many_arguments, reason = "what is asked, what there is, and where it is written")]
+    fn put<R>(
+        &self,
+        asked: &Asked<'_, '_>,
+        page: &StoredPage,
+        facts: Facts,
+        hit: Hit<'_>,
+        passed: Option<&Passed>,
         closing: bool,
         desk: &mut Desk,
         send: impl FnOnce(&[u8], &Bytes) -> R,
     ) -> Option<R> {
-        if !guard::name_is_allowed(Some(asked.host), &self.config) {
-            return None;
-        }
-        let began = Instant::now();
-        self.ready(asked.target, |page, facts, hit| {
-            desk.head.clear();
-            let nothing = Bytes::new();
-            let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
-            match page.ready_head(coding, facts.mode, facts.lifetime).filter(|_| !asked.has_conditions) {
-                Some(ready) => {
-                    desk.head.extend_from_slice(ready);
-                    wire::facts(&mut desk.head, facts.age_seconds, facts.cache_status);
-                    self.end(desk, closing);
-                    let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
-                    let sent = send(&desk.head, body);
-                    hit.answered(asked.without_body, page.status(), began.elapsed());
-                    Some(sent)
-                }
-                None => {
-                    let answer = weigh(asked, page, facts)?;
-                    wire::head(&mut desk.head, answer.status(), answer.headers());
-                    self.end(desk, closing);
-                    let sent = send(&desk.head, answer.body());
-                    hit.answered(asked.without_body, answer.status(), began.elapsed());
-                    Some(sent)
-                }
+        desk.head.clear();
+        let nothing = Bytes::new();
+        let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
+        let ready = page.ready_head(coding, facts.mode, facts.lifetime).filter(|_| !asked.has_conditions);
+        let is_ready = ready.is_some_and(|ready| match passed {
+            None => {
+                desk.head.extend_from_slice(ready.public());
+                true
             }
-        })
+            Some(passed) => self.head_of_passed(passed, page, ready, &mut desk.head),
+        });
+        if is_ready {
+            wire::facts(&mut desk.head, facts.age_seconds, facts.cache_status);
+            self.end(desk, closing);
+            let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
+            let sent = send(&desk.head, body);
+            hit.answered(asked.without_body, page.status(), desk.took());
+            return Some(sent);
+        }
+        let mut answer = weigh(asked, page, facts)?;
+        if let Some(passed) = passed {
+            self.finish_passed(passed, page, answer.headers_mut());
+        }
+        desk.head.clear();
+        wire::head(&mut desk.head, answer.status(), answer.headers());
+        self.end(desk, closing);
+        let sent = send(&desk.head, answer.body());
+        hit.answered(asked.without_body, answer.status(), desk.took());
+        Some(sent)
     }
 
     fn end(&self, desk: &mut Desk, closing: bool) {
-        let Desk { head, date } = desk;
+        let Desk { head, date, .. } = desk;
         head.extend_from_slice(NO_SNIFF);
         self.end_of_head(head, date, closing);
     }

@@ -4,7 +4,10 @@
 //! other second would else drive all connections to hyper, for good.
 
 use super::head::Asked;
-use crate::Site;
+use crate::{
+    Site,
+    edge::{Peer, Ran},
+};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -13,8 +16,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tropos_cache::http::wire;
 
-/// The request as the rest of the server takes it. `None` where hyper would refuse it.
-pub(super) fn request(asked: &Asked<'_, '_>) -> Option<Request<Body>> {
+/// The request as the rest of the server takes it, with what hooks have made of it, where they ran. `None` where hyper
+/// would refuse it.
+pub(super) fn request(asked: &Asked<'_, '_>, peer: Peer, ran: Option<Ran>) -> Option<Request<Body>> {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = if asked.without_body { Method::HEAD } else { Method::GET };
     *request.uri_mut() = asked.target.parse().ok()?;
@@ -22,7 +26,19 @@ pub(super) fn request(asked: &Asked<'_, '_>) -> Option<Request<Body>> {
         let name = HeaderName::from_bytes(line.name.as_bytes()).ok()?;
         request.headers_mut().append(name, HeaderValue::from_bytes(line.value).ok()?);
     }
+    request.extensions_mut().insert(peer);
+    ran.map(|ran| request.extensions_mut().insert(ran));
     Some(request)
+}
+
+/// Adds what hyper would add.
+pub(super) fn complete(answer: &mut Response<Bytes>, without_body: bool) {
+    // RFC 9110 §8.6: not to an answer that has no body whatever it says.
+    let bare = without_body || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if !bare && !answer.headers().contains_key(header::CONTENT_LENGTH) {
+        let length = HeaderValue::from(answer.body().len());
+        answer.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
 }
 
 /// The answer: its status line and headers, and its body, which is in memory as that of every stored page is. `None` where
@@ -34,14 +50,11 @@ pub(super) async fn answer(
 ) -> Option<(Vec<u8>, Bytes)> {
     let without_body = request.method() == Method::HEAD;
     let answered = main.spawn(async move {
-        let (mut head, body) = site.handle(request).await.into_parts();
+        let (head, body) = site.handle(request).await.into_parts();
         let body = body.collect().await.ok()?.to_bytes();
-        // What hyper would add. RFC 9110 §8.6: not to an answer that has no body whatever it says.
-        let bare = without_body || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if !bare && !head.headers.contains_key(header::CONTENT_LENGTH) {
-            head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
-        Some(Response::from_parts(head, body))
+        let mut answer = Response::from_parts(head, body);
+        complete(&mut answer, without_body);
+        Some(answer)
     });
     let answer = answered.await.ok().flatten()?;
     let mut head = Vec::with_capacity(512);

@@ -1,11 +1,11 @@
 //! The loop, its deadlines, and slow readers.
 
 use super::{
-    answer::{DateLine, Desk},
+    answer::{Answered, DateLine, Desk},
     ask,
     head::{self, Head},
 };
-use crate::{serve::Stop, site::Site};
+use crate::{edge::Peer, serve::Stop, site::Site};
 use axum::body::Body;
 use bytes::{Buf as _, Bytes};
 use http::Request;
@@ -81,6 +81,7 @@ pub(in crate::serve) enum Ended {
 pub(in crate::serve) async fn serve(
     site: &Arc<Site>,
     stream: TcpStream,
+    peer: Peer,
     stop: &Stop,
     patience: Patience,
     main: &Handle,
@@ -88,6 +89,7 @@ pub(in crate::serve) async fn serve(
     let mut connection = Connection {
         site,
         stream,
+        peer,
         stop,
         longest: patience.answer,
         held: Vec::new(),
@@ -175,6 +177,8 @@ enum Step {
 struct Connection<'s> {
     site: &'s Arc<Site>,
     stream: TcpStream,
+    /// The other end.
+    peer: Peer,
     stop: &'s Stop,
     /// How long an answer of so many bytes may take.
     longest: fn(usize) -> Duration,
@@ -259,14 +263,19 @@ impl Connection<'_> {
             };
             let closing = asked.closes || self.stop.is_set();
             let (site, stream) = (self.site, &self.stream);
-            let sent = site.answer_plainly(&asked, closing, desk, |head, body| send(stream, head, body));
+            let send = |head: &_, body: &_| send(stream, head, body);
+            let answer = site.answer_plainly(&asked, self.peer, closing, desk, send);
             let behind = rest.get(asked.length..).unwrap_or_default();
-            let Some(sent) = sent else {
-                self.asking = if site.is_known(asked.target) { ask::request(&asked) } else { None };
-                if self.asking.is_none() {
-                    return self.leave(rest);
+            let sent = match answer {
+                Answered::Sent(sent) => sent,
+                Answered::Leave => return self.leave(rest),
+                Answered::Ask(ran) => {
+                    self.asking = ask::request(&asked, self.peer, ran);
+                    if self.asking.is_none() {
+                        return self.leave(rest);
+                    }
+                    return self.pause(behind, closing, Step::Ask);
                 }
-                return self.pause(behind, closing, Step::Ask);
             };
             *answered += 1;
             rest = behind;

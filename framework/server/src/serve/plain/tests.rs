@@ -1,15 +1,16 @@
 use super::{
-    answer::Desk,
+    answer::{Answered, Desk},
     connection::{Ended, Patience, left, serve},
     head::{self, Head},
 };
-use crate::{App, Config, Site, serve::Stop};
+use crate::{App, Config, Site, edge::Peer, serve::Stop};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use std::{
     future::{Future, poll_fn},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -27,6 +28,8 @@ use tropos_core::{Ages, Key, ManualClock, Mode, Revalidate, Tag, Tags};
 
 /// Longer than any of these tests takes, but the one that waits for it to end.
 const LONG: Duration = Duration::from_secs(60);
+
+const PEER: Peer = Peer(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1)));
 
 /// A site that knows `/page`: fresh for a minute, tagged `t`.
 struct Bench {
@@ -68,7 +71,12 @@ impl Bench {
     async fn connect(&self) -> (TcpStream, JoinHandle<Ended>) {
         let (client, server) = pair().await;
         let (site, stop, patience) = (self.site.clone(), self.stop.clone(), self.patience);
-        (client, tokio::spawn(async move { serve(&site, server, &stop, patience, &Handle::current()).await }))
+        (
+            client,
+            tokio::spawn(
+                async move { serve(&site, server, PEER, &stop, patience, &Handle::current()).await },
+            ),
+        )
     }
 
     /// Sends this, and gives all that comes until the connection is closed or handed over, and what was handed over.
@@ -289,7 +297,7 @@ async fn who_asks_much_at_once_is_answered_in_turn_with_others_and_is_not_left_w
         let sent = format!("{}{}", get("").repeat(99), get("Connection: close\r\n"));
         client.write_all(sent.as_bytes()).await.unwrap();
         server.readable().await.unwrap();
-        let mut serving = pin!(serve(&bench.site, server, &bench.stop, bench.patience, &main));
+        let mut serving = pin!(serve(&bench.site, server, PEER, &bench.stop, bench.patience, &main));
         assert!(poll_once(serving.as_mut()).await.is_pending());
         assert_eq!(received(&client).await.matches("HTTP/1.1 200 OK\r\n").count(), 32);
         if stopped {
@@ -357,7 +365,11 @@ async fn from_the_bytes_of_a_request_to_those_of_its_answer_nothing_is_allocated
     let mut answer = || {
         let mut room = head::room();
         let Head::Plain(asked) = head::read(sent.as_bytes(), &mut room) else { return None };
-        bench.site.answer_plainly(&asked, false, &mut desk, |head, body| head.len() + body.len())
+        let length = |head: &[u8], body: &Bytes| head.len() + body.len();
+        match bench.site.answer_plainly(&asked, PEER, false, &mut desk, length) {
+            Answered::Sent(length) => Some(length),
+            Answered::Ask(_) | Answered::Leave => None,
+        }
     };
     // The first makes the head ready, and the desk large enough.
     let length = answer();

@@ -1,0 +1,139 @@
+//! The server whose page is measured, in a process of its own.
+
+use leptos::prelude::*;
+use std::process::Stdio;
+use std::sync::Arc;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    net::TcpListener,
+    process::{Child, ChildStdin, Command},
+};
+use tropos::{
+    App, PageResult, Variant,
+    edge::{
+        Decision, Hooks, Reply, VariantName as _, hook,
+        ready::{
+            experiment::Experiment,
+            redirects::{Redirects, Rule},
+            security::SecurityHeaders,
+        },
+    },
+    page,
+    prelude::*,
+};
+use tropos_cases::check::{Problem, fail};
+use tropos_core::SystemClock;
+use tropos_server::{Config, Site};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The hooks in front of the page
+    hooks: Vec<String>,
+}
+
+/// The five hooks.
+pub(crate) const NAMES: [&str; 5] = ["security", "experiment", "country", "redirects", "guard"];
+
+tropos::edge::variant! { enum Ab: "ab" { A = "a", B = "b" } }
+
+/// The page is of some 11 kB, as that of `hit`.
+const TEXT: usize = 10_600;
+
+#[page("/page", isr(revalidate = "never", variants = Ab))]
+async fn Measured(Variant(side): Variant<Ab>) -> PageResult {
+    view! { <main>{side.as_str()}</main><p>{"b".repeat(TEXT)}</p> }.into_page()
+}
+
+fn hooks(names: &[String]) -> Result<Hooks, Problem> {
+    names.iter().try_fold(Hooks::new(), |hooks, name| {
+        Ok(match name.as_str() {
+            // The same for all.
+            "security" => hooks.hook(SecurityHeaders::new()),
+            // By a cookie, which the visitor has.
+            "experiment" => hooks.hook(Experiment::<Ab>::new()),
+            // By a header that a CDN sets.
+            "country" => hooks.hook(hook("country", |request, edits| {
+                match request.header("cf-ipcountry") {
+                    Some("XX" | "T1") | None => edits.response_headers().set("x-country", "unknown"),
+                    Some(_) => {}
+                }
+                Decision::Next
+            })),
+            // By a table of 100 rules, none of which is for the page.
+            "redirects" => {
+                let old = (0..90).map(|number| Rule::new(&format!("/old/{number}"), "/page").permanent());
+                let items = (0..10).map(|number| Rule::new(&format!("/items-{number}/:id"), "/page"));
+                hooks.hook(Redirects::new(old.chain(items)))
+            }
+            // By a cookie.
+            "guard" => hooks.hook(hook("guard", |request, _| match request.cookie("session") {
+                Some("good") => Decision::Next,
+                _ => Reply::text(401, "sign in first").into(),
+            })),
+            other => return fail(format!("`{other}` is none of the hooks: {}", NAMES.join(", "))),
+        })
+    })
+}
+
+/// Serves until standard input ends.
+///
+/// # Errors
+/// Where the application does not start.
+pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
+    let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
+    let app = App::new().hooks(hooks(&options.hooks)?).pages(tropos::routes![Measured]);
+    let mut config = Config::default();
+    // Hits are learnt in production alone.
+    config.production = true;
+    config.allowed_hosts = Some(vec!["127.0.0.1".to_owned()]);
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    let site =
+        Site::open(app, config, None, Arc::new(SystemClock::new())).await.map_err(|error| failed(&error))?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("http://{}/page", listener.local_addr()?);
+    let until = async { drop(tokio::io::stdin().read(&mut [0]).await) };
+    site.serve_on(listener, until).await.map_err(|error| failed(&error))?;
+    Ok(String::new())
+}
+
+/// A server that runs, and ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Started {
+    child: Child,
+    /// Its end is the server's.
+    stdin: Option<ChildStdin>,
+    url: String,
+}
+
+impl Started {
+    /// Starts one with these hooks, and has its page made.
+    pub(super) async fn with(hooks: &[&str]) -> Result<Self, Problem> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("hooks-server")
+            .args(hooks)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut url = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut url).await?;
+        }
+        let stdin = child.stdin.take();
+        let started = Self { child, stdin, url: url.trim().to_owned() };
+        super::warm(&started.url).await?;
+        Ok(started)
+    }
+
+    /// The address of the page.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends it.
+    pub(super) async fn stop(mut self) -> Result<(), Problem> {
+        drop(self.stdin.take());
+        self.child.wait().await?;
+        Ok(())
+    }
+}

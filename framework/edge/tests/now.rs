@@ -1,0 +1,147 @@
+//! Requests through hooks where nothing can be waited for.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Asked, Still, outcome};
+use http::Method;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tropos_core::CanonicalPath;
+use tropos_edge::{
+    Decision, EdgeRequest, Edits, Hook, Hooks, Match, Platform, Reply, Verdict,
+    edits::HeaderSet,
+    hook,
+    ready::{
+        flags::Flags,
+        redirects::{Redirects, Rule},
+        security::SecurityHeaders,
+    },
+    request::{Client, Headers, RawHeader, Route},
+    run::{Outcome, run_now},
+};
+
+/// Waits, and counts how often it began to.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Hook for Waiting {
+    fn name(&self) -> &str {
+        "waiting"
+    }
+
+    fn decide<'a>(
+        &'a self,
+        _: &'a EdgeRequest<'_>,
+        _: &'a mut Edits,
+        platform: &'a dyn Platform,
+    ) -> Verdict<'a> {
+        Verdict::Later(Box::pin(async move {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            platform.lookup("a", "b").await.map(|_| Decision::Next)
+        }))
+    }
+}
+
+fn now(hooks: &Hooks, asked: &Asked) -> Option<Outcome> {
+    let nowhere = |_: &CanonicalPath| None::<Route<'static>>;
+    run_now(hooks, asked.request(), &nowhere, &Still::default())
+}
+
+fn guard() -> impl Hook {
+    hook("guard", |request, _| match request.cookie("session") {
+        Some("good") => Decision::Next,
+        _ => Reply::text(401, "sign in first").into(),
+    })
+}
+
+#[test]
+fn what_would_have_to_wait_is_not_begun() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let hooks = Hooks::new().hook(Waiting(begun.clone()));
+    assert!(now(&hooks, &Asked::get("/")).is_none());
+    assert_eq!(begun.load(Ordering::Relaxed), 0);
+    assert!(matches!(outcome(&hooks, &Asked::get("/")), Outcome::Pass(_)));
+    assert_eq!(begun.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn whether_a_path_may_have_to_wait_is_known_beforehand() {
+    let waits = |hooks: Hooks| {
+        let path = CanonicalPath::parse("/office/a").unwrap();
+        hooks.may_wait(&path, Some("/office/:page"))
+    };
+    let waiting = || Waiting(Arc::default());
+    assert!(waits(Hooks::new().hook(waiting())));
+    assert!(waits(Hooks::new().at(Match::cookie("a"), waiting())));
+    assert!(!waits(Hooks::new().at(Match::below("/shop"), waiting())));
+    assert!(!waits(Hooks::new().hook(guard()).hook(SecurityHeaders::new()).hook(Flags::new())));
+}
+
+#[test]
+fn both_ways_decide_alike() {
+    let hooks = Hooks::new()
+        .hook(SecurityHeaders::new())
+        .hook(Redirects::new([Rule::new("/old", "/new")]))
+        .at(Match::below("/office"), guard());
+    for asked in [
+        Asked::get("/"),
+        Asked::get("/old?a=b"),
+        Asked::get("/office/a"),
+        Asked::get("/office/a").header("cookie", "session=good"),
+    ] {
+        let now = now(&hooks, &asked).unwrap();
+        assert_eq!(format!("{now:?}"), format!("{:?}", outcome(&hooks, &asked)));
+    }
+}
+
+#[test]
+fn nothing_is_allocated_where_nothing_is_changed() {
+    let rules = (0..100).map(|number| Rule::new(&format!("/old-{number}"), "/"));
+    let hooks = Hooks::new()
+        .hook(Redirects::new(rules))
+        .at(Match::below("/office"), guard())
+        .at(Match::not(Match::cookie("seen")), guard())
+        .at(Match::method("POST"), hook("refuses", |_, _| Decision::from(Reply::empty(405))))
+        .hook(hook("reads", |request, _| match request.header("accept-language") {
+            Some("de") => Decision::from(Reply::empty(406)),
+            _ => Decision::Next,
+        }));
+    let lines: [RawHeader<'_>; 4] = [
+        RawHeader { name: "Host", value: b"shop.example" },
+        RawHeader { name: "Cookie", value: b"a=b; session=good; seen=1" },
+        RawHeader { name: "Accept-Language", value: b"fr" },
+        RawHeader { name: "User-Agent", value: b"Mozilla/5.0" },
+    ];
+    let path = CanonicalPath::parse("/office/a").unwrap();
+    let (platform, nowhere) = (Still::default(), |_: &CanonicalPath| None::<Route<'static>>);
+    let mut passed = None;
+    let allocations = allocation_counter::measure(|| {
+        let headers = Headers::Raw(&lines);
+        let client = Client::default();
+        let request = EdgeRequest::new(&Method::GET, "shop.example", true, &path, "", headers, client);
+        passed = run_now(&hooks, request, &nowhere, &platform);
+    });
+    assert!(matches!(passed, Some(Outcome::Pass(_))));
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
+}
+
+#[test]
+fn a_set_of_headers_says_what_each_of_them_would() {
+    let set = HeaderSet::new([("x-a", "1"), ("X-B", "2"), ("x-a", "3")]).unwrap();
+    let lines: Vec<_> = set.lines().map(|(name, line)| (name.as_str(), line)).collect();
+    assert_eq!(lines, [("x-b", &b"x-b: 2\r\n"[..]), ("x-a", b"x-a: 3\r\n")]);
+    let set = Arc::new(set);
+    let hooks = Hooks::new().hook(hook("sets", move |_, edits| {
+        edits.response_headers().append("x-a", "0");
+        edits.response_headers().set_all(&set);
+        Decision::Next
+    }));
+    let Some(Outcome::Pass(passed)) = now(&hooks, &Asked::get("/")) else { panic!("not passed") };
+    let mut headers = http::HeaderMap::new();
+    passed.response.apply(&mut headers, true);
+    assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["3"]);
+    assert_eq!(headers["x-b"], "2");
+    assert!(HeaderSet::new([("x a", "1")]).is_err() && HeaderSet::new([("x-a", "1\n")]).is_err());
+}
