@@ -1,5 +1,5 @@
 //! Real programs for tests: Redis alone, with replicas and sentinels, and as a cluster; PostgreSQL alone and with
-//! streaming replicas, and PgBouncer; workerd with a Worker; and a TCP proxy that fails on command.
+//! streaming replicas, and PgBouncer; Prometheus; workerd with a Worker; and a TCP proxy that fails on command.
 //!
 //! Each program runs on free ports of 127.0.0.1 and in a folder of its own, and is killed by its process id when its
 //! value is dropped, also when the test panics. Nothing listens on a well-known port, so that a server of the machine is
@@ -30,6 +30,7 @@ mod poll;
 mod postgres;
 mod processes;
 mod program;
+mod prometheus;
 mod proxy;
 mod redis;
 mod resp;
@@ -43,6 +44,7 @@ pub use pgbouncer::{PgBouncer, PgBouncerOptions};
 pub use poll::PATIENCE;
 pub use postgres::{Postgres, PostgresCluster, PostgresClusterOptions, PostgresOptions};
 pub use program::free_addresses;
+pub use prometheus::{Prometheus, PrometheusOptions, promtool};
 pub use proxy::FaultProxy;
 pub use redis::{Data, Redis, RedisOptions};
 pub use sentinel::{SERVICE, Sentinels};
@@ -56,6 +58,11 @@ pub fn has_redis() -> bool {
 /// Whether a PostgreSQL server can be started: its programs are in Debian's folder or on the `PATH`.
 pub fn has_postgres() -> bool {
     postgres::Install::find().is_ok()
+}
+
+/// Whether `prometheus` and `promtool` are on the `PATH`.
+pub fn has_prometheus() -> bool {
+    program::is_on_path("prometheus") && program::is_on_path("promtool")
 }
 
 /// Whether PgBouncer can be started: it is in Debian's folder or on the `PATH`, and PostgreSQL is there.

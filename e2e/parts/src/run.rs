@@ -5,11 +5,24 @@ use std::{
     fs::File,
     io::{self, Read as _, Seek as _},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 /// Runs a program to its end, which is killed where that does not come within [`PATIENCE`], and gives what it printed
 /// without the line's end. `what` is named by errors.
 pub(crate) fn run(
+    command: &mut Command,
+    program: &'static str,
+    package: &'static str,
+    what: &str,
+    input: Stdio,
+) -> Result<String, Error> {
+    run_within(PATIENCE, command, program, package, what, input)
+}
+
+/// The same within another bound.
+pub(crate) fn run_within(
+    patience: Duration,
     command: &mut Command,
     program: &'static str,
     package: &'static str,
@@ -25,12 +38,12 @@ pub(crate) fn run(
         io::ErrorKind::NotFound => Error::Missing { program, package },
         _ => doing(source),
     })?;
-    let ended = poll::until(PATIENCE, || child.try_wait().map_err(doing))?;
+    let ended = poll::until(patience, || child.try_wait().map_err(doing))?;
     let Some(status) = ended else {
         child.kill().and_then(|()| child.wait()).map_err(doing)?;
         return Err(Error::Late {
             what: format!("{program} did not end ({what})"),
-            patience: PATIENCE,
+            patience,
             log: format!("; it wrote: {}", text(complaints).map_err(doing)?),
         });
     };

@@ -10,9 +10,11 @@ pub(crate) use inner::{Backing, Inner};
 use crate::{
     Decision, Engine, Entry, Miss, Place, Scope, Stale, Trust, Validity, Value, decide,
     flight::{Boarding, Landed},
+    observe::{Read, Saved},
 };
 use render::launch;
 use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tropos_core::{Ages, Failure, Key, Tags, Tick};
 
 /// How long "there is no such thing" is fresh unless something else is declared: short, since it is asked for again
@@ -91,6 +93,10 @@ struct Plan {
     ages: Ages,
     negative: Duration,
     tags: Tags,
+    /// The route that it is for.
+    route: Option<&'static str>,
+    /// Whether nobody waits for it.
+    background: bool,
 }
 
 /// Entries of one kind. Cloning gives another handle on the same.
@@ -180,12 +186,27 @@ impl<V: Value> Cache<V> {
         Fut: Future<Output = Result<Produced<V>, Failure>> + Send + 'static,
     {
         if let Some(scope) = Scope::current().filter(Scope::is_draft) {
-            return draft::serve(&scope, request, produce).await;
+            let key = request.key;
+            let served = draft::serve(&scope, request, produce).await;
+            self.tell(key, &served);
+            return served;
         }
         // Before anything is taken from memory: what was missed applies first.
         let degraded = self.0.tags.confirm().await != Trust::Full;
+        let key = request.key;
         let served = self.serve_confirmed(request, produce).await;
+        self.tell(key, &served);
         Served { degraded, ..served }
+    }
+
+    fn tell(&self, key: &Key, served: &Served<V>) {
+        let Some(observer) = self.0.counts.observed.by() else { return };
+        let saved = match (&served.result, served.reason) {
+            (Ok(entry), Reason::Hit { .. }) => entry.saves(),
+            _ => Saved::default(),
+        };
+        let route = Scope::current().and_then(|scope| scope.route());
+        observer.read(&Read { key, route, reason: served.reason, saved });
     }
 
     async fn serve_confirmed<F, Fut>(&self, request: Request<'_>, produce: F) -> Served<V>
@@ -199,8 +220,14 @@ impl<V: Value> Cache<V> {
         else {
             return Served::failed(Failure::new("the cache is gone"), Miss::Absent);
         };
-        let plan =
-            Plan { key: key.clone(), ages: request.ages, negative: request.negative, tags: request.tags };
+        let plan = Plan {
+            key: key.clone(),
+            ages: request.ages,
+            negative: request.negative,
+            tags: request.tags,
+            route: parent.as_ref().and_then(Scope::route),
+            background: false,
+        };
         let mut start = Some((plan, produce));
         let mut waited_for = None;
         loop {
@@ -249,7 +276,12 @@ impl<V: Value> Cache<V> {
                     (waiter, false)
                 }
             };
-            match waiter.wait().await {
+            let began = Instant::now();
+            let ended = waiter.wait().await;
+            if let Some(observer) = self.0.counts.observed.by().filter(|_| collapsed) {
+                observer.waited(key, began.elapsed());
+            }
+            match ended {
                 Err(failure) if failure.downcast_ref::<Needless>().is_some() => {}
                 Err(failure) => return self.fall_back(key, failure, why, collapsed),
                 Ok(Landed { entry, stored, all_tags }) => {
@@ -298,6 +330,7 @@ impl<V: Value> Cache<V> {
                     tropos.cache.key = %plan.key,
                 );
                 span.follows_from(tracing::Span::current().id());
+                let plan = Plan { background: true, ..plan };
                 span.in_scope(|| launch(self.0.clone(), engine, permit, plan, None, produce));
             }
         }

@@ -1,5 +1,6 @@
 //! What the engine counts, for operators.
 
+use crate::observe::Observed;
 use std::sync::atomic::AtomicU64;
 
 /// Counted while the engine runs. Hits are not among them: a counter that all cores write to is felt at each hit.
@@ -9,6 +10,7 @@ pub(crate) struct Counts {
     pub(crate) failures: AtomicU64,
     pub(crate) invalidations: AtomicU64,
     pub(crate) invalidation_failures: AtomicU64,
+    pub(crate) observed: Observed,
 }
 
 /// How the engine stands, at one moment. Counters count from the start of the process.
@@ -25,6 +27,14 @@ pub struct Stats {
     pub data_bytes: usize,
     /// Answers of "there is no such thing" in memory.
     pub negative_entries: usize,
+    /// Their bytes, about.
+    pub negative_bytes: usize,
+    /// Pages that were driven out of memory to keep its bound.
+    pub page_evictions: u64,
+    /// Results of fetches and cached functions that were.
+    pub data_evictions: u64,
+    /// Answers of "there is no such thing" that were.
+    pub negative_evictions: u64,
     /// Renders that were begun to be stored, of pages, fetches and cached functions.
     pub renders: u64,
     /// How many of them failed.

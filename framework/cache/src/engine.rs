@@ -7,6 +7,7 @@ use crate::{
     counts::Counts,
     flight::Flights,
     limit::Breaker,
+    observe::Invalidated,
     store::{disk::Disk, guarded::Guarded, memory::Memory, shared::SharedStore},
     tags::memo,
 };
@@ -215,6 +216,10 @@ impl Engine {
         &self.0.tags
     }
 
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
     /// The clock by which everything here goes.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
@@ -245,6 +250,10 @@ impl Engine {
             data_entries: data.entries(),
             data_bytes: data.bytes(),
             negative_entries: pages.negative_entries() + data.negative_entries(),
+            negative_bytes: pages.inner().negative.bytes() + data.inner().negative.bytes(),
+            page_evictions: pages.inner().memory.evictions(),
+            data_evictions: data.inner().memory.evictions(),
+            negative_evictions: pages.inner().negative.evictions() + data.inner().negative.evictions(),
             renders: of(&counts.renders),
             render_failures: of(&counts.failures),
             invalidations: of(&counts.invalidations),
@@ -270,8 +279,18 @@ impl Engine {
     /// # Errors
     /// As [`TagRegistry::invalidate`]; nothing has changed then.
     pub async fn invalidate(&self, tags: &[Tag], strength: Strength) -> Result<u64, Error> {
+        let began = tokio::time::Instant::now();
         let result = self.0.tags.invalidate(tags, strength).await;
         let counts = &self.0.counts;
+        if let Some(observer) = counts.observed.by() {
+            let store = match &self.0.backing {
+                Some(Backing::Shared { .. }) => "shared",
+                Some(Backing::Disk(_)) => "disk",
+                None => "process",
+            };
+            let (took, well) = (began.elapsed(), result.is_ok());
+            observer.invalidated(&Invalidated { strength, store, took, well });
+        }
         let counter = if result.is_ok() { &counts.invalidations } else { &counts.invalidation_failures };
         counter.fetch_add(1, Ordering::Relaxed);
         result

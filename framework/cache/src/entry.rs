@@ -2,7 +2,7 @@
 
 mod format;
 
-use crate::{Decision, Stamp, TagRegistry, Validity, decide, tags::versioned::Noted};
+use crate::{Decision, Stamp, TagRegistry, Validity, decide, observe::Saved, tags::versioned::Noted};
 use std::{
     sync::atomic::{AtomicI64, AtomicU32, Ordering},
     time::Duration,
@@ -61,6 +61,8 @@ pub struct Entry<V> {
     pub meta: Meta,
     /// The result.
     pub value: V,
+    /// The database queries that its render would have run without any cache.
+    queries: u32,
     failures: AtomicU32,
     next_try: AtomicI64,
     /// The generation of the registry at which the tags were last found valid, so that a hit compares one number while
@@ -74,10 +76,22 @@ impl<V> Entry<V> {
         Self {
             meta,
             value,
+            queries: 0,
             failures: AtomicU32::new(Backoff::NONE.failures),
             next_try: AtomicI64::new(Backoff::NONE.next_try.0),
             valid_at: Noted::never(),
         }
+    }
+
+    /// The same, whose render would have run so many database queries without any cache: what a hit saves.
+    #[must_use]
+    pub fn with_queries(self, queries: u32) -> Self {
+        Self { queries, ..self }
+    }
+
+    /// What a hit saves.
+    pub fn saves(&self) -> Saved {
+        Saved { queries: self.queries, time: self.meta.cost }
     }
 
     /// How often its successor failed, and when to try next.

@@ -64,6 +64,9 @@ where
                 let status = CacheStatus::of(served.reason, Mode::Isr);
                 span.record("tropos.cache.status", tracing::field::display(status));
             }
+            if let Ok(entry) = &served.result {
+                scope.add_queries(entry.saves().queries);
+            }
             served.result
         })
         .await;

@@ -22,6 +22,7 @@
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
+//! | [`observe`] | what is told of all this, to who counts it |
 //! | [`limit`] | counts of requests that instances keep together |
 //! | [`layer`] | a shared HTTP cache as a Tower layer, for any Axum application |
 
@@ -37,6 +38,7 @@ pub mod function;
 pub mod http;
 pub mod layer;
 pub mod limit;
+pub mod observe;
 pub mod page;
 pub mod positions;
 pub mod report;

@@ -14,8 +14,8 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 use tokio::sync::OnceCell;
@@ -72,6 +72,10 @@ struct Inner {
     /// Whether something elsewhere was changed from within.
     acted: AtomicBool,
     holds: Holds,
+    /// The route of the page that all this is for.
+    route: OnceLock<&'static str>,
+    /// Database queries that what runs in it would have run without any cache.
+    queries: AtomicU32,
 }
 
 tokio::task_local! {
@@ -101,6 +105,8 @@ impl Scope {
 
     fn build(engine: &Engine, purpose: Purpose, flight: Option<(Key, Option<Scope>)>, draft: bool) -> Self {
         let (stamp, floor) = engine.tags().start();
+        let parent = flight.as_ref().and_then(|(_, parent)| parent.as_ref());
+        let route = parent.map(|parent| parent.0.route.clone()).unwrap_or_default();
         let floor = match purpose {
             Purpose::Stored | Purpose::Live => floor,
             Purpose::Once | Purpose::Action => FloorAt::Free,
@@ -117,6 +123,8 @@ impl Scope {
             personal: Personal::default(),
             acted: AtomicBool::default(),
             holds: Holds::default(),
+            route,
+            queries: AtomicU32::new(0),
         }))
     }
 
@@ -148,6 +156,35 @@ impl Scope {
     /// Where the tag sequence stood when the scope was made.
     pub fn stamp(&self) -> Stamp {
         self.0.stamp
+    }
+
+    /// The route of the page or handler that this is for, for who counts by it. What nested reads render takes it over. The
+    /// first one stays.
+    pub fn set_route(&self, route: &'static str) {
+        // Whoever comes second is within what the first one named.
+        let _ = self.0.route.set(route);
+    }
+
+    /// The route that this is for, where it was named.
+    pub fn route(&self) -> Option<&'static str> {
+        self.0.route.get().copied()
+    }
+
+    /// A database query has run.
+    pub fn queried(&self) {
+        self.add_queries(1);
+    }
+
+    /// So many queries would have run, had nothing been cached.
+    pub(crate) fn add_queries(&self, queries: u32) {
+        if queries > 0 {
+            self.0.queries.fetch_add(queries, Ordering::Relaxed);
+        }
+    }
+
+    /// The database queries that have run, and those that cached reads have saved.
+    pub fn queries(&self) -> u32 {
+        self.0.queries.load(Ordering::Relaxed)
     }
 
     /// The engine.

@@ -357,6 +357,8 @@ pub(crate) enum Target {
     Systemd,
     /// A proxy with TLS before the application
     Nginx,
+    /// Alert rules for Prometheus with their tests, and dashboards for Grafana
+    Observability,
 }
 
 impl Target {
@@ -367,6 +369,7 @@ impl Target {
             Self::Compose => "compose",
             Self::Systemd => "systemd",
             Self::Nginx => "nginx",
+            Self::Observability => "observability",
         }
     }
 }

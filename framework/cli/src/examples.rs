@@ -72,7 +72,8 @@ pub(crate) const DEPLOY: &str = "Examples:
   cargo tropos deploy container                 Dockerfile, .dockerignore
   cargo tropos deploy compose                   the same, with PostgreSQL and Redis
   cargo tropos deploy systemd                   a unit for one machine
-  cargo tropos deploy nginx --domain shop.example";
+  cargo tropos deploy nginx --domain shop.example
+  cargo tropos deploy observability             alert rules and dashboards";
 
 pub(crate) const COMPLETIONS: &str = "Examples:
   cargo tropos completions bash > ~/.local/share/bash-completion/completions/cargo-tropos

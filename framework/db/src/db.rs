@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     error::without_password,
     handle::{Read, Route, Tx, Write},
-    observe::{Counts, PoolStats, ServerStats, Stats},
+    observe::{Counts, Observer, PoolStats, ServerStats, Stats, pool_name},
     pool::{postgres::Use, sqlite},
     replica::{Group, Looks},
     shard::{
@@ -250,13 +250,13 @@ impl<B> Db<B> {
             match &shard.store {
                 Store::Sqlite(store) => {
                     for (pool, purpose) in [(&store.readers, "reads"), (&store.writer, "writes")] {
-                        stats.pools.push(pool_stats(format!("{} sqlite {purpose}", shard.name), pool));
+                        stats.pools.push(pool_stats(pool_name(&shard.name, None, purpose), pool));
                     }
                 }
                 Store::Postgres(group) => {
                     for server in group.servers() {
                         for purpose in [Use::Read, Use::Write] {
-                            let name = format!("{} {} {}", shard.name, server.address, purpose.name());
+                            let name = pool_name(&shard.name, Some(&server.address), purpose.name());
                             stats.pools.push(pool_stats(name, &server.pool(purpose)));
                         }
                         stats.servers.push(ServerStats {
@@ -273,6 +273,11 @@ impl<B> Db<B> {
             }
         }
         stats
+    }
+
+    /// Has `observer` told of each query. The first one stays.
+    pub fn observe(&self, observer: impl Observer) {
+        self.cluster.counts.observe(Box::new(observer));
     }
 
     /// Closes all connections, waiting for running queries.

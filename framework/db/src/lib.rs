@@ -50,6 +50,6 @@ pub use error::{Error, cause, without_password};
 pub use handle::{Read, Tx, Write};
 pub use loader::Loader;
 pub use migrate::{Migrated, Migrations, ShardStatus, Status, Step};
-pub use observe::{PoolStats, ServerStats, Stats, summary, without_values};
+pub use observe::{Observer, PoolStats, Ran, ServerStats, Stats, Waited, summary, without_values};
 pub use replica::Lag;
 pub use sqlx;

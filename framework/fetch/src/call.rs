@@ -1,7 +1,7 @@
 //! One call over the network: bounded in time, bytes and redirects.
 
 use crate::{
-    Error, Fetched,
+    Called, Error, Fetched,
     client::{self, Client},
     guard::Refused,
 };
@@ -63,11 +63,22 @@ impl Call {
         // The first call of all reads the machine's certificates here, which is not a part of its time.
         client.for_url(&self.url, self.allow_private)?;
         let (url, after, now) = (self.shown_url(), self.timeout, Instant::now());
+        let (method, asked) = (self.method.clone(), self.url.clone());
         let deadline = now.checked_add(after).unwrap_or_else(|| now + LONGEST);
         let answer = match tokio::time::timeout_at(deadline, self.follow(&client, deadline)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::Timeout { url: url.clone(), after }),
         };
+        if let Some(observer) = client.observer() {
+            observer.called(&Called {
+                method: method.as_str(),
+                scheme: asked.scheme(),
+                host: asked.host_str().unwrap_or_default(),
+                port: asked.port_or_known_default().unwrap_or_default(),
+                status: answer.as_ref().ok().map(|fetched| fetched.status.as_u16()),
+                took: now.elapsed(),
+            });
+        }
         match &answer {
             Ok(fetched) => {
                 tracing::debug!(url, status = fetched.status.as_u16(), bytes = fetched.body.len(), "fetched")

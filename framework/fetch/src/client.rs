@@ -1,7 +1,7 @@
 //! The HTTP client of an engine.
 
 use crate::{
-    Config, Error,
+    Config, Error, Observer,
     guard::{Guard, Lookup, Refused, address},
     hosts::Hosts,
 };
@@ -72,6 +72,10 @@ impl Client {
         let guard = Arc::new(Guard::new(config.allow.clone(), config.development));
         let hosts = Hosts::new(config.calls_per_host);
         Self(Arc::new(Inner { config, guard, hosts, guarded: Pool::new(), open: Pool::new() }))
+    }
+
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.config.observer.as_deref()
     }
 
     /// The calls under way.

@@ -1,7 +1,7 @@
 //! What holds for all fetches of an engine.
 
 use crate::{Allow, Resolver, client::Client};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use tropos_cache::Engine;
 
 /// How many calls to one host are under way at a time, unless set. A source that answers in 50 ms answers 1,280 a second
@@ -16,6 +16,7 @@ pub struct Config {
     pub(crate) development: bool,
     pub(crate) calls_per_host: usize,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for Config {
@@ -25,6 +26,7 @@ impl Default for Config {
             development: false,
             calls_per_host: DEFAULT_CALLS_PER_HOST,
             resolver: None,
+            observer: None,
         }
     }
 }
@@ -53,12 +55,43 @@ impl Config {
         self
     }
 
+    /// Has `observer` told of each call. Default: nobody.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Looks names up by something else than the system. Default: the system.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolver = Some(Arc::new(resolver));
         self
     }
+}
+
+/// Counts calls. Called in the midst of things: it must neither wait nor take long.
+pub trait Observer: Send + Sync + 'static {
+    /// A call has ended. What the cache answers is none.
+    fn called(&self, call: &Called<'_>);
+}
+
+/// One call over the network, redirects and the body included.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Called<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host that was asked first.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The status of the answer; none where there was none within the limits.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl fmt::Debug for Config {

@@ -53,7 +53,7 @@ mod origin;
 mod revalidate;
 mod store;
 
-pub use config::{Config, DEFAULT_CALLS_PER_HOST, install};
+pub use config::{Called, Config, DEFAULT_CALLS_PER_HOST, Observer, install};
 pub use error::Error;
 pub use fetch::{DEFAULT_BYTES, DEFAULT_REDIRECTS, DEFAULT_TIMEOUT, Fetch};
 pub use fetched::Fetched;

@@ -169,6 +169,8 @@ pub struct Config {
     /// Whether routes are counted for the mode advisor, at `/advice` of the admin listener. Off: hits then take the longer
     /// way, on which they can be counted. On in development, where `dev` is set.
     pub advise: bool,
+    /// What is told of requests, and where: by the standard `OTEL_*` variables alone, which other programs beside this one read too.
+    pub telemetry: tropos_telemetry::Config,
 }
 
 impl Default for Config {
@@ -197,6 +199,7 @@ impl Default for Config {
             production: false,
             dev: None,
             advise: false,
+            telemetry: tropos_telemetry::Config::default(),
         }
     }
 }
@@ -256,7 +259,8 @@ impl Config {
             let nearest = nearest(known(), key);
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key: key.clone(), nearest });
         }
-        let mut config = Self::default();
+        let mut config =
+            Self { telemetry: tropos_telemetry::Config::read(&program(), &variable), ..Self::default() };
         let shards = database::shards(path, &table)?;
         for key in &KEYS {
             let from_environment = variable(key.variable)
@@ -384,6 +388,12 @@ const MOST_FRONT_THREADS: usize = 64;
 fn half_the_cores() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     (cores / 2).clamp(1, MOST_FRONT_THREADS)
+}
+
+/// The name of this program: the service's, where none is given.
+fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The known name that is spelled most like `key`.

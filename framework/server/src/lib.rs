@@ -28,6 +28,7 @@ pub mod draft;
 mod edge;
 pub mod error;
 mod explain;
+mod meter;
 pub mod page;
 mod render;
 pub mod request;

@@ -13,6 +13,7 @@ use crate::{
         policy::{self, Policies},
     },
     error::Error,
+    meter::{Meter, Teller},
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
@@ -23,6 +24,7 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 use tropos_cache::{
     DiskConfig, Engine, EngineConfig, Purpose, RedisStore, Scope, Seed, SharedConfig, StoredPage,
@@ -32,9 +34,13 @@ use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
+use tropos_telemetry::metrics::Push;
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
 const FILE_BYTES: u64 = 8 << 20;
+
+/// The last numbers are sent within this: a dead collector must not hold up the end.
+const LAST_PUSH: Duration = Duration::from_secs(2);
 
 /// An application as it runs.
 pub struct Site {
@@ -69,6 +75,10 @@ pub struct Site {
     pub(crate) seen: Option<Seen>,
     /// What watches the answers of pages: in development, and for the mode advisor.
     pub(crate) watch: Option<Arc<Watch>>,
+    /// What is counted.
+    pub(crate) meter: Arc<Meter>,
+    /// Sends it, where a collector is named.
+    push: Option<Push>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -159,12 +169,6 @@ impl Site {
         // A change of the islands comes with a new process: what this one has rendered names the files that there were.
         let dev_files = config.dev.as_deref().map(Dist::of_dev_server).transpose()?.flatten();
         let manifest = manifest.or_else(|| dev_files.as_ref().map(|dist| dist.manifest.clone()));
-        tropos_fetch::install(
-            &engine,
-            tropos_fetch::Config::default()
-                .allow(config.fetch_allow.clone())
-                .in_development(!config.production),
-        );
         let routes = app.routes()?;
         app.hooks.check()?;
         app.hooks.check_functions(crate::dispatch::function_paths())?;
@@ -183,6 +187,19 @@ impl Site {
         let statics = Statics::render(app, &shell, &cx, &engine).await;
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let meter = Meter::new(&table, config.is_https());
+        engine.observe(Teller(meter.clone()));
+        let push = meter.push(&config.telemetry, engine.clock());
+        if let Some(db) = &db {
+            db.observe(Teller(meter.clone()));
+        }
+        tropos_fetch::install(
+            &engine,
+            tropos_fetch::Config::default()
+                .allow(config.fetch_allow.clone())
+                .in_development(!config.production)
+                .observer(Teller(meter.clone())),
+        );
         let clock = engine.clock().clone();
         let watch = Watch::open(&config, &table, clock.clone());
         Ok(Self {
@@ -211,6 +228,8 @@ impl Site {
             db,
             seen,
             watch,
+            push,
+            meter,
         })
     }
 
@@ -219,6 +238,7 @@ impl Site {
         let listed = self.list().await?;
         let site = Arc::new(Self { listed, ..self });
         site.warm_what_is_invalidated();
+        site.count();
         Ok(site)
     }
 
@@ -314,6 +334,9 @@ impl Site {
 
     /// Lets everything end in order: pending entries are written, connections closed.
     pub async fn close(&self) {
+        if let Some(push) = &self.push {
+            push.close(LAST_PUSH).await;
+        }
         self.engine.shutdown().await;
         if let Some(db) = &self.db {
             db.close().await;

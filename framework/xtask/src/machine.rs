@@ -51,6 +51,8 @@ const FOR_TESTS: &[Need] = &[
     // What `cargo tropos deploy nginx` writes is tested in use; Debian keeps nginx out of the path of ordinary users.
     Need { package: "nginx-light", found_by: Found::File("/usr/sbin/nginx") },
     program("openssl", "openssl"),
+    // Scrapes a running shop, and judges the rules that `cargo tropos deploy observability` writes.
+    program("prometheus", "prometheus"),
     // Screenshots would otherwise be measured in whatever font the machine has.
     Need { package: "fonts-liberation", found_by: Found::File("/usr/share/fonts/truetype/liberation") },
 ];

@@ -118,7 +118,7 @@ impl<V: Value> Inner<V> {
             (false, tropos_core::Revalidate::After(age)) => Some(age),
             (false, tropos_core::Revalidate::Never) => None,
         };
-        let entry = Arc::new(Entry::new(
+        let entry = Entry::new(
             Meta {
                 tags,
                 stamp: scope.stamp(),
@@ -130,7 +130,8 @@ impl<V: Value> Inner<V> {
                 cost: self.clock.now().since(start.tick),
             },
             produced.value,
-        ));
+        );
+        let entry = Arc::new(entry.with_queries(scope.queries()));
         if reads.too_many_tags {
             let most = crate::scope::MOST_TAGS;
             tracing::error!(key = %plan.key, "not stored: it read more than {most} tags; put one tag on the whole list");

@@ -8,13 +8,17 @@ use super::{
 use crate::{
     Engine, Scope, Value,
     flight::{Landed, Permit},
+    observe::Rendered,
 };
 use std::{
     future::Future,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::task::{JoinError, JoinHandle};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::Instant,
+};
 use tracing::Instrument;
 use tropos_core::Failure;
 
@@ -43,8 +47,15 @@ pub(super) fn launch<V, F, Fut>(
         let start = Start { tick: cache.clock.now(), wall: cache.wall() };
         // Takes its place in the tag sequence here: before the first read.
         let scope = Scope::of_flight(&engine, key.clone(), parent);
+        plan.route.into_iter().for_each(|route| scope.set_route(route));
+        let (background, began) = (plan.background, Instant::now());
         cache.counts.renders.fetch_add(1, Ordering::Relaxed);
-        let landing = match watched(&scope, cache.render_timeout.saturating_sub(waited), produce).await {
+        let rendered = watched(&scope, cache.render_timeout.saturating_sub(waited), produce).await;
+        if let Some(observer) = cache.counts.observed.by() {
+            let (route, took, failed) = (scope.route(), began.elapsed(), rendered.is_err());
+            observer.rendered(&Rendered { key: &key, route, background, took, failed });
+        }
+        let landing = match rendered {
             Ok(produced) => Ok(cache.keep(plan, &scope, start, produced)),
             Err(failure) => {
                 cache.counts.failures.fetch_add(1, Ordering::Relaxed);

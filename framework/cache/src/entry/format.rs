@@ -1,6 +1,6 @@
 //! The one binary format of an entry, on disk and in a build.
 //!
-//! `TROE`, version, length and bytes of: key, tags joined by blanks; stamp, wall clock of the start, ages, flags, cost;
+//! `TROE`, version, length and bytes of: key, tags joined by blanks; stamp, wall clock of the start, ages, flags, cost, queries;
 //! length of the value, packed or not; length and bytes of the value; xxh3 of all that. Numbers are little-endian. What
 //! is torn or foreign reads as nothing.
 
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 4] = b"TROE";
 
 /// Raised with every change of the format; another version reads as nothing, and the entry is made anew.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// Shorter values are not worth a try at packing.
 const SHORTEST_PACKED: usize = 512;
@@ -44,6 +44,7 @@ impl<V: Value> Entry<V> {
             age(self.meta.expire),
             u64::from(self.meta.negative),
             age(Some(self.meta.cost)),
+            u64::from(self.queries),
         ];
         numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
         let mut value = Vec::with_capacity(self.value.weight());
@@ -83,6 +84,7 @@ impl<V: Value> Entry<V> {
         let expire = span(take_number(&mut rest)?);
         let negative = take_number(&mut rest)? != 0;
         let cost = span(take_number(&mut rest)?).unwrap_or_default();
+        let queries = u32::try_from(take_number(&mut rest)?).ok()?;
         let value = match take_number(&mut rest)? {
             NOT_PACKED => V::decode(take_bytes(&mut rest)?)?,
             length => V::decode(&unpack(take_bytes(&mut rest)?, length)?)?,
@@ -93,7 +95,7 @@ impl<V: Value> Entry<V> {
         };
         let started = now.minus(age);
         let meta = Meta { tags, stamp, started, started_wall, revalidate, expire, negative, cost };
-        rest.is_empty().then(|| (key, Self::new(meta, value)))
+        rest.is_empty().then(|| (key, Self::new(meta, value).with_queries(queries)))
     }
 }
 
@@ -157,7 +159,7 @@ mod tests {
             negative: false,
             cost: Duration::from_millis(7),
         };
-        Entry::new(meta, Data(value.into()))
+        Entry::new(meta, Data(value.into())).with_queries(11)
     }
 
     proptest! {
@@ -169,6 +171,7 @@ mod tests {
             prop_assert_eq!(of, key);
             prop_assert_eq!(&read.meta, &entry.meta);
             prop_assert_eq!(&read.value, &entry.value);
+            prop_assert_eq!(read.saves(), entry.saves());
             if entry.value.0.len() >= 2_000 {
                 prop_assert!(bytes.len() < entry.value.0.len());
             }

@@ -38,6 +38,8 @@ struct Shard<V> {
     main: Queue,
     ghosts: Ghosts,
     tickets: u64,
+    /// Entries that were driven out.
+    evicted: u64,
 }
 
 struct Slot<V> {
@@ -86,6 +88,7 @@ impl<V: Value> Memory<V> {
                 main: Queue::default(),
                 ghosts: Ghosts::default(),
                 tickets: 0,
+                evicted: 0,
             })
         };
         Self { seed: rand::random(), shards: (0..shards).map(shard).collect() }
@@ -159,6 +162,11 @@ impl<V: Value> Memory<V> {
     /// The number of entries.
     pub fn len(&self) -> usize {
         self.sum(|shard| shard.slots.len())
+    }
+
+    /// How many entries were driven out to keep the bounds.
+    pub fn evictions(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).evicted).sum()
     }
 
     /// Whether there is no entry.
@@ -256,13 +264,16 @@ impl<V: Value> Shard<V> {
         let Some(mut slot) = self.remove(hash) else { return };
         let uses = slot.place.uses();
         match (from_small, uses) {
-            (true, 0) => self.ghosts.add(hash, self.slots.len()),
+            (true, 0) => {
+                self.evicted += 1;
+                self.ghosts.add(hash, self.slots.len());
+            }
             (true, _) => {
                 slot.in_main = true;
                 slot.place.set_uses(0);
                 self.enqueue(hash, slot);
             }
-            (false, 0) => {}
+            (false, 0) => self.evicted += 1,
             (false, _) => {
                 slot.place.set_uses(uses - 1);
                 self.enqueue(hash, slot);

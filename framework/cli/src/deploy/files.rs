@@ -1,6 +1,6 @@
 //! Which files a target has, and what to do with them (pure).
 
-use super::{context::Context, mark};
+use super::{context::Context, mark, observability};
 use crate::{Error, args::Target};
 use minijinja::{Environment, UndefinedBehavior, context, syntax::SyntaxConfig};
 
@@ -17,7 +17,7 @@ pub(super) struct Rendered {
 const MARK: &str = "@mark@";
 
 /// Their paths, whether these begin in the workspace's folder, and their templates.
-type Template = (String, bool, &'static str);
+pub(super) type Template = (String, bool, &'static str);
 
 fn templates(target: Target, name: &str) -> Vec<Template> {
     let container = || {
@@ -41,6 +41,7 @@ fn templates(target: Target, name: &str) -> Vec<Template> {
         Target::Nginx => {
             vec![(format!("deploy/nginx/{name}.conf"), false, include_str!("templates/nginx.conf"))]
         }
+        Target::Observability => observability::templates(),
     }
 }
 
@@ -51,9 +52,13 @@ fn templates(target: Target, name: &str) -> Vec<Template> {
 pub(super) fn of(target: Target, facts: &Context) -> Result<Vec<Rendered>, Error> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax =
-        SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
-    environment.set_syntax(syntax.map_err(unfit("the syntax"))?);
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    if target == Target::Observability {
+        // Both programs have templates of their own, in braces.
+        syntax.block_delimiters("<%", "%>").variable_delimiters("<<", ">>").comment_delimiters("<#", "#>");
+    }
+    environment.set_syntax(syntax.build().map_err(unfit("the syntax"))?);
     let render = |(path, in_workspace, template): Template| {
         let values = context! {
             mark => MARK,
@@ -66,6 +71,8 @@ pub(super) fn of(target: Target, facts: &Context) -> Result<Vec<Rendered>, Error
             folder => &facts.folder,
             page_cache => facts.page_cache,
             health => facts.health,
+            classes => observability::classes(),
+            budgets => observability::budgets(),
         };
         let text = environment.render_str(template, values).map_err(unfit(&path))?;
         // A file of two targets is the same whichever wrote it.
@@ -92,7 +99,7 @@ fn unfit(name: &str) -> impl FnOnce(minijinja::Error) -> Error {
 pub(super) fn next(target: Target, facts: &Context) -> Vec<String> {
     let Context { name, domain, .. } = facts;
     let mut steps = Vec::new();
-    if facts.is_domain_guessed {
+    if facts.is_domain_guessed && target != Target::Observability {
         steps.push(format!("{domain} is a stand-in: --domain names yours"));
     }
     if facts.install == "outside" && matches!(target, Target::Container | Target::Compose) {
@@ -124,6 +131,13 @@ pub(super) fn next(target: Target, facts: &Context) -> Vec<String> {
             format!("sudo install -Dm644 deploy/nginx/{name}.conf /etc/nginx/conf.d/{name}.conf"),
             "sudo nginx -t && sudo nginx -s reload".into(),
             format!("set TROPOS_ORIGIN=https://{domain} for the server"),
+        ],
+        Target::Observability => vec![
+            "promtool check rules deploy/observability/rules.yaml".into(),
+            "promtool test rules deploy/observability/rules.test.yaml deploy/observability/rules.day.test.yaml".into(),
+            "name rules.yaml under `rule_files` of Prometheus, and the admin listener of each instance as a target: prometheus.yaml is a beginning".into(),
+            "import deploy/observability/dashboards/*.json into Grafana, or provision them".into(),
+            "send the alerts somewhere: `severity` is page or ticket".into(),
         ],
     };
     steps.extend(more);
@@ -160,7 +174,11 @@ mod tests {
                 for file in of(*target, &facts(page_cache, install)).unwrap() {
                     let Rendered { path, text, .. } = &file;
                     assert!(mark::is_untouched(text), "{path}");
-                    for left in ["{{", "{%", MARK, " \n", "\n\n\n"] {
+                    let left = match target {
+                        Target::Observability => ["<<", "<%"],
+                        _ => ["{{", "{%"],
+                    };
+                    for left in left.into_iter().chain([MARK, " \n", "\n\n\n"]) {
                         assert!(!text.contains(left), "{path}: {left:?} in\n{text}");
                     }
                     assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{path}");

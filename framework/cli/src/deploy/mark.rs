@@ -8,10 +8,13 @@ const DIGITS: usize = 16;
 
 /// Puts the line in the place of `placeholder`: who wrote the file, and the checksum.
 pub(super) fn sign(text: &str, placeholder: &str, by: &str) -> String {
+    let holder = text.lines().find(|line| line.contains(placeholder)).unwrap_or_default();
+    // Within a line it is a part of some text; alone it is a comment.
+    let comment = if holder == placeholder { "# " } else { "" };
     let line = |sum: &str| {
-        format!("# Written by `{by}`; {CHECKSUM}{sum}. A file that was changed is not overwritten.")
+        format!("{comment}Written by `{by}`; {CHECKSUM}{sum}. A file that was changed is not overwritten.")
     };
-    let sum = checksum(&text.replacen(placeholder, "", 1));
+    let sum = checksum(&text.replacen(holder, "", 1));
     text.replacen(placeholder, &line(&sum), 1)
 }
 
@@ -46,6 +49,9 @@ mod tests {
         {
             assert!(!is_untouched(&changed), "{changed}");
         }
+        let json = sign("{\n  \"description\": \"@ A.\",\n  \"a\": 1\n}\n", "@", "x");
+        assert!(json.contains("\"description\": \"Written by `x`; checksum "), "{json}");
+        assert!(is_untouched(&json) && !is_untouched(&json.replace('1', "2")));
         assert!(!is_untouched("FROM x\n"));
         assert!(!is_untouched(""));
     }

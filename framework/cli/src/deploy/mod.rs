@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `context` | what the files say of the application |
 //! | `files` | which files a target has, rendered (pure) |
+//! | `observability` | what rules and dashboards are made of (pure) |
 //! | `mark` | telling a file that was changed from one that was not (pure) |
 
 mod context;
 mod files;
 mod mark;
+mod observability;
 
 use crate::{
     Error,

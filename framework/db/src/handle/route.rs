@@ -9,10 +9,12 @@ use crate::{
     backend::Kind,
     consistency,
     db::{Cluster, Shard, Store},
+    observe::Waited,
     replica::{Found, Tried},
     shard::Slot,
 };
 use std::time::Duration;
+use tokio::time::Instant;
 use tropos_cache::Required;
 
 /// The database has been told its limit on statements; a server that says nothing for so long after it is dead.
@@ -47,7 +49,7 @@ impl Route<'_> {
 
     /// A connection, from a server that was not tried yet.
     pub(crate) async fn lease(&self, tried: Tried) -> Result<Lease, sqlx::Error> {
-        let limit = self.cluster.config.pool.statement + AFTER_THE_LIMIT;
+        let (limit, began) = (self.cluster.config.pool.statement + AFTER_THE_LIMIT, Instant::now());
         let lease = match &self.shard.store {
             Store::Sqlite(store) => {
                 if self.writes {
@@ -75,7 +77,13 @@ impl Route<'_> {
         if let Err(Error::Exhausted { .. }) = &lease {
             self.cluster.counts.exhausted();
         }
-        Ok(lease?)
+        let lease = lease?;
+        if let Some(observer) = self.cluster.counts.observer() {
+            let server = lease.server.as_ref().map(|server| server.address.as_str());
+            let (shard, writes, took) = (self.shard.name.as_str(), self.writes, began.elapsed());
+            observer.waited(&Waited { shard, server, writes, took });
+        }
+        Ok(lease)
     }
 
     /// A lease on which `begin` has begun what a statement needs around it. A connection that was lost while it was idle is

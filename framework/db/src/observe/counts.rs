@@ -1,16 +1,24 @@
 //! Counts of the data layer, and how its pools stand.
 
+use super::Observer;
 use crate::Lag;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-/// What has happened since the start.
-#[derive(Debug, Default)]
+/// What has happened since the start, and who is told of it.
+#[derive(Default)]
 pub(crate) struct Counts {
     exhausted: AtomicU64,
     retries: AtomicU64,
     position_waits: AtomicU64,
     primary_reads: AtomicU64,
     slow: AtomicU64,
+    observer: OnceLock<Box<dyn Observer>>,
 }
 
 /// How the data layer stands.
@@ -65,6 +73,25 @@ pub struct ServerStats {
     pub lag: Lag,
     /// Queries under way.
     pub busy: u32,
+}
+
+impl Counts {
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.observer.get().map(|observer| &**observer)
+    }
+
+    /// The first one stays.
+    pub(crate) fn observe(&self, observer: Box<dyn Observer>) {
+        if self.observer.set(observer).is_err() {
+            tracing::warn!("this database is observed already, by who goes on to be told");
+        }
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Counts").field(&self.read()).finish()
+    }
 }
 
 macro_rules! counters {

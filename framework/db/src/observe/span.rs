@@ -1,11 +1,12 @@
 //! One query as it is told about.
 
-use super::{Counts, summary, without_values};
+use super::{Counts, Ran, summary, without_values};
 use crate::backend::Kind;
 use sqlx::SqlStr;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
+use tropos_cache::Scope;
 
 /// A query under way.
 pub(crate) struct Watched {
@@ -50,6 +51,19 @@ impl Watched {
     /// It has ended.
     pub(crate) fn end(self, rows: u64, error: Option<&sqlx::Error>, counts: &Counts) {
         let took = self.began.elapsed();
+        let scope = Scope::current();
+        scope.iter().for_each(Scope::queried);
+        if let Some(observer) = counts.observer() {
+            let error = error.map(kind_of);
+            observer.ran(&Ran {
+                kind: self.kind,
+                summary: &summary(self.sql.as_str(), self.kind),
+                route: scope.and_then(|scope| scope.route()),
+                took,
+                slow: took > self.slow,
+                error: error.as_deref(),
+            });
+        }
         self.span.record("db.response.returned_rows", rows);
         if let Some(error) = error {
             self.span.record("error.type", kind_of(error).as_str());

@@ -1,6 +1,6 @@
 //! The task of one page: waits for a change, renders, publishes.
 
-use super::{Pace, Source, snapshot::Snapshot};
+use super::{Pace, Renders, Source, snapshot::Snapshot};
 use futures::FutureExt;
 use std::{
     panic::AssertUnwindSafe,
@@ -10,7 +10,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tropos_core::Failure;
 
 /// What follows the data of one page.
@@ -21,7 +21,7 @@ pub(super) struct Follower<S: Source + ?Sized> {
     publish: watch::Sender<Option<Arc<Snapshot>>>,
     begun: Arc<AtomicU64>,
     pace: Pace,
-    renders: Arc<Semaphore>,
+    renders: Arc<Renders>,
 }
 
 impl<S: Source + ?Sized> Follower<S> {
@@ -30,7 +30,7 @@ impl<S: Source + ?Sized> Follower<S> {
         source: Arc<S>,
         first: Option<(Arc<str>, S::Mark)>,
         pace: Pace,
-        renders: Arc<Semaphore>,
+        renders: Arc<Renders>,
     ) -> (Self, watch::Receiver<Option<Arc<Snapshot>>>) {
         let mark = first.as_ref().map(|(_, mark)| mark.clone());
         let first = first.map(|(html, mark)| Arc::new(Snapshot::new(0, html, source.clone(), mark, None)));
@@ -71,7 +71,7 @@ impl<S: Source + ?Sized> Follower<S> {
     }
 
     async fn render(&self) -> Result<(u64, Arc<str>, S::Mark), Failure> {
-        let _permit = self.renders.acquire().await;
+        let _permit = self.renders.turn().await;
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let render = AssertUnwindSafe(async { self.source.render().await }).catch_unwind();
         match tokio::time::timeout(self.pace.render_timeout, render).await {

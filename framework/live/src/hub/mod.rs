@@ -14,12 +14,12 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, SemaphorePermit, watch},
     task::AbortHandle,
 };
 use tropos_core::Failure;
@@ -91,8 +91,15 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     limits: Limits,
     pace: Pace,
-    renders: Arc<Semaphore>,
+    renders: Arc<Renders>,
     state: Mutex<State>,
+}
+
+/// Who renders, and who waits for their turn.
+#[derive(Debug)]
+struct Renders {
+    turns: Semaphore,
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -125,7 +132,8 @@ impl Hub {
     /// A hub with nobody in it.
     pub fn new(limits: Limits, pace: Pace) -> Self {
         // A hub that may render nothing would leave every page waiting without a word.
-        let renders = Arc::new(Semaphore::new(limits.renders.clamp(1, Semaphore::MAX_PERMITS)));
+        let turns = Semaphore::new(limits.renders.clamp(1, Semaphore::MAX_PERMITS));
+        let renders = Arc::new(Renders { turns, waiting: AtomicUsize::new(0) });
         Self(Arc::new(Inner { limits, pace, renders, state: Mutex::default() }))
     }
 
@@ -197,8 +205,29 @@ impl Hub {
         self.state().pages.len()
     }
 
+    /// How many pages have changed and wait for their turn to render.
+    pub fn waiting(&self) -> usize {
+        self.0.renders.waiting.load(Ordering::Relaxed)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Renders {
+    /// Waits for a turn; who gives up waits no more.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        struct Waits<'a>(&'a AtomicUsize);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Waits(&self.waiting);
+        // Nobody closes it.
+        self.turns.acquire().await.ok()
     }
 }
 

@@ -35,6 +35,7 @@ impl fmt::Debug for Config {
             production,
             dev,
             advise,
+            telemetry,
         } = self;
         let database_direct: Vec<_> = database_direct.iter().map(|url| without_password(url)).collect();
         f.debug_struct("Config")
@@ -61,6 +62,7 @@ impl fmt::Debug for Config {
             .field("production", production)
             .field("dev", dev)
             .field("advise", advise)
+            .field("telemetry", telemetry)
             .finish()
     }
 }

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tropos_cache::{
-    Purpose, Scope,
+    Purpose, Reason, Scope,
     http::{Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, PageError, Params};
@@ -66,6 +66,8 @@ impl Site {
         let cx = self.draft_cx(page.route.mode(), params, inputs);
         let nonce = cx.nonce().clone();
         let scope = Scope::draft(&self.engine, Purpose::Once);
+        scope.set_route(page.route.pattern());
+        self.meter.page_read(&page.route, Reason::Bypass, true);
         dev::watched(request).inspect(|recording| recording.within(&scope));
         let render = scope.run(super::stored::render_whole(page, cx));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;

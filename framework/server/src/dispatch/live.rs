@@ -7,6 +7,7 @@ use super::{reply, streamed};
 use crate::{
     dev,
     edge::policy::{self, without_nonce},
+    meter::{Meter, Told},
     page::inputs::Inputs,
     render::{self, Order},
     request::RequestHead,
@@ -28,7 +29,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tropos_cache::{Engine, Purpose, Scope, Stamp, Validity, http::Detail};
+use tropos_cache::{Engine, Purpose, Reason, Scope, Stamp, Validity, http::Detail};
 use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
 use tropos_edge::request::page_of_stream;
 use tropos_live::{Since, Source, Version, html::inner_body};
@@ -90,7 +91,9 @@ impl Site {
         dev::watched(request).inspect(|recording| recording.within(&scope));
         let detail = if source.visitor.draft { Detail::Draft } else { Detail::Live };
         let personal = cx.clone();
-        let begun = scope.run(streamed::begin(page, cx, Order::InOrder)).await;
+        self.meter.page_read(&page.route, Reason::Bypass, source.visitor.draft);
+        let begun =
+            scope.run(self.measured(page, "request", streamed::begin(page, cx, Order::InOrder))).await;
         let response = match begun {
             Ok(html) => {
                 let key = pending_key(&ticket, &source);
@@ -176,8 +179,13 @@ impl Site {
         // What all share may be older than what this visitor has written.
         source.shared = !first.1.personal && source.visitor.seen.is_empty();
         let key = if source.shared { source.target.clone() } else { pending_key(ticket, &source) };
+        let route = source.page.route.pattern();
         match self.hub.watch(key, Arc::new(source), Some(first), since) {
-            Ok(subscription) => events(subscription, ticket.to_owned()),
+            Ok(subscription) => {
+                let mut response = events(subscription, ticket.to_owned(), route, self.meter.clone());
+                response.extensions_mut().insert(Told { route, mode: "stream" });
+                response
+            }
             Err(error) => {
                 tracing::warn!(%error, "a stream was refused");
                 let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "too many open pages");
@@ -198,9 +206,15 @@ impl Site {
     }
 }
 
-fn events(subscription: tropos_live::Subscription, ticket: String) -> Response<Body> {
+fn events(
+    subscription: tropos_live::Subscription,
+    ticket: String,
+    route: &'static str,
+    meter: Arc<Meter>,
+) -> Response<Body> {
     let hint = stream::iter([Ok::<_, Infallible>(Event::default().retry(RETRY))]);
     let changes = subscription.into_stream().map(move |event| {
+        meter.frame(route, event.data.len());
         Ok(Event::default().id(event.id.to_string()).data(event.data.replace(placeholder(), &ticket)))
     });
     let mut response =
@@ -229,6 +243,7 @@ impl PageSource {
     /// of its path.
     fn scope(&self) -> Scope {
         let scope = self.site.scope(Purpose::Live, &self.visitor);
+        scope.set_route(self.page.route.pattern());
         let path = self.target.split('?').next().and_then(|path| CanonicalPath::parse(path).ok());
         let tags = path.map(|path| self.page.route.tags(path.as_str(), &self.params)).unwrap_or_default();
         tags.iter().for_each(|tag| scope.add_tag(tag.clone()));
@@ -256,6 +271,7 @@ impl Source for PageSource {
         let page = self.page.clone();
         let scope = self.scope();
         let shared = self.shared.then(|| (self.site.clone(), self.target.clone()));
+        let site = self.site.clone();
         Box::pin(async move {
             let render = async {
                 let html =
@@ -263,10 +279,11 @@ impl Source for PageSource {
                         .await;
                 Ok::<_, PageError>(html?.collect().await?)
             };
-            let html = scope.run(render).await.map_err(|error| match error {
-                PageError::Failed(failure) => failure,
-                other => Failure::new(format!("the page has no view any more: {other:?}")),
-            })?;
+            let html =
+                scope.run(site.measured(&page, "live", render)).await.map_err(|error| match error {
+                    PageError::Failed(failure) => failure,
+                    other => Failure::new(format!("the page has no view any more: {other:?}")),
+                })?;
             if let Some((site, target)) = shared.filter(|_| cx.is_personal()) {
                 // It has become a page of this visitor's own: the others connect again, each to one of theirs.
                 site.hub.close(&target);

@@ -24,6 +24,7 @@ pub(crate) use stored::render_to_store;
 use crate::{
     dev,
     edge::{self, Gate},
+    meter::{FILES, Hits, Told},
     page::inputs::Inputs,
     request::RequestHead,
     routing::PageRoute,
@@ -52,10 +53,11 @@ impl Site {
     /// Answers one request.
     pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let method = request.method().clone();
-        let mut response = self.answer(request).await;
+        let underway = self.meter.begin(&request);
+        let mut response = self.clone().answer(request).await;
         // A browser must not take an answer for another type than it says.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        reply::without_body_for_head(&method, response)
+        underway.answered(reply::without_body_for_head(&method, response))
     }
 
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
@@ -69,7 +71,11 @@ impl Site {
             );
         }
         let reads = matches!(head.method, Method::GET | Method::HEAD);
-        if let Some(answer) = self.ready_answer(&head).filter(|_| reads && stated.is_none()) {
+        // Asked last, since it counts a hit.
+        if reads
+            && stated.is_none()
+            && let Some(answer) = self.ready_answer(&head)
+        {
             return answer;
         }
         let uri = &head.uri;
@@ -103,7 +109,7 @@ impl Site {
             return self.own(own, &path, head, body).await;
         }
         if reads && let Some(answer) = self.root_file(path.as_str(), &head).await {
-            return answer;
+            return told(answer, "", "file");
         }
         let found = self.table.find(&path).map(|(page, params)| (page.clone(), params));
         match found {
@@ -119,8 +125,11 @@ impl Site {
     /// The answer, where the target is known and its page a hit.
     fn ready_answer(&self, head: &Parts) -> Option<Response<Body>> {
         let target = head.uri.path_and_query().filter(|_| ready::for_everybody(&head.headers))?;
-        self.ready(target.as_str(), |page, facts| {
-            Some(reply::from_cache(respond(&head.method, &head.headers, page, facts), page))
+        self.ready(target.as_str(), |page, facts, hit| {
+            hit.count();
+            let (route, mode) = hit.hits.map(Hits::route).unwrap_or_default();
+            let answer = reply::from_cache(respond(&head.method, &head.headers, page, facts), page);
+            Some(told(answer, route, mode))
         })
     }
 
@@ -134,7 +143,7 @@ impl Site {
     ) -> Response<Body> {
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         if own == "revalidate" {
-            return self.revalidate(&head, body).await;
+            return told(self.revalidate(&head, body).await, "/_tropos/revalidate", "api");
         }
         if let Some("" | "/off") = own.strip_prefix("draft") {
             return self.draft_mode(own, &head, body).await;
@@ -144,12 +153,23 @@ impl Site {
         }
         let file = path.as_str().strip_prefix(ASSETS_PATH).and_then(|file| file.strip_prefix('/'));
         match file {
-            Some(file) if reads => self.asset(file, path, &head).await,
+            Some(file) if reads => told(self.asset(file, path, &head).await, FILES, "file"),
             _ => self.not_found(),
         }
     }
 
     async fn page(
+        self: &Arc<Self>,
+        page: &Arc<PageRoute>,
+        path: &CanonicalPath,
+        params: Params,
+        head: Parts,
+    ) -> Response<Body> {
+        let answer = self.page_as_listed(page, path, params, head).await;
+        told(answer, page.route.pattern(), page.route.mode().as_str())
+    }
+
+    async fn page_as_listed(
         self: &Arc<Self>,
         page: &Arc<PageRoute>,
         path: &CanonicalPath,
@@ -201,6 +221,8 @@ impl Site {
             head.uri = uri;
         }
         let is_function = functions::exists(head.uri.path(), &head.method);
+        let route = functions::paths().find(|known| is_function && *known == head.uri.path());
+        let (route, mode) = (route.unwrap_or_default(), if is_function { "function" } else { "api" });
         let api = self.api.as_ref().filter(|_| !is_function).cloned();
         if !is_function && api.is_none() {
             return None;
@@ -215,8 +237,8 @@ impl Site {
         }
         // In a task of its own: a client that leaves between a write and its invalidation must not part the two.
         let site = self.clone();
-        let action = tokio::spawn(async move { site.act(api, head, body).await });
-        match tokio::time::timeout(WRITE_TIMEOUT, action).await {
+        let action = tokio::spawn(async move { site.act(route, api, head, body).await });
+        let answer = match tokio::time::timeout(WRITE_TIMEOUT, action).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
                 tracing::error!(path = path.as_str(), "a server function or API handler panicked");
@@ -229,17 +251,27 @@ impl Site {
                 );
                 Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
             }
-        }
+        };
+        answer.map(|answer| told(answer, route, mode))
     }
 
     /// Runs a server function, or the API's handler.
-    async fn act(&self, api: Option<axum::Router>, head: Parts, body: Body) -> Option<Response<Body>> {
+    async fn act(
+        &self,
+        route: &'static str,
+        api: Option<axum::Router>,
+        head: Parts,
+        body: Body,
+    ) -> Option<Response<Body>> {
         let visitor = self.visitor(&head);
         let inputs = Inputs::of_query(head.uri.query().unwrap_or_default());
         let (cx, additions) =
             self.page_cx(Mode::Server, Params::default(), inputs, Some(visitor.clone()), None);
         let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
         let scope = self.scope(Purpose::Action, &visitor);
+        if !route.is_empty() {
+            scope.set_route(route);
+        }
         let mut response = match api {
             None => scope.run(functions::call(cx, additions, request, &self.config)).await,
             Some(api) => {
@@ -298,6 +330,12 @@ impl Site {
     fn not_found(&self) -> Response<Body> {
         reply::from_static_page(&self.statics.not_found)
     }
+}
+
+/// Says of an answer who gave it.
+fn told(mut answer: Response<Body>, route: &'static str, mode: &'static str) -> Response<Body> {
+    answer.extensions_mut().insert(Told { route, mode });
+    answer
 }
 
 fn declared_length(head: &Parts) -> Option<u64> {

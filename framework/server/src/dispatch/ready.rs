@@ -6,14 +6,19 @@
 //! path: what they are told of it is learnt too ([`Gate`]), and they choose among the entries by the variants that the page declares.
 
 use super::stored::facts;
-use crate::{routing::PageRoute, site::Site};
+use crate::{
+    meter::{Hit, Hits},
+    routing::PageRoute,
+    site::Site,
+};
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, header, request::Parts};
 use std::sync::Arc;
 use tropos_cache::{
-    Decision, Place, StoredPage,
+    Decision, Entry, Place, StoredPage,
     decide::TTL_OF_NEVER,
     http::{CacheStatus, Facts, Lifetime},
+    observe::Saved,
 };
 use tropos_core::{CanonicalPath, Mode};
 use tropos_edge::Variants;
@@ -46,6 +51,8 @@ pub(crate) struct Known {
     place: Option<Arc<Place<StoredPage>>>,
     /// Where hooks may be for the target.
     pub(crate) gate: Option<Gate>,
+    /// Where hits are counted.
+    hits: Option<Arc<Hits>>,
 }
 
 /// What hooks are told of a target.
@@ -58,6 +65,10 @@ impl Known {
     /// Whether it can be had for the asking: no hook is for it.
     fn is_open(&self) -> bool {
         self.gate.is_none()
+    }
+
+    fn hit(&self, saved: Saved) -> Hit<'_> {
+        Hit { hits: self.hits.as_deref(), saved }
     }
 
     /// Whether its entry was driven out.
@@ -123,7 +134,7 @@ impl Index {
 impl Index {
     pub(crate) fn learn_for_test(&self, target: &str, mode: Mode, place: Arc<Place<StoredPage>>) {
         let (target, variants, place) = (target.into(), "".into(), Some(place));
-        self.learn(Known { target, variants, mode, place, gate: None });
+        self.learn(Known { target, variants, mode, place, gate: None, hits: None });
     }
 }
 
@@ -135,7 +146,7 @@ impl Site {
     pub(crate) fn ready<R>(
         &self,
         target: &str,
-        then: impl FnOnce(&StoredPage, Facts) -> Option<R>,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
     ) -> Option<R> {
         self.known(target, |known| if known.is_open() { self.hit(known, then) } else { None })
     }
@@ -149,15 +160,21 @@ impl Site {
     pub(crate) fn hit<R>(
         &self,
         known: &Known,
-        then: impl FnOnce(&StoredPage, Facts) -> Option<R>,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
     ) -> Option<R> {
         let place = known.place.as_ref()?;
         match known.mode {
-            Mode::Ssg => place.look(|entry| then(&entry.value, facts_of_build())).flatten(),
+            Mode::Ssg => {
+                let then = |entry: &Entry<StoredPage>| {
+                    then(&entry.value, facts_of_build(), known.hit(entry.saves()))
+                };
+                place.look(then).flatten()
+            }
             _ => {
                 let answered = self.engine.pages().peek_at(place, |entry, decision, now| match decision {
                     Decision::Hit { ttl_seconds } => {
-                        then(&entry.value, facts(&entry.meta, CacheStatus::hit(ttl_seconds), now))
+                        let facts = facts(&entry.meta, CacheStatus::hit(ttl_seconds), now);
+                        then(&entry.value, facts, known.hit(entry.saves()))
                     }
                     Decision::Stale { .. } | Decision::Miss { .. } => None,
                 });
@@ -171,7 +188,7 @@ impl Site {
         &self,
         known: &Known,
         chosen: &Variants,
-        then: impl FnOnce(&StoredPage, Facts) -> Option<R>,
+        then: impl FnOnce(&StoredPage, Facts, Hit<'_>) -> Option<R>,
     ) -> Option<R> {
         let page = known.gate.as_ref().and_then(|gate| gate.page.as_ref());
         let variants = page.filter(|_| known.mode == Mode::Isr).map(|page| page.route.variants(chosen));
@@ -213,11 +230,13 @@ impl Site {
         {
             let gate = if variants.is_empty() { gate } else { None };
             let (target, variants, place) = (target.into(), variants.into(), Some(place));
-            self.index.learn(Known { target, variants, mode, place, gate });
+            let hits = place.as_ref().map(|place| self.meter.hits_of(place.key()).clone());
+            self.index.learn(Known { target, variants, mode, place, gate, hits });
         }
         if !variants.is_empty() && has("").is_none() {
             let Ok(gate) = self.gate(path) else { return };
-            self.index.learn(Known { target: target.into(), variants: "".into(), mode, place: None, gate });
+            let (target, variants) = (target.into(), "".into());
+            self.index.learn(Known { target, variants, mode, place: None, gate, hits: None });
         }
     }
 

@@ -16,7 +16,7 @@ use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{
-    Decision, Entry, Meta, Produced, StoredPage,
+    Decision, Entry, Meta, Produced, Scope, StoredPage,
     http::{CACHE_STATUS, CacheStatus, Facts, Lifetime, respond},
 };
 use tropos_core::{Ages, CanonicalPath, Failure, Key, Mode, PageError, Params, Tick};
@@ -38,11 +38,15 @@ impl Site {
                 let entry = self.engine.pages().from_build(&key).await;
                 let lesson = Lesson { path, query: "", variants: "", mode: Mode::Ssg };
                 self.learn(request, lesson, || self.engine.pages().place(&key));
+                if let Some(entry) = &entry {
+                    self.meter.hits_of(&key).hit(entry.saves());
+                }
                 entry
             }
             None => {
                 let Some(params) = page.pattern.matches(path) else { return self.not_found() };
                 let served = self.serve(page, &key, params, Inputs::default(), path, false).await;
+                self.meter.page_read(&page.route, served.reason, false);
                 if let Some(recording) = dev::watched(request) {
                     let meta = served.result.as_ref().ok().map(|entry| &entry.meta);
                     recording.answered(&key, meta, served.reason, served.degraded, self.engine.clock().now());
@@ -81,9 +85,11 @@ impl Site {
                 let reason = tropos_cache::Reason::Hit { ttl: ttl_seconds };
                 recording.answered(&key, Some(&entry.meta), reason, false, self.engine.clock().now());
             }
+            self.meter.hits_of(&key).hit(entry.saves());
             return self.reply_with(&key, &entry, CacheStatus::hit(ttl_seconds), request);
         }
         let served = self.serve(page, &key, params, inputs, path, false).await;
+        self.meter.page_read(&page.route, served.reason, false);
         if let Some(recording) = dev::watched(request) {
             let (meta, now) =
                 (served.result.as_ref().ok().map(|entry| &entry.meta), self.engine.clock().now());
@@ -165,6 +171,7 @@ pub(crate) async fn render_to_store(
     params: Params,
     inputs: Inputs,
 ) -> Result<Produced<StoredPage>, Failure> {
+    Scope::current().iter().for_each(|scope| scope.set_route(page.route.pattern()));
     let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
     let nonce = cx.nonce().clone();
     let rendered = render_whole(&page, cx).await;

@@ -15,8 +15,9 @@ use axum::body::Body;
 use futures::StreamExt;
 use http::{Response, header, request::Parts};
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tropos_cache::{
-    Purpose,
+    Purpose, Reason,
     http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, Mode, PageError, Params};
@@ -39,7 +40,9 @@ impl Site {
         let nonce = cx.nonce().clone();
         let scope = self.scope(Purpose::Once, &visitor);
         dev::watched(request).inspect(|recording| recording.within(&scope));
-        let html = scope.run(begin(page, cx, Order::OutOfOrder)).await;
+        scope.set_route(page.route.pattern());
+        self.meter.page_read(&page.route, Reason::Bypass, draft);
+        let html = scope.run(self.measured(page, "request", begin(page, cx, Order::OutOfOrder))).await;
         let response = match html {
             Ok(html) => {
                 let pieces = html.into_stream().map(|piece| piece.map_err(|failure| failure.to_string()));
@@ -51,6 +54,21 @@ impl Site {
         let mut response = for_one_visitor(response, &additions, detail);
         self.remember_writes(&scope, &visitor, &mut response).await;
         reply::without_body_for_head(&request.method, response)
+    }
+
+    /// A render, counted. Pages that say that there is nothing, or send their reader on, have not failed.
+    pub(super) async fn measured<T>(
+        &self,
+        page: &PageRoute,
+        cause: &str,
+        render: impl Future<Output = Result<T, PageError>>,
+    ) -> Result<T, PageError> {
+        let began = Instant::now();
+        let rendered = render.await;
+        let failed = matches!(rendered, Err(PageError::Failed(_)));
+        let route = &page.route;
+        self.meter.rendered(route.pattern(), route.mode().as_str(), cause, began.elapsed(), failed);
+        rendered
     }
 
     /// The answer of a page that has no view.

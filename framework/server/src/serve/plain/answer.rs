@@ -7,11 +7,13 @@ use crate::{
         ready::{Gate, Known},
     },
     edge::{self, Peer, Ran},
+    meter::Hit,
     site::Site,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::time::{Duration, UNIX_EPOCH};
+use tokio::time::Instant;
 use tropos_cache::{
     StoredPage,
     http::{Facts, coding::negotiate_bytes, respond, wire},
@@ -58,6 +60,14 @@ impl DateLine {
 pub(super) struct Desk {
     pub(super) head: Vec<u8>,
     date: DateLine,
+    /// When the answer was begun.
+    began: Option<Instant>,
+}
+
+impl Desk {
+    fn took(&self) -> Duration {
+        self.began.map(|began| began.elapsed()).unwrap_or_default()
+    }
 }
 
 /// What becomes of a plain request.
@@ -84,11 +94,14 @@ impl Site {
         send: impl FnOnce(&[u8], &Bytes) -> R,
     ) -> Answered<R> {
         let allowed = guard::name_is_allowed(Some(asked.host), &self.config);
+        desk.began = Some(Instant::now());
         let answered = self.known(asked.target, |known| {
             Some(match &known.gate {
                 _ if !allowed => Answered::Ask(None),
                 None => {
-                    let put = |page: &_, facts| self.put(asked, page, facts, None, closing, desk, send);
+                    let put = |page: &_, facts, hit: Hit<'_>| {
+                        self.put(asked, page, facts, hit, None, closing, desk, send)
+                    };
                     self.hit(known, put).map_or(Answered::Ask(None), Answered::Sent)
                 }
                 Some(gate) => self.answer_behind_hooks(known, gate, asked, peer, closing, desk, send),
@@ -119,7 +132,9 @@ impl Site {
         if edge::touches_connection(&passed.response) {
             return Answered::Leave;
         }
-        let put = |page: &_, facts| self.put(asked, page, facts, Some(&passed), closing, desk, send);
+        let put = |page: &_, facts, hit: Hit<'_>| {
+            self.put(asked, page, facts, hit, Some(&passed), closing, desk, send)
+        };
         let Some(path) = &passed.path else {
             let sent = match edge::touches_request(&passed) {
                 true => None,
@@ -172,7 +187,9 @@ impl Site {
         self.end(desk, closing);
         let nothing = Bytes::new();
         let body = if without_body { &nothing } else { response.body() };
-        Answered::Sent(send(&desk.head, body))
+        let sent = send(&desk.head, body);
+        self.meter.answered_by_hook(without_body, response.status(), desk.took());
+        Answered::Sent(sent)
     }
 
     /// Answers from a page that is a hit; as hooks have it, where they let the request `passed`.
@@ -182,6 +199,7 @@ impl Site {
         asked: &Asked<'_, '_>,
         page: &StoredPage,
         facts: Facts,
+        hit: Hit<'_>,
         passed: Option<&Passed>,
         closing: bool,
         desk: &mut Desk,
@@ -202,7 +220,9 @@ impl Site {
             wire::facts(&mut desk.head, facts.age_seconds, facts.cache_status);
             self.end(desk, closing);
             let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
-            return Some(send(&desk.head, body));
+            let sent = send(&desk.head, body);
+            hit.answered(asked.without_body, page.status(), desk.took());
+            return Some(sent);
         }
         let mut answer = weigh(asked, page, facts)?;
         if let Some(passed) = passed {
@@ -211,11 +231,13 @@ impl Site {
         desk.head.clear();
         wire::head(&mut desk.head, answer.status(), answer.headers());
         self.end(desk, closing);
-        Some(send(&desk.head, answer.body()))
+        let sent = send(&desk.head, answer.body());
+        hit.answered(asked.without_body, answer.status(), desk.took());
+        Some(sent)
     }
 
     fn end(&self, desk: &mut Desk, closing: bool) {
-        let Desk { head, date } = desk;
+        let Desk { head, date, .. } = desk;
         head.extend_from_slice(NO_SNIFF);
         self.end_of_head(head, date, closing);
     }
