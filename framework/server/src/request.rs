@@ -12,6 +12,7 @@ use tropos_core::Positions;
 /// The head of a request, as pages may read it.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
+    pub(crate) method: http::Method,
     pub(crate) headers: HeaderMap,
     /// Whether cookies that are set must be `Secure`: the public origin is `https`.
     pub(crate) secure: bool,

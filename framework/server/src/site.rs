@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    business,
     config::Config,
     database,
     dev::Watch,
@@ -11,6 +12,7 @@ use crate::{
     edge::Native,
     error::Error,
     meter::{Meter, Teller},
+    errors::Errors,
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
@@ -32,6 +34,7 @@ use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
 use tropos_telemetry::metrics::Push;
+use tropos_telemetry::business::Figures;
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
 const FILE_BYTES: u64 = 8 << 20;
@@ -75,6 +78,8 @@ pub struct Site {
     pub(crate) meter: Arc<Meter>,
     /// Sends it, where a collector is named.
     push: Option<Push>,
+    pub(crate) errors: Errors,
+    pub(crate) figures: Arc<Figures>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -141,13 +146,16 @@ impl Site {
     /// listed, since a build names every list that fails, and not the first alone.
     pub(crate) async fn for_build(
         mut app: App,
-        config: Config,
+        mut config: Config,
         dist: Option<Dist>,
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
         let manifest = dist.map(|dist| dist.manifest);
         // What others have changed is for the instances that serve: a build would take it and tell nobody.
         app.other_writers = false;
+        // What fails in a build is said by the build.
+        app.on_error.clear();
+        config.sentry = Default::default();
         Self::assemble(&mut app, config, None, manifest, engine).await.map(Arc::new)
     }
 
@@ -174,25 +182,30 @@ impl Site {
         parts.assets = assets.clone();
         parts.drafts =
             config.draft_secret.as_deref().map(|secret| Drafts::new(secret, engine.clock().clone()));
-        let cx = AppCx::new(parts);
+        let figures = business::open(engine.clock().clone());
+        parts.figures = Some(figures.clone());
+        parts.hooks = app.hooks.clone();
         let document = |layouts: Vec<Layout>| Document { layouts: layouts.into(), assets: assets.clone() };
         let shell = document(app.shell.iter().cloned().collect());
-        let statics = Statics::render(app, &shell, &cx, &engine).await;
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let errors = Errors::start(app, &config, &table, engine.clock().clone())?;
+        parts.errors = errors.clone();
         let meter = Meter::new(&table, config.is_secure());
-        engine.observe(Teller(meter.clone()));
+        engine.observe(Teller(meter.clone(), errors.clone()));
         let push = meter.push(&config.telemetry, engine.clock());
         if let Some(db) = &db {
-            db.observe(Teller(meter.clone()));
+            db.observe(Teller(meter.clone(), errors.clone()));
         }
         tropos_fetch::install(
             &engine,
             tropos_fetch::Config::default()
                 .allow(config.fetch_allow.clone())
                 .in_development(!config.production)
-                .observer(Teller(meter.clone())),
+                .observer(Teller(meter.clone(), errors.clone())),
         );
+        let cx = AppCx::new(parts);
+        let statics = Statics::render(app, &shell, &cx, &engine).await;
         let clock = engine.clock().clone();
         let watch = Watch::open(&config, &table, clock.clone());
         Ok(Self {
@@ -222,6 +235,8 @@ impl Site {
             watch,
             push,
             meter,
+            errors,
+            figures,
         })
     }
 
@@ -328,6 +343,7 @@ impl Site {
             push.close(LAST_PUSH).await;
         }
         self.engine.shutdown().await;
+        self.errors.flush().await;
         if let Some(db) = &self.db {
             db.close().await;
         }

@@ -49,6 +49,7 @@ pub(super) async fn call(
     let request = Request::from_parts(head, body);
     let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
     let run = owner.with(|| ScopedFuture::new(async move { service.run(request).await }));
+    let told = cx.clone();
     let answer = cx.scope(AssertUnwindSafe(run).catch_unwind()).await;
     owner.unset_with_forced_cleanup();
     let mut response = answer.unwrap_or_else(|_| {
@@ -59,7 +60,7 @@ pub(super) async fn call(
     let target = additions.redirect.map(|redirect| redirect.location);
     let failed = response.headers().contains_key(ERROR_HEADER) || response.status().is_server_error();
     if failed {
-        response = logged(&path, response).await;
+        response = logged(&path, &told, response).await;
     }
     if is_form {
         // server_fn adds the error to the address of the form's page, where that page can read and show it.
@@ -81,11 +82,12 @@ pub(super) async fn call(
 }
 
 /// Logs what a server function said when it failed.
-async fn logged(path: &str, response: Response<Body>) -> Response<Body> {
+async fn logged(path: &str, cx: &PageCx, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let body = axum::body::to_bytes(body, LONGEST_ANSWER).await.unwrap_or_default();
     let error = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(&body)).into_owned();
     tracing::error!(path, status = head.status.as_u16(), error, "a server function failed");
+    cx.errors().function_failed(path, Some(cx), &error);
     Response::from_parts(head, Body::from(body))
 }
 

@@ -79,10 +79,15 @@ impl Reporter {
         Ok(Self(Arc::new(Inner { queue, repeats, counted, clock, release, environment })))
     }
 
-    /// Hands an error in, with a stack where one was captured. Never waits; what there is no room for is dropped and counted.
+    /// Hands an error in, with the stack that `stack` captures if it passes. Never waits; what there is no room for is dropped and counted.
     ///
     /// Ten of one kind on one route pass in a minute, and the rest are counted.
-    pub fn report(&self, report: ErrorReport, mut context: ErrorContext, stack: Option<Backtrace>) {
+    pub fn report(
+        &self,
+        report: ErrorReport,
+        mut context: ErrorContext,
+        stack: impl FnOnce() -> Option<Backtrace>,
+    ) {
         let Inner { queue, repeats, counted, clock, release, environment } = &*self.0;
         if let Some(count) = Kind::ALL.iter().position(|kind| *kind == report.kind) {
             counted.kinds.get(count).map(|count| count.fetch_add(1, Ordering::Relaxed));
@@ -95,7 +100,7 @@ impl Reporter {
         context.environment.clone_from(environment);
         let crumbs = context.breadcrumbs.len().saturating_sub(MOST_BREADCRUMBS);
         context.breadcrumbs.drain(..crumbs);
-        let job = Job::Report(Box::new(Reported { report, context, stack }));
+        let job = Job::Report(Box::new(Reported { report, context, stack: stack() }));
         if queue.try_send(job).is_err() {
             counted.overflown.fetch_add(1, Ordering::Relaxed);
         }
