@@ -11,7 +11,10 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 use tropos_cache::Scope;
 use tropos_core::Clock;
-use tropos_telemetry::business::{Attached, Figures, Refused};
+use tropos_telemetry::{
+    business::{Attached, Figures, Refused},
+    trace::Attribute,
+};
 
 /// Counts what has happened: `count("orders", 1)`. The name is a word of `a-z`, `0-9`, `_` and `.`.
 ///
@@ -78,9 +81,13 @@ fn told(figure: Figure) {
         route: scope.as_ref().and_then(Scope::route).unwrap_or_default().to_owned(),
         experiments: cx.map(|cx| cx.experiments()).unwrap_or_default(),
     };
-    let span = tracing::Span::current();
+    let trace = tropos_telemetry::trace::current();
     let add = move || match figure.add(&figures, &attached) {
-        Ok(()) => span.in_scope(|| figure.show(&attached)),
+        Ok(()) => {
+            if let Some(trace) = trace {
+                trace.event(figure.name, figure.attributes());
+            }
+        }
         Err(refused) => tracing::warn!(%refused, "a figure was not counted"),
     };
     match scope {
@@ -101,16 +108,14 @@ impl Figure {
         }
     }
 
-    /// An event on the span of the request.
-    fn show(self, attached: &Attached) {
-        let Attached { experiments, .. } = attached;
-        let name = self.name;
+    /// What stands on the event in the span of the request.
+    fn attributes(self) -> Vec<Attribute> {
         match self.amount {
             Amount::Number(number) => {
-                tracing::debug!(target: "tropos::business", name, number, ?experiments, "a figure");
+                vec![("tropos.business.number", i64::try_from(number).unwrap_or(i64::MAX).into())]
             }
             Amount::Money(minor, currency) => {
-                tracing::debug!(target: "tropos::business", name, minor, currency, ?experiments, "a figure");
+                vec![("tropos.business.minor", minor.into()), ("tropos.business.currency", currency.into())]
             }
         }
     }

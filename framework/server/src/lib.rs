@@ -42,6 +42,7 @@ mod site;
 mod statics;
 
 pub use app::{App, Group};
+pub use business::spawn;
 pub use config::Config;
 pub use cookie;
 pub use dist::Dist;

@@ -291,6 +291,11 @@ impl Site {
         &self.engine
     }
 
+    /// The figures of the application's trade since the start.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
     /// The database, where the application has one.
     pub fn db(&self) -> Option<&Db> {
         self.db.as_ref()

@@ -334,7 +334,7 @@ impl Site {
     }
 
     /// The page for what does not exist. The same bytes for everybody: endless unknown paths cost no render.
-    pub(crate) fn not_found(&self) -> Response<Body> {
+    fn not_found(&self) -> Response<Body> {
         reply::from_static_page(&self.statics.not_found)
     }
 }

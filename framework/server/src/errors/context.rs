@@ -18,9 +18,11 @@ pub(super) fn of(cx: Option<&PageCx>) -> ErrorContext {
         context.experiments = cx.experiments();
         if let Some(head) = cx.head() {
             context.method = Some(head.method.to_string());
+            // What the caller says, where no trace of our own is under way.
             context.trace_id = trace_of(&head.headers);
         }
     }
+    context.add_trace();
     context
 }
 

@@ -16,8 +16,11 @@ mod relay;
 pub(crate) use context::context;
 
 use crate::{App, Config, Error, page::PageCx, routing::PageRoute, routing::Table};
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tropos_cache::{RenderPanicked, observe::Rendered};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use tropos_cache::{
+    RenderPanicked,
+    observe::Rendered,
+};
 use tropos_core::{Clock, Failure, Mode, PageError};
 use tropos_telemetry::errors::{Counts, ErrorContext, ErrorReport, Frame, Kind, Repeats, Reporter};
 
@@ -151,6 +154,12 @@ impl Errors {
         {
             tracing::warn!("some reports of errors were not sent within {} s", FLUSH.as_secs());
         }
+    }
+}
+
+impl fmt::Debug for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Errors").field(&self.counts()).finish()
     }
 }
 

@@ -18,12 +18,13 @@ use tropos_telemetry::errors::{BrowserError, LONGEST_BROWSER_ERROR};
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Site {
-    /// Takes the report of a browser. Without anybody to be told there is no such endpoint.
+    /// Takes the report of a browser. Where nobody is to be told it is dropped unread: the script does not know, and a browser
+    /// would show a refusal as a mistake of the page.
     pub(crate) async fn error_of_browser(&self, head: &Parts, body: Body) -> Response<Body> {
-        let Some(inner) = self.errors.inner() else { return self.not_found() };
         if head.method != Method::POST {
             return reply::wrong_method("POST");
         }
+        let Some(inner) = self.errors.inner() else { return taken() };
         if !guard::is_from_own_page(head, &self.config) {
             return reply::plain(StatusCode::FORBIDDEN, "only a page of this site reports here");
         }
@@ -58,9 +59,13 @@ impl Site {
         context.mode = page.as_ref().map(|page| page.route.mode().as_str());
         context.method = None;
         inner.reporter.report(error.into_report(now), context, || None);
-        let mut response = reply::plain(StatusCode::NO_CONTENT, "");
-        *response.body_mut() = Body::empty();
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        response
+        taken()
     }
+}
+
+fn taken() -> Response<Body> {
+    let mut response = reply::plain(StatusCode::NO_CONTENT, "");
+    *response.body_mut() = Body::empty();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
 }

@@ -4,6 +4,7 @@ use super::{
     Currency,
     minutes::{Minutes, Series},
 };
+use crate::{metrics::Observed, names::metrics as names};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -191,6 +192,23 @@ impl Figures {
         }
     }
 
+    /// All sums as metrics. Amounts become decimals here: exact up to 15 digits.
+    pub fn observe(&self, observed: &mut Observed) {
+        let Totals { events, values, refunds } = self.totals();
+        for sum in events {
+            let labels = [&*sum.name, &*sum.experiment, &*sum.variant, &*sum.route];
+            observed.put(&names::BUSINESS_EVENTS, &labels, sum.amount as f64);
+        }
+        for (metric, sums) in [(&names::BUSINESS_VALUE, values), (&names::BUSINESS_REFUNDED, refunds)] {
+            for sum in sums {
+                let currency = sum.currency.as_ref().map_or("", Currency::as_str);
+                let digits = sum.currency.as_ref().map_or(0, Currency::digits);
+                let labels = [&*sum.name, currency, &*sum.experiment, &*sum.variant, &*sum.route];
+                observed.put(metric, &labels, sum.amount as f64 / f64::from(10_u32.pow(digits)));
+            }
+        }
+    }
+
     /// The last 60 minutes of each name, the oldest first; the running one is the last, and not whole yet.
     pub fn last_hour(&self) -> Vec<Series> {
         let minute = self.clock.wall() / 60_000;
@@ -260,6 +278,30 @@ mod tests {
             .map(|sum| (sum.route.as_str(), sum.experiment.as_str(), sum.variant.as_str(), sum.amount))
             .collect();
         assert_eq!(found, [("", "", "", 1), ("/basket", "button,price", "bold,low", 3)]);
+    }
+
+    #[test]
+    fn metrics_have_the_sums_in_whole_units() {
+        let figures = Arc::new(figures());
+        let basket = attached("/basket", &[("button", "bold")]);
+        figures.count("orders", 2, &basket).unwrap();
+        figures.value("revenue", 1999, "EUR", &basket).unwrap();
+        figures.value("revenue", -500, "EUR", &basket).unwrap();
+        let registry = crate::metrics::Registry::new();
+        registry.observe(move |observed| figures.observe(observed));
+        let text = crate::metrics::text(&registry.snapshot(), &[]);
+        let labels = "tropos_experiment=\"button\",tropos_variant=\"bold\",http_route=\"/basket\"";
+        for line in [
+            format!("tropos_business_events_total{{tropos_business_name=\"orders\",{labels}}} 2\n"),
+            format!(
+                "tropos_business_value_total{{tropos_business_name=\"revenue\",tropos_business_currency=\"EUR\",{labels}}} 19.99\n"
+            ),
+            format!(
+                "tropos_business_value_refunded_total{{tropos_business_name=\"revenue\",tropos_business_currency=\"EUR\",{labels}}} 5\n"
+            ),
+        ] {
+            assert!(text.contains(&line), "{line} in {text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `report` | an error, and what is known of the request in which it happened |
+//! | `crumbs` | what was done before, as far as the trace knows |
 //! | `scrub` | what is taken out of every text |
 //! | `stack` | frames, from what the standard library captures |
 //! | `repeats` | how often one and the same is let through |
@@ -15,6 +16,7 @@
 //! a thread apart.
 
 mod browser;
+mod crumbs;
 mod event;
 mod repeats;
 mod report;
@@ -28,6 +30,6 @@ mod worker;
 pub use browser::{BrowserError, LONGEST_BROWSER_ERROR};
 pub use repeats::Repeats;
 pub use report::{Breadcrumb, ErrorContext, ErrorReport, Frame, Kind};
-pub use reporter::{Counts, Listener, Reporter};
+pub use reporter::{Counts, Listener, Reporter, observe};
 pub use scrub::scrub;
 pub use settings::Settings;

@@ -6,7 +6,7 @@ use super::{
     settings::Settings,
     worker::{self, Job, Reported},
 };
-use crate::Error;
+use crate::{Error, metrics::Observed, names::metrics as names};
 use std::{
     backtrace::Backtrace,
     fmt,
@@ -145,6 +145,17 @@ impl Reporter {
                 ("unreachable", read(&counted.unsent)),
             ],
         }
+    }
+}
+
+/// The same as metrics.
+pub fn observe(counts: &Counts, observed: &mut Observed) {
+    for (kind, count) in &counts.errors {
+        observed.put(&names::ERRORS, &[kind.as_str()], *count as f64);
+    }
+    observed.put(&names::ERRORS_SENT, &[], counts.sent as f64);
+    for (reason, count) in counts.dropped {
+        observed.put(&names::ERRORS_DROPPED, &[reason], count as f64);
     }
 }
 
