@@ -11,8 +11,8 @@ use crate::{
     draft::Drafts,
     edge::Native,
     error::Error,
-    meter::{Meter, Teller},
     errors::Errors,
+    meter::{Meter, Teller},
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
     request::{RequestHead, ResponseHead},
@@ -33,8 +33,8 @@ use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
-use tropos_telemetry::metrics::Push;
 use tropos_telemetry::business::Figures;
+use tropos_telemetry::metrics::Push;
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
 const FILE_BYTES: u64 = 8 << 20;

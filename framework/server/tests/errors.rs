@@ -105,9 +105,7 @@ async fn order(street: String) -> Result<(), ServerFnError> {
 async fn site(config: Config, failing: &Failing) -> TestApp {
     let hooks = Hooks::new().at(
         Match::below("/hooked"),
-        hook("broken hook", |_, _| {
-            Err::<Decision, _>(tropos_edge::Error::Hook(MESSAGE.into()))
-        }),
+        hook("broken hook", |_, _| Err::<Decision, _>(tropos_edge::Error::Hook(MESSAGE.into()))),
     );
     let pages = tropos::routes![Fails, Panics, StoredPanics, Renews, Board];
     TestApp::with_config(app().pages(pages).state(failing.clone()).hooks(hooks), config).await

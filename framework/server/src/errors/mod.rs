@@ -17,10 +17,7 @@ pub(crate) use context::context;
 
 use crate::{App, Config, Error, page::PageCx, routing::PageRoute, routing::Table};
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
-use tropos_cache::{
-    RenderPanicked,
-    observe::Rendered,
-};
+use tropos_cache::{RenderPanicked, observe::Rendered};
 use tropos_core::{Clock, Failure, Mode, PageError};
 use tropos_telemetry::errors::{Counts, ErrorContext, ErrorReport, Frame, Kind, Repeats, Reporter};
 
