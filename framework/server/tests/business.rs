@@ -80,7 +80,12 @@ impl Sum for tropos_telemetry::business::Sum {
 #[tokio::test]
 async fn a_figure_has_the_route_and_the_variant_of_its_request_on_the_first_visit_and_in_functions() {
     let site = site().await;
-    let first = site.get("/basket").await;
+    let first = site
+        .get_with(
+            "/basket",
+            &[("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")],
+        )
+        .await;
     assert!(first.header("set-cookie").starts_with("button=bold"), "{:?}", first.headers);
     site.post_form(Order::PATH, "commit=true", &[("cookie", "button=bold")]).await;
     site.post_form(Order::PATH, "commit=true", &[("cookie", "button=huge")]).await;
@@ -100,6 +105,30 @@ async fn a_figure_has_the_route_and_the_variant_of_its_request_on_the_first_visi
         sums(&totals.values),
         [format!("revenue {order} = 1999EUR"), format!("revenue {order} button=bold 1999EUR")]
     );
+}
+
+/// The value of a metric under these labels.
+fn metric(site: &TestApp, name: &str, labels: &[&str]) -> Option<f64> {
+    let text = site.site.metrics();
+    let line =
+        text.lines().find(|line| line.starts_with(name) && labels.iter().all(|label| line.contains(label)));
+    line?.rsplit_once(' ')?.1.parse().ok()
+}
+
+#[tokio::test]
+async fn metrics_show_figures_with_route_and_variant_in_whole_units() {
+    let site = site().await;
+    site.post_form(Order::PATH, "commit=true", &[("cookie", "button=bold")]).await;
+    let route = format!("http_route=\"{}\"", Order::PATH);
+    let labels = [route.as_str(), "tropos_experiment=\"button\"", "tropos_variant=\"bold\""];
+    assert_eq!(
+        metric(&site, "tropos_business_events_total{tropos_business_name=\"orders\"", &labels),
+        Some(1.0)
+    );
+    let euros =
+        [&labels[..], &["tropos_business_name=\"revenue\"", "tropos_business_currency=\"EUR\""]].concat();
+    assert_eq!(metric(&site, "tropos_business_value_total", &euros), Some(19.99));
+    assert_eq!(metric(&site, "tropos_business_value_refunded_total{", &[]), None, "nothing was paid back");
 }
 
 #[tokio::test]

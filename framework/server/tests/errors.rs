@@ -336,6 +336,14 @@ async fn ten_of_one_kind_on_one_route_pass_in_a_minute() {
     }
     site.site.close().await;
     assert_eq!(sentry.events(10).await.len(), 10);
+    let metrics = site.site.metrics();
+    for line in [
+        "tropos_errors_total{tropos_error_kind=\"page\"} 25\n",
+        "tropos_errors_sent_total 10\n",
+        "tropos_errors_dropped_total{tropos_error_dropped=\"repeated\"} 15\n",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
     site.advance(Duration::from_secs(60));
     get(&site, "/fails/again").await;
     sentry.events(11).await;

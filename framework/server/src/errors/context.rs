@@ -27,7 +27,7 @@ pub(super) fn of(cx: Option<&PageCx>) -> ErrorContext {
 }
 
 /// The trace that the caller has begun (W3C Trace Context §3.2).
-fn trace_of(headers: &http::HeaderMap) -> Option<String> {
+pub(super) fn trace_of(headers: &http::HeaderMap) -> Option<String> {
     let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
 }

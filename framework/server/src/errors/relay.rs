@@ -57,7 +57,7 @@ impl Site {
         let page = path.and_then(|path| self.table.find(&path).map(|(page, _)| page.clone()));
         context.route = page.as_ref().map(|page| page.route.pattern().to_owned());
         context.mode = page.as_ref().map(|page| page.route.mode().as_str());
-        context.method = None;
+        context.trace_id = context.trace_id.or_else(|| super::context::trace_of(&head.headers));
         inner.reporter.report(error.into_report(now), context, || None);
         taken()
     }
