@@ -32,9 +32,11 @@ const RULES: &[Rule] = &[
         form: r#"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie2?|x-api-key|x-auth-token|x-csrf-token|x-forwarded-for|x-real-ip|forwarded|cf-connecting-ip|true-client-ip)\b["'\\]*\s*[:=]>?\s*[^\r\n]*"#,
         instead: Text("$1: [removed]"),
     },
+    Rule { form: r"(?i)\b(bearer|digest)\s+[A-Za-z0-9+/=._~-]{8,}", instead: Text("$1 [removed]") },
+    // Both are words as well.
     Rule {
-        form: r"(?i)\b(bearer|basic|digest|token)\s+[A-Za-z0-9+/=._~-]{8,}",
-        instead: Text("$1 [removed]"),
+        form: r"(?i)\b(?:basic|token)\s+(?P<it>[A-Za-z0-9+/=._~-]{8,})",
+        instead: If(is_credential, "[removed]"),
     },
     // Users and passwords of addresses.
     Rule { form: r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'<>?#]*@"#, instead: Text("$1") },
@@ -123,7 +125,12 @@ fn is_card(text: &str) -> bool {
             _ => digit * 2 / 10 + digit * 2 % 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
+}
+
+/// Whether it is no word.
+fn is_credential(text: &str) -> bool {
+    text.len() >= 20 || text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=')
 }
 
 /// Whether capitals, small letters and digits are mixed, as in no word, name of a file or path.
@@ -207,6 +214,7 @@ mod tests {
             "core::fmt::Display for abc::def, sha2::digest",
             "connection refused (os error 111)",
             "GET /products/:id answered 500",
+            "unexpected token identifier, basic arithmetic",
             "expected `,` or `}` at line 1 column 42",
             "took 1234567890123 ns",
             "app 1.2.3 of 2026-11-23T12:00:00Z",
