@@ -47,6 +47,7 @@ pub use config::Config;
 pub use cookie;
 pub use dist::Dist;
 pub use error::Error;
+pub use errors::report;
 pub use page::{
     FromPage, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Route,
     extract::{AppCx, Context, Draft, Headers, Query, State, Variant, asset, extract, live_url},

@@ -34,6 +34,8 @@ pub(crate) struct ResponseHead(Mutex<Option<Additions>>);
 pub(crate) struct Additions {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) redirect: Option<tropos_core::Redirect>,
+    /// Whether the error that it answers with was reported with its cause.
+    pub(crate) reported: bool,
     /// The session that was started.
     session: Option<String>,
 }
@@ -68,6 +70,11 @@ impl ResponseHead {
                 tracing::warn!(%name, "a header was not set: its value has characters that no header may have")
             }
         }
+    }
+
+    /// The error that is answered with has been reported.
+    pub(crate) fn reported(&self) {
+        self.change(|additions| additions.reported = true);
     }
 
     pub(crate) fn redirect(&self, redirect: tropos_core::Redirect) {

@@ -96,6 +96,10 @@ async fn Board(State(failing): State<Failing>) -> PageResult {
 async fn order(street: String) -> Result<(), ServerFnError> {
     match street.as_str() {
         "panic" => panics_within(),
+        "handle" => {
+            tropos::report("x".parse::<u8>().unwrap_err());
+            return Err(ServerFnError::new("Try again in a moment."));
+        }
         "spawn" => drop(tropos::spawn(async { panics_within() }).await),
         _ => return Err(ServerFnError::new(MESSAGE)),
     }
@@ -240,6 +244,19 @@ async fn functions_and_hooks_that_fail_are_reported() {
     assert!(function.text("/exception/values/0/value").contains("no basket for [email]"), "{function:#?}");
     assert_eq!(of(&events, "hook").frames()[0]["function"], "broken hook");
     assert_nothing_personal(&sentry);
+}
+
+#[tokio::test]
+async fn what_a_function_reports_itself_is_reported_with_its_cause_and_not_as_its_answer() {
+    let sentry = Sentry::start().await;
+    let site = site(sentry.config(), &Failing::default()).await;
+    site.post_form(Order::PATH, "street=handle", &headers()).await;
+    site.site.close().await;
+    let events = sentry.events(1).await;
+    assert_eq!(events.len(), 1, "{events:#?}");
+    let event = of(&events, "handled");
+    assert_eq!(event.text("/exception/values/0/type"), "core::num::error::ParseIntError");
+    assert_eq!(event.text("/tags/http.route"), Order::PATH);
 }
 
 fn from_browser(body: &str, headers: &[(&str, &str)]) -> http::Request<Body> {

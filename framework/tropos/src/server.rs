@@ -13,7 +13,7 @@ pub use tropos_server::{
     App, Config, Context, Cookies, Dist, Draft, Error, ErrorContext, ErrorKind, ErrorReport, FromApp,
     FromPage, Group, Headers, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Query, Route,
     Session, Site, State, Variant, asset, business, cookie, draft, extract, live_url, main, mode,
-    redirect_after, spawn,
+    redirect_after, report, spawn,
 };
 
 #[doc(hidden)]

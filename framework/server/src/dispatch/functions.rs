@@ -52,8 +52,7 @@ pub(super) async fn call(
     let told = cx.clone();
     let answer = cx.scope(AssertUnwindSafe(run).catch_unwind()).await;
     owner.unset_with_forced_cleanup();
-    // A panic is reported where it happens.
-    let reports = answer.is_ok();
+    let panicked = answer.is_err();
     let mut response = answer.unwrap_or_else(|_| {
         tracing::error!(path, "a server function panicked");
         reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong")
@@ -62,7 +61,9 @@ pub(super) async fn call(
     let target = additions.redirect.map(|redirect| redirect.location);
     let failed = response.headers().contains_key(ERROR_HEADER) || response.status().is_server_error();
     if failed {
-        response = logged(&path, Some(&told).filter(|_| reports), response).await;
+        // A panic is reported where it happens, and what the function has reported itself is known better than its answer tells.
+        let known = panicked || additions.reported;
+        response = logged(&path, Some(&told).filter(|_| !known), response).await;
     }
     if is_form {
         // server_fn adds the error to the address of the form's page, where that page can read and show it.

@@ -48,6 +48,30 @@ struct Source {
     line: u32,
 }
 
+/// Reports an error that the code handles itself: a server function, say, that tells its visitor something gentler. The answer
+/// of that function is not reported besides.
+///
+/// ```no_run
+/// # async fn charge() -> Result<(), std::io::Error> { Ok(()) }
+/// # async fn f() -> Result<(), &'static str> {
+/// charge().await.map_err(|error| {
+///     tropos_server::report(error);
+///     "The payment did not work. Try again in a moment."
+/// })
+/// # }
+/// ```
+#[track_caller]
+pub fn report(error: impl Into<Failure>) {
+    let failure = error.into();
+    match PageCx::current() {
+        Some(cx) => {
+            cx.errors().handled(&failure);
+            cx.response().reported();
+        }
+        None => Errors(panics::last()).handled(&failure),
+    }
+}
+
 /// A render panicked. The panic itself is reported where it happens.
 #[derive(Debug, thiserror::Error)]
 #[error("the render panicked: {0}")]
@@ -129,6 +153,13 @@ impl Errors {
         let frame = Frame { function: Some(route.to_owned()), in_app: true, ..Frame::default() };
         let report = ErrorReport::new(Kind::Function, "ServerFnError", message, inner.reporter.now());
         inner.reporter.report(report.with_frames(vec![frame]), context, || None);
+    }
+
+    /// The application has handled an error itself.
+    fn handled(&self, failure: &Failure) {
+        if let Some(inner) = self.inner() {
+            inner.failed(Kind::Handled, None, failure, context::context());
+        }
     }
 
     /// A hook failed, and with it its request.

@@ -26,14 +26,17 @@ pub(super) fn listen(errors: &Errors) {
     });
 }
 
+/// The application that was opened last. Without waiting: who panics while it is held would never see the end.
+pub(super) fn last() -> Option<Arc<Inner>> {
+    LAST.try_lock().ok().and_then(|last| last.upgrade())
+}
+
 fn report(panic: &PanicHookInfo<'_>) {
     if Reporter::is_own_thread() {
         return;
     }
     let cx = PageCx::current();
     let of_request = cx.as_ref().and_then(|cx| cx.errors().0.clone());
-    // Without waiting: who panics while it is held would never see the end.
-    let last = || LAST.try_lock().ok().and_then(|last| last.upgrade());
     let Some(inner) = of_request.or_else(last) else { return };
     let message = panic.payload_as_str().unwrap_or("(no message)");
     let message = match panic.location() {

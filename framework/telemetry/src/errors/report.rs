@@ -16,6 +16,8 @@ pub enum Kind {
     Live,
     /// A server function or API handler failed.
     Function,
+    /// The application has handled it itself, and says so.
+    Handled,
     /// A hook failed, and with it the request.
     Hook,
     /// A script or island failed in a reader's browser.
@@ -24,8 +26,16 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::Panic, Self::Page, Self::Regeneration, Self::Live, Self::Function, Self::Hook, Self::Browser];
+    pub const ALL: [Self; 8] = [
+        Self::Panic,
+        Self::Page,
+        Self::Regeneration,
+        Self::Live,
+        Self::Function,
+        Self::Handled,
+        Self::Hook,
+        Self::Browser,
+    ];
 
     /// The word for it, in tags and metrics.
     pub fn as_str(self) -> &'static str {
@@ -35,6 +45,7 @@ impl Kind {
             Self::Regeneration => "regeneration",
             Self::Live => "live",
             Self::Function => "function",
+            Self::Handled => "handled",
             Self::Hook => "hook",
             Self::Browser => "browser",
         }

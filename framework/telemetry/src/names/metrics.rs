@@ -155,7 +155,7 @@ labels! {
     CURRENCY = "tropos.business.currency", "The currency of an amount.";
     EXPERIMENT = "tropos.experiment", "The experiments that the visitor is in, joined by commas; absent where there is none.";
     VARIANT = "tropos.variant", "The variants of them, in the same order.";
-    ORIGIN = "tropos.error.kind", "`panic`, `page`, `regeneration`, `live`, `function`, `hook` or `browser`.";
+    ORIGIN = "tropos.error.kind", "`panic`, `page`, `regeneration`, `live`, `function`, `handled`, `hook` or `browser`.";
     DROPPED = "tropos.error.dropped", "`repeated`: ten of its kind on its route were reported in the minute; `queue_full`; `not_sampled`; `refused` by Sentry; `unreachable`.";
     SIGNAL = "tropos.telemetry.signal", "`traces` or `metrics`.";
 }
