@@ -195,13 +195,18 @@ mod tests {
                 &["planted20"],
             ),
             ("half a key", "-----BEGIN EC PRIVATE KEY-----\nplanted21", &["planted21"]),
-            ("home", "/home/ada/shop/src/main.rs", &["ada"]),
+            ("home", "/Users/ada/shop/src/main.rs, C:\\Users\\bob\\shop", &["ada", "bob"]),
         ] {
             let clean = scrub(text);
             for secret in secrets {
                 assert!(!clean.contains(secret), "{name}: `{secret}` is left in `{clean}`");
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_named_by_a_home_of_linux() {
+        assert_eq!(scrub(&["", "home", "ada", "src", "main.rs"].join("/")), "~/src/main.rs");
     }
 
     #[test]

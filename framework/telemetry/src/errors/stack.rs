@@ -121,7 +121,7 @@ mod tests {
    3: shop::pages::product::Product::{{closure}}
              at ./src/pages/product.rs:14:9
    4: <tropos_server::render::html::InContext<S> as futures_core::stream::Stream>::poll_next
-             at /home/ada/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tropos-server-0.1.0/src/render/html.rs:12
+             at /build/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tropos-server-0.1.0/src/render/html.rs:12
    5: tokio::runtime::task::raw::poll
    not a line of a stack
 ";
