@@ -254,7 +254,10 @@ async fn what_is_to_be_called_after_a_commit_is_called_after_the_first_and_never
     let called = || calls.load(std::sync::atomic::Ordering::SeqCst);
     let call = || {
         let calls = calls.clone();
-        scope.after_commit(move || drop(calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst))).unwrap();
+        let one_more = move || {
+            calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        };
+        scope.after_commit(one_more).unwrap();
     };
     call();
     assert_eq!(called(), 1, "at once, where no transaction is open");

@@ -28,10 +28,9 @@ impl Site {
         if !guard::is_from_own_page(head, &self.config) {
             return reply::plain(StatusCode::FORBIDDEN, "only a page of this site reports here");
         }
-        let json = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !json
-            .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
-        {
+        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        if kind != "application/json" {
             return reply::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "write application/json");
         }
         let now = inner.reporter.now();
