@@ -9,8 +9,9 @@ import { launch } from './chromium.mjs'
 
 const program = fileURLToPath(new URL('../fixture/dist/tropos-fixture', import.meta.url))
 
-let browser, upstream, app
+let browser, upstream, sentry, app
 const values = new Map()
+const envelopes = []
 
 before(async () => {
   upstream = createServer((request, response) => {
@@ -18,7 +19,16 @@ before(async () => {
     response.end(values.get(key) ?? `${key}=0`)
   })
   await new Promise((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  // Takes envelopes as Sentry does.
+  sentry = createServer(async (request, response) => {
+    let body = ''
+    for await (const piece of request) body += piece
+    envelopes.push({ url: request.url, auth: request.headers['x-sentry-auth'], body })
+    response.end('{}')
+  })
+  await new Promise((resolve) => sentry.listen(0, '127.0.0.1', resolve))
   app = await start(program, {
+    SENTRY_DSN: `http://key@127.0.0.1:${sentry.address().port}/7`,
     UPSTREAM_URL: `http://127.0.0.1:${upstream.address().port}`,
     TROPOS_REVALIDATE_TOKEN: 'token',
   })
@@ -28,8 +38,10 @@ before(async () => {
 after(async () => {
   await browser?.close()
   const code = await app?.stop()
-  upstream?.closeAllConnections()
-  upstream?.close()
+  for (const server of [upstream, sentry]) {
+    server?.closeAllConnections()
+    server?.close()
+  }
   assert.equal(code ?? 0, 0, 'the server ends in order')
 })
 
@@ -59,6 +71,26 @@ test('an island counts', async () => {
   await page.click('#counter')
   assert.equal(await page.textContent('#counter'), '2')
   assert.deepEqual(page.problems, [])
+  await page.close()
+})
+
+test('an island that panics is reported once, with its message and stack, and without what is personal', async () => {
+  const page = await open('/island-panics?q=planted-query#planted-fragment')
+  await page.waitForSelector('html[data-tropos-hydrated]')
+  await page.click('#panic')
+  for (let tries = 0; tries < 200 && envelopes.length === 0; tries += 1) await page.waitForTimeout(50)
+  await page.waitForTimeout(500)
+  assert.equal(envelopes.length, 1)
+  const [{ url, auth, body }] = envelopes
+  assert.equal(url, '/api/7/envelope/')
+  assert.match(auth, /sentry_key=key/)
+  assert.ok(!body.includes('planted'), body)
+  const event = JSON.parse(body.split('\n')[2])
+  const [exception] = event.exception.values
+  assert.deepEqual([event.tags['tropos.kind'], event.tags['http.route'], exception.type], ['browser', '/island-panics', 'panic'])
+  assert.match(exception.value, /panicked at .*islands\.rs:\d+.*on purpose, for \[email\]/s)
+  assert.ok(exception.stacktrace.frames.some((frame) => /wasm/.test(frame.filename ?? '')), body)
+  assert.match(event.release, /^tropos-fixture@/)
   await page.close()
 })
 

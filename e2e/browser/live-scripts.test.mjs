@@ -354,6 +354,49 @@ describe('islands', () => {
     assert.match(errors[1], /Missing/)
   })
 
+  /** What the page's server was told, once there are so many reports. */
+  async function reports(count) {
+    for (let tries = 0; tries < 100 && server.reports.length < count; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    return server.reports
+  }
+
+  test('report what nothing has caught, each once and five a page at most', async () => {
+    await openWithIslands('<leptos-island data-component="Broken"></leptos-island>')
+    const [island] = await reports(1)
+    assert.deepEqual([island.source, island.name, island.message], ['island', 'Error', 'on purpose'])
+    await page.evaluate(() => history.replaceState(null, '', '/?planted=1#planted'))
+    await page.evaluate(() => {
+      setTimeout(() => missing.field)
+      setTimeout(() => missing.field)
+      Promise.reject(new RangeError('too far'))
+    })
+    await reports(3)
+    const seen = server.reports.slice(1).map(({ source, name }) => `${source} ${name}`).sort()
+    assert.deepEqual(seen, ['error ReferenceError', 'rejection RangeError'])
+    for (const report of server.reports) {
+      assert.equal(report.path, '/')
+      assert.equal(report.type, 'application/json')
+      assert.ok(!JSON.stringify(report).includes('planted'))
+    }
+    assert.match(server.reports[1].stack, /\n/)
+    await page.evaluate(() => [...Array(20).keys()].forEach((number) => Promise.reject(new Error(`no. ${number}`))))
+    await reports(5)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    assert.equal(server.reports.length, 5)
+  })
+
+  test('that panic are reported once, with the message and the stack of the trap', async () => {
+    await openWithIslands('<leptos-island data-component="Panicking"><button></button></leptos-island>')
+    await page.click('button')
+    const [report] = await reports(1)
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    assert.equal(server.reports.length, 1)
+    assert.deepEqual([report.source, report.name], ['panic', 'RuntimeError'])
+    assert.match(report.message, /panicked at src\/islands.rs:7:9: on purpose/)
+    assert.match(report.stack, /wasm-function/)
+  })
+
   test('keep their element and state while their properties are the same', async () => {
     await openWithIslands('<p>1</p>' + counter(1))
     await page.click('button')

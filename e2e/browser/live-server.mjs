@@ -25,11 +25,20 @@ export async function Outer(element) {
 }
 export function Inner() { calls.push('Inner') }
 export function Broken() { throw new Error('on purpose') }
+// As a panic is: what it says goes to the loader, and then it traps. The module is of one function, \`unreachable\`.
+const trap = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11])
+export function Panicking(element) {
+  const { instance } = { instance: new WebAssembly.Instance(new WebAssembly.Module(trap)) }
+  element.querySelector('button').onclick = () => {
+    __tropos.panicked('panicked at src/islands.rs:7:9: on purpose')
+    instance.exports.trap()
+  }
+}
 `
 
 /** Listens on a free port. `page` is the body of the page, `stream` answers the event stream. */
 export async function listen() {
-  const state = { head: '', page: '', stream: refuse, requests: [] }
+  const state = { head: '', page: '', stream: refuse, requests: [], reports: [] }
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://localhost')
     const answer = (type, text) => response.writeHead(200, { 'content-type': type }).end(text)
@@ -37,8 +46,17 @@ export async function listen() {
       state.requests.push({ query: url.search, lastEventId: request.headers['last-event-id'] })
       state.stream(response, state.requests.length)
     } else if (url.pathname === '/app.js') answer('text/javascript', islands)
-    else if (url.pathname === '/live.js' || url.pathname === '/islands.js')
-      answer('text/javascript', await readFile(new URL(url.pathname.slice(1), scripts)))
+    else if (url.pathname === '/live.js') answer('text/javascript', await readFile(new URL('live.js', scripts)))
+    else if (url.pathname === '/islands.js') {
+      // As the server has it: what reports errors goes before the loader.
+      const parts = ['errors.js', 'islands.js'].map((name) => readFile(new URL(name, scripts), 'utf8'))
+      answer('text/javascript', (await Promise.all(parts)).join(''))
+    } else if (url.pathname === '/_tropos/error') {
+      let body = ''
+      for await (const piece of request) body += piece
+      state.reports.push({ ...JSON.parse(body), type: request.headers['content-type'] })
+      response.writeHead(204).end()
+    }
     else if (url.pathname === '/')
       answer(
         'text/html; charset=utf-8',

@@ -55,6 +55,18 @@ impl Shop {
     fn http(&self) -> Client {
         self.server.http()
     }
+
+    /// What `/metrics` says of orders: how many, and what was paid.
+    async fn trade(&self) -> (String, String) {
+        let metrics = self.server.admin().get("/metrics").await.unwrap();
+        let route = "http_route=\"/api/checkout\"";
+        let of = |name: &str| {
+            let text = metrics.text();
+            let line = text.lines().find(|line| line.starts_with(name) && line.contains(route));
+            line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.to_owned()).unwrap_or_default()
+        };
+        (of("tropos_business_events_total{"), of("tropos_business_value_total{"))
+    }
 }
 
 /// Runs a test on both databases; on SQLite alone where PostgreSQL is not installed.
@@ -154,6 +166,7 @@ async fn an_order_is_seen_by_its_visitor_and_by_every_page_that_shows_its_colour
     assert_eq!(Visitor::new().get(&http, "/order/1001").await.unwrap().status, 404);
     holds(&http.get("/colour/linen").await.unwrap(), &["In stock, 46 tins"]);
     holds(&http.get("/board").await.unwrap(), &["order-1001", "€146"]);
+    assert_eq!(shop.trade().await, ("1".to_owned(), "146".to_owned()));
 }
 
 async fn what_the_back_office_saves_is_on_all_pages_at_once(shop: &Shop) {
@@ -215,6 +228,7 @@ async fn stock_is_never_sold_twice_however_many_order_at_once(shop: &Shop) {
     // Numbers without gaps, and no number twice.
     assert_eq!(answers[9..], ["/order/1001", "/order/1002", "/order/1003"]);
     holds(&http.get("/colour/clay").await.unwrap(), &["Out of stock"]);
+    assert_eq!(shop.trade().await.0, "3", "what was rolled back is no order");
     // Nothing of what was refused was taken.
     holds(&http.get("/colour/lead").await.unwrap(), &["In stock, 64 tins"]);
 }

@@ -5,6 +5,8 @@ mod inner;
 mod render;
 mod turn;
 
+pub use render::RenderPanicked;
+
 pub(crate) use inner::{Backing, Inner};
 
 use crate::{

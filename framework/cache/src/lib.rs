@@ -48,7 +48,7 @@ pub mod store;
 pub mod tags;
 pub mod warm;
 
-pub use cache::{Cache, Produced, Reason, Request, Served};
+pub use cache::{Cache, Produced, Reason, RenderPanicked, Request, Served};
 pub use counts::{SharedStats, Stats};
 pub use decide::{Decision, Early, Miss, Stale};
 pub use engine::{Data, DiskConfig, Engine, EngineConfig, SharedConfig};

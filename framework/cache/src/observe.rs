@@ -2,7 +2,7 @@
 
 use crate::{Engine, Reason, Strength};
 use std::{fmt, sync::OnceLock, time::Duration};
-use tropos_core::Key;
+use tropos_core::{Failure, Key};
 
 /// Counts what happens in the caches. Called in the midst of things: it must neither wait nor take long.
 ///
@@ -56,6 +56,10 @@ pub struct Rendered<'a> {
     pub took: Duration,
     /// Whether it failed.
     pub failed: bool,
+    /// Why it failed, if it did; a panic is [`RenderPanicked`](crate::RenderPanicked).
+    pub failure: Option<&'a Failure>,
+    /// Whether it failed while there is an earlier good entry, which is given meanwhile.
+    pub kept: bool,
 }
 
 /// One invalidation.

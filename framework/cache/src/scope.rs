@@ -277,6 +277,16 @@ impl Scope {
         Hold::open(self.clone())
     }
 
+    /// Calls `call` once a transaction that is open in this scope has been committed, and never where it is rolled back; at
+    /// once where none is open. Of several that are open at once, the first commit counts; a commit whose answer was lost
+    /// counts as one. It is called in the midst of things, so it must not wait.
+    ///
+    /// # Errors
+    /// [`Error::TooManyHeld`] where ten thousand wait already.
+    pub fn after_commit(&self, call: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        self.0.holds.after_commit(Box::new(call))
+    }
+
     /// Whether invalidations are held back.
     pub(crate) fn is_holding(&self) -> bool {
         self.0.holds.any()

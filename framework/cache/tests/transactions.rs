@@ -245,3 +245,77 @@ async fn g11_a_shutdown_before_the_commit_is_told_at_once() {
     );
     drop(Arc::new(error));
 }
+
+#[tokio::test]
+async fn what_is_to_be_called_after_a_commit_is_called_after_the_first_and_never_after_roll_backs_alone() {
+    let (engine, _clock) = in_memory();
+    let scope = action(&engine);
+    let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let called = || calls.load(std::sync::atomic::Ordering::SeqCst);
+    let call = || {
+        let calls = calls.clone();
+        let one_more = move || {
+            calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        };
+        scope.after_commit(one_more).unwrap();
+    };
+    call();
+    assert_eq!(called(), 1, "at once, where no transaction is open");
+    let hold = scope.hold();
+    call();
+    assert_eq!(called(), 1);
+    hold.take_effect().await.unwrap();
+    assert_eq!(called(), 2);
+    let (one, other) = (scope.hold(), scope.hold());
+    call();
+    one.forget();
+    assert_eq!(called(), 2);
+    other.take_effect().await.unwrap();
+    assert_eq!(called(), 3, "the other may have been meant");
+    let (one, other) = (scope.hold(), scope.hold());
+    call();
+    one.take_effect().await.unwrap();
+    other.take_effect().await.unwrap();
+    assert_eq!(called(), 4, "once for both");
+    let hold = scope.hold();
+    call();
+    drop(hold);
+    assert_eq!(called(), 4, "rolled back");
+    let mut hold = scope.hold();
+    call();
+    hold.commit_sent();
+    drop(hold);
+    assert_eq!(called(), 5, "in doubt it was committed");
+}
+
+#[tokio::test]
+async fn a_render_that_fails_is_told_with_its_reason_and_whether_an_earlier_one_is_given() {
+    use std::sync::Mutex;
+    use tropos_cache::observe::{Invalidated, Observer, Read, Rendered};
+    struct Failures(Arc<Mutex<Vec<(String, bool)>>>);
+    impl Observer for Failures {
+        fn read(&self, _: &Read<'_>) {}
+        fn waited(&self, _: &tropos_core::Key, _: Duration) {}
+        fn invalidated(&self, _: &Invalidated) {}
+        fn rendered(&self, render: &Rendered<'_>) {
+            if let Some(failure) = render.failure {
+                self.0.lock().unwrap().push((failure.to_string(), render.kept));
+            }
+        }
+    }
+    let (engine, _clock) = in_memory();
+    let failures = Arc::<Mutex<Vec<_>>>::default();
+    engine.observe(Failures(failures.clone()));
+    let source = Source::new("good");
+    let page = Page::new("p", Ages::NEVER, &["t"], &source);
+    source.fail(true);
+    drop(page.get(&engine).await);
+    source.fail(false);
+    page.get(&engine).await;
+    source.fail(true);
+    engine.invalidate(&["t".into()], Strength::Soft).await.unwrap();
+    drop(page.get(&engine).await);
+    settle().await;
+    let fails = |kept| ("the source fails".to_owned(), kept);
+    assert_eq!(*failures.lock().unwrap(), [fails(false), fails(true)]);
+}

@@ -32,6 +32,7 @@ impl Redirect {
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for PageError {
+    #[track_caller]
     fn from(error: E) -> Self {
         PageError::Failed(error.into())
     }

@@ -34,6 +34,13 @@ pub trait Hook: Send + Sync {
         true
     }
 
+    /// The experiments in which a visitor with these cookies takes part, each with the variant that they see: for who counts
+    /// what visitors do elsewhere, in a server function say, where the hook itself does not run. `cookie` gives the value of a
+    /// name.
+    fn experiments(&self, _cookie: &dyn Fn(&str) -> Option<String>) -> Vec<(String, &'static str)> {
+        Vec::new()
+    }
+
     /// What is wrong with how it is configured. Asked once, at start.
     ///
     /// # Errors

@@ -67,6 +67,18 @@ impl Hooks {
         self
     }
 
+    /// The experiments in which a visitor with these cookies takes part, as [`Hook::experiments`] of all hooks tells; the first
+    /// of each name.
+    pub fn experiments(&self, cookie: &dyn Fn(&str) -> Option<String>) -> Vec<(String, &'static str)> {
+        let mut found: Vec<(String, &'static str)> = Vec::new();
+        for (name, variant) in self.entries.iter().flat_map(|entry| entry.hook.experiments(cookie)) {
+            if !found.iter().any(|(known, _)| *known == name) {
+                found.push((name, variant));
+            }
+        }
+        found
+    }
+
     /// Adds a guard for some pages and for the server functions that they use, by the names in their source, or by the
     /// `endpoint` where they declare one: functions have addresses of their own, and a guard of the pages alone would leave them open.
     ///

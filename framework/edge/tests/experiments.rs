@@ -30,6 +30,10 @@ impl Visitor {
         Self(vec![("visitor".into(), name.into())])
     }
 
+    fn cookie(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
     fn ask(&mut self, platform: &Still, hooks: &Hooks, target: &str) -> Passed {
         let line =
             self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
@@ -295,6 +299,14 @@ fn no_visitor_is_in_two_experiments_of_a_layer() {
             let mut visitor = Visitor::named(&format!("v{number}"));
             let first = visitor.ask(&platform, &hooks, "/").variants;
             assert_eq!(visitor.ask(&platform, &hooks, "/").variants, first);
+            let takes_part = hooks.experiments(&|name| visitor.cookie(name));
+            let expected: Vec<(String, &str)> =
+                match (first.get::<Ab>().unwrap(), first.get::<Price>().unwrap()) {
+                    (Ab::B, _) => vec![("ab".to_owned(), "b")],
+                    (_, Price::Beside) => vec![("price".to_owned(), "beside")],
+                    _ => Vec::new(),
+                };
+            assert_eq!(takes_part, expected, "who counts elsewhere is told the same");
             match (first.get::<Ab>().unwrap(), first.get::<Price>().unwrap()) {
                 (Ab::B, Price::Below) => seen[0] += 1,
                 (Ab::A, Price::Beside) => seen[1] += 1,

@@ -7,10 +7,11 @@
 /// `<meta name="tropos-live" content="URL">`.
 pub const LIVE_JS: &str = include_str!("scripts/live.js");
 
-/// The loader of islands: starts the wasm module and hydrates each `leptos-island`.
+/// The loader of islands: starts the wasm module and hydrates each `leptos-island`; before it, what reports errors of the
+/// page to its server.
 ///
 /// A page loads it with `<script type="module" src="…" data-tropos-islands data-script="…" data-wasm="…">`.
-pub const ISLANDS_JS: &str = include_str!("scripts/islands.js");
+pub const ISLANDS_JS: &str = concat!(include_str!("scripts/errors.js"), include_str!("scripts/islands.js"));
 
 /// A script without its comment lines and indentation. Nothing else is touched, so it is safe for any script whose
 /// strings end on the line on which they begin.
@@ -42,6 +43,6 @@ mod tests {
     #[test]
     fn the_scripts_stay_small() {
         assert!(slim(LIVE_JS).len() < 12 << 10, "{}", slim(LIVE_JS).len());
-        assert!(slim(ISLANDS_JS).len() < 3 << 10, "{}", slim(ISLANDS_JS).len());
+        assert!(slim(ISLANDS_JS).len() < 4 << 10, "{}", slim(ISLANDS_JS).len());
     }
 }

@@ -16,6 +16,7 @@ use std::{any::TypeId, fmt, sync::Arc};
 use tropos_core::Failure;
 use tropos_db::Db;
 use tropos_edge::Hooks;
+use tropos_telemetry::errors::{ErrorContext, ErrorReport, Listener};
 
 /// An application: its pages and what goes around them.
 ///
@@ -44,6 +45,7 @@ pub struct App {
     pub(crate) hooks: Hooks,
     pub(crate) lookup: Option<Lookup>,
     configure: Vec<Configure>,
+    pub(crate) on_error: Vec<Listener>,
 }
 
 /// Adds to an application what depends on its configuration.
@@ -235,6 +237,25 @@ impl App {
                 self = add(self, config);
             }
         }
+        self
+    }
+
+    /// Is called for every error: panics, pages and renders in the background that fail, server functions, and what islands
+    /// report of browsers. Not for repetitions: ten of one kind on one route pass in a minute.
+    ///
+    /// It runs on a thread apart, so it may wait; personal data has been taken out before. May be said several times.
+    ///
+    /// ```
+    /// use tropos_server::App;
+    /// let app = App::new().on_error(|error, context| {
+    ///     eprintln!("{} in {:?}: {}", error.kind.as_str(), context.route, error.message);
+    /// });
+    /// ```
+    pub fn on_error(
+        mut self,
+        listener: impl Fn(&ErrorReport, &ErrorContext) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_error.push(Arc::new(listener));
         self
     }
 

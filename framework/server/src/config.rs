@@ -78,7 +78,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 27] = [
+const KEYS: [Key; 31] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -105,6 +105,10 @@ const KEYS: [Key; 27] = [
     Key { name: "redis_url", variable: "REDIS_URL" },
     Key { name: "log", variable: "TROPOS_LOG" },
     Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
+    Key { name: "sentry_dsn", variable: "SENTRY_DSN" },
+    Key { name: "sentry_environment", variable: "SENTRY_ENVIRONMENT" },
+    Key { name: "sentry_release", variable: "SENTRY_RELEASE" },
+    Key { name: "sentry_sample_rate", variable: "SENTRY_SAMPLE_RATE" },
     Key { name: "advise", variable: "TROPOS_ADVISE" },
 ];
 
@@ -171,6 +175,8 @@ pub struct Config {
     pub advise: bool,
     /// What is told of requests, and where: by the standard `OTEL_*` variables alone, which other programs beside this one read too.
     pub telemetry: tropos_telemetry::Config,
+    /// Where errors are reported, and by what name. Nowhere unless an address is set.
+    pub sentry: tropos_telemetry::errors::Settings,
 }
 
 impl Default for Config {
@@ -200,6 +206,7 @@ impl Default for Config {
             dev: None,
             advise: false,
             telemetry: tropos_telemetry::Config::default(),
+            sentry: tropos_telemetry::errors::Settings::default(),
         }
     }
 }
@@ -365,6 +372,19 @@ impl Config {
                 self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
             }
             key if key.starts_with("database_") => database::set(self, key, &value).map_err(wrong)?,
+            "sentry_dsn" => {
+                let settings = std::mem::take(&mut self.sentry).dsn(&value);
+                // The value is left out: it holds a key.
+                let (value, expected) =
+                    ("…".to_owned(), "the DSN of a project, such as `https://KEY@sentry.example/1`");
+                self.sentry = settings.map_err(|_| ConfigError::Value { place, value, expected })?;
+            }
+            "sentry_environment" => self.sentry.environment = Some(value),
+            "sentry_release" => self.sentry.release = Some(value),
+            "sentry_sample_rate" => {
+                let settings = std::mem::take(&mut self.sentry).sample_rate(&value);
+                self.sentry = settings.map_err(|_| wrong("a part from 0 to 1, such as `0.25`"))?;
+            }
             "advise" => {
                 self.advise = match value.as_str() {
                     "1" | "true" => true,

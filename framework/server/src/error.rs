@@ -36,6 +36,9 @@ pub enum Error {
         /// Its path.
         pattern: String,
     },
+    /// Telemetry cannot be set up.
+    #[error("{0}")]
+    Telemetry(#[from] tropos_telemetry::Error),
     /// The cache cannot be opened.
     #[error("{0}")]
     Cache(#[from] tropos_cache::Error),

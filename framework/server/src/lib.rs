@@ -9,6 +9,7 @@
 //! | `routing` | which page a path belongs to |
 //! | `dispatch` | one request: to which mode it goes, and what is answered |
 //! | `render` | the one module that knows how Leptos renders |
+//! | `errors`, [`business`] | what goes to telemetry: errors, and figures of the trade |
 //! | `site` | everything that answering takes, opened once |
 //! | [`draft`] | showing what is not published to those who may see it |
 //! | [`dev`] | what is watched while an application is being written, and the mode advisor |
@@ -18,6 +19,7 @@
 
 pub mod app;
 mod build;
+pub mod business;
 pub mod config;
 mod database;
 pub mod dev;
@@ -27,6 +29,7 @@ mod doctor;
 pub mod draft;
 mod edge;
 pub mod error;
+mod errors;
 mod explain;
 mod meter;
 pub mod page;
@@ -39,10 +42,12 @@ mod site;
 mod statics;
 
 pub use app::{App, Group};
+pub use business::spawn;
 pub use config::Config;
 pub use cookie;
 pub use dist::Dist;
 pub use error::Error;
+pub use errors::report;
 pub use page::{
     FromPage, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Route,
     extract::{AppCx, Context, Draft, Headers, Query, State, Variant, asset, extract, live_url},
@@ -52,3 +57,6 @@ pub use page::{
 pub use request::{Cookies, Session, redirect_after};
 pub use serve::main;
 pub use site::Site;
+pub use tropos_telemetry::errors::{
+    Breadcrumb, ErrorContext, ErrorReport, Frame as ErrorFrame, Kind as ErrorKind,
+};

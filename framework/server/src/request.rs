@@ -12,6 +12,7 @@ use tropos_core::Positions;
 /// The head of a request, as pages may read it.
 #[derive(Debug)]
 pub(crate) struct RequestHead {
+    pub(crate) method: http::Method,
     pub(crate) headers: HeaderMap,
     /// Whether cookies that are set must be `Secure`: the public origin is `https`.
     pub(crate) secure: bool,
@@ -33,6 +34,8 @@ pub(crate) struct ResponseHead(Mutex<Option<Additions>>);
 pub(crate) struct Additions {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) redirect: Option<tropos_core::Redirect>,
+    /// Whether the error that it answers with was reported with its cause.
+    pub(crate) reported: bool,
     /// The session that was started.
     session: Option<String>,
 }
@@ -67,6 +70,11 @@ impl ResponseHead {
                 tracing::warn!(%name, "a header was not set: its value has characters that no header may have")
             }
         }
+    }
+
+    /// The error that is answered with has been reported.
+    pub(crate) fn reported(&self) {
+        self.change(|additions| additions.reported = true);
     }
 
     pub(crate) fn redirect(&self, redirect: tropos_core::Redirect) {

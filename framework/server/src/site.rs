@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    business,
     config::Config,
     database,
     dev::Watch,
@@ -13,6 +14,7 @@ use crate::{
         policy::{self, Policies},
     },
     error::Error,
+    errors::Errors,
     meter::{Meter, Teller},
     page::{AppCx, PageCx, extract::PageParts, inputs::Inputs},
     render::{self, Assets, Document, Layout},
@@ -34,6 +36,7 @@ use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
+use tropos_telemetry::business::Figures;
 use tropos_telemetry::metrics::Push;
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
@@ -79,6 +82,8 @@ pub struct Site {
     pub(crate) meter: Arc<Meter>,
     /// Sends it, where a collector is named.
     push: Option<Push>,
+    pub(crate) errors: Errors,
+    pub(crate) figures: Arc<Figures>,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -147,7 +152,7 @@ impl Site {
     /// listed, since a build names every list that fails, and not the first alone.
     pub(crate) async fn for_build(
         app: App,
-        config: Config,
+        mut config: Config,
         dist: Option<Dist>,
         engine: Engine,
     ) -> Result<Arc<Self>, Error> {
@@ -155,6 +160,9 @@ impl Site {
         let manifest = dist.map(|dist| dist.manifest);
         // What others have changed is for the instances that serve: a build would take it and tell nobody.
         app.other_writers = false;
+        // What fails in a build is said by the build.
+        app.on_error.clear();
+        config.sentry = Default::default();
         Self::assemble(&mut app, config, None, manifest, engine).await.map(Arc::new)
     }
 
@@ -181,25 +189,30 @@ impl Site {
         parts.assets = assets.clone();
         parts.drafts =
             config.draft_secret.as_deref().map(|secret| Drafts::new(secret, engine.clock().clone()));
-        let cx = AppCx::new(parts);
+        let figures = business::open(engine.clock().clone());
+        parts.figures = Some(figures.clone());
+        parts.hooks = app.hooks.clone();
         let document = |layouts: Vec<Layout>| Document { layouts: layouts.into(), assets: assets.clone() };
         let shell = document(app.shell.iter().cloned().collect());
-        let statics = Statics::render(app, &shell, &cx, &engine).await;
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let errors = Errors::start(app, &config, &table, engine.clock().clone())?;
+        parts.errors = errors.clone();
         let meter = Meter::new(&table, config.is_https());
-        engine.observe(Teller(meter.clone()));
+        engine.observe(Teller(meter.clone(), errors.clone()));
         let push = meter.push(&config.telemetry, engine.clock());
         if let Some(db) = &db {
-            db.observe(Teller(meter.clone()));
+            db.observe(Teller(meter.clone(), errors.clone()));
         }
         tropos_fetch::install(
             &engine,
             tropos_fetch::Config::default()
                 .allow(config.fetch_allow.clone())
                 .in_development(!config.production)
-                .observer(Teller(meter.clone())),
+                .observer(Teller(meter.clone(), errors.clone())),
         );
+        let cx = AppCx::new(parts);
+        let statics = Statics::render(app, &shell, &cx, &engine).await;
         let clock = engine.clock().clone();
         let watch = Watch::open(&config, &table, clock.clone());
         Ok(Self {
@@ -230,6 +243,8 @@ impl Site {
             watch,
             push,
             meter,
+            errors,
+            figures,
         })
     }
 
@@ -282,6 +297,11 @@ impl Site {
     /// The engine under this application: to invalidate, to turn a test's clock.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The figures of the application's trade since the start.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// The database, where the application has one.
@@ -338,6 +358,7 @@ impl Site {
             push.close(LAST_PUSH).await;
         }
         self.engine.shutdown().await;
+        self.errors.flush().await;
         if let Some(db) = &self.db {
             db.close().await;
         }

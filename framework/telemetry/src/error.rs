@@ -12,4 +12,10 @@ pub enum Error {
         /// What is wrong with it, and what to write instead.
         reason: String,
     },
+    /// The system gives no thread.
+    #[error("no thread to report errors from: {0}; raise the limit of threads of the process")]
+    Thread(String),
+    /// There is no client to send by.
+    #[error("reports of errors cannot be sent: {0}")]
+    Client(String),
 }

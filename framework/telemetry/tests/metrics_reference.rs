@@ -2,7 +2,8 @@
 
 use tropos_telemetry::names::metrics::reference;
 
-const BEGIN: &str = "<!-- metrics: written by `cargo run -p tropos-telemetry --example metrics_reference` -->\n";
+const BEGIN: &str =
+    "<!-- metrics: written by `cargo run -p tropos-telemetry --example metrics_reference` -->\n";
 const END: &str = "<!-- end of metrics -->";
 
 #[test]

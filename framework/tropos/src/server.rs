@@ -10,9 +10,10 @@ pub use tropos_db::{self as db, Backend, Db, sqlx};
 pub use tropos_fetch as fetch;
 pub use tropos_macros::{cached, page, routes};
 pub use tropos_server::{
-    App, Config, Context, Cookies, Dist, Draft, Error, FromApp, FromPage, Group, Headers, Href, IntoPage,
-    Page, PageCx, PageResult, PageView, Path, Query, Route, Session, Site, State, Variant, asset, cookie,
-    draft, extract, live_url, main, mode, redirect_after,
+    App, Config, Context, Cookies, Dist, Draft, Error, ErrorContext, ErrorKind, ErrorReport, FromApp,
+    FromPage, Group, Headers, Href, IntoPage, Page, PageCx, PageResult, PageView, Path, Query, Route,
+    Session, Site, State, Variant, asset, business, cookie, draft, extract, live_url, main, mode,
+    redirect_after, report, spawn,
 };
 
 #[doc(hidden)]

@@ -49,7 +49,9 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         .env("TROPOS_ADMIN_ADDR", format!("127.0.0.1:{admin}"))
         .env_remove("PORT");
     steps.say(&format!("serving the storefront; admin listener on http://127.0.0.1:{admin}, Ctrl-C ends it"));
-    steps.say(&format!("the back office is at http://127.0.0.1:{public}/office; its sign-in page says who gets in"));
+    steps.say(&format!(
+        "the back office is at http://127.0.0.1:{public}/office; its sign-in page says who gets in"
+    ));
     println!("http://127.0.0.1:{public}");
     become_it(server)
 }

@@ -25,10 +25,13 @@ use tropos::{
 /// Suggestions in the list.
 const HINTS: i64 = 7;
 
-/// Tells the log what went wrong, and the visitor that something did.
+/// Tells the log what went wrong, and whoever is told of errors, and the visitor that something did.
 fn failed(error: impl Into<PageError>) -> ServerFnError {
     let error = error.into();
     tracing::error!(?error, "an action failed");
+    if let PageError::Failed(failure) = error {
+        tropos::report(failure);
+    }
     ServerFnError::new("That did not work. Try again in a moment.")
 }
 

@@ -2,7 +2,7 @@
 
 use super::{baskets::Line, is_text, now, product::Product};
 use serde::{Deserialize, Serialize};
-use tropos::{Db, Result, db::Tx, revalidate};
+use tropos::{Db, Result, business, db::Tx, revalidate};
 
 /// In which finish an order is mixed.
 pub const FINISHES: [(&str, &str); 4] = [
@@ -98,7 +98,9 @@ pub async fn place(db: &Db, visitor: &str, details: &Details) -> Result<Placed> 
     }
     let id = write(&mut tx, visitor, details, &lines, now).await?;
     let changed = lines.iter().flat_map(|line| tags_of(&line.product));
-    // Takes effect after the commit, and not at all where that fails.
+    // All of this takes effect after the commit, and not at all where that fails.
+    business::count("orders", 1);
+    business::value("revenue", lines.iter().map(Line::cents).sum(), "EUR");
     revalidate::tags(changed.chain(["orders".to_owned(), "stock".to_owned()])).await?;
     tx.commit().await?;
     Ok(Placed::Order(id))

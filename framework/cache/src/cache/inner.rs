@@ -155,6 +155,11 @@ impl<V: Value> Inner<V> {
         Landed { entry, stored, all_tags: !reads.too_many_tags }
     }
 
+    /// Whether there is an entry that may still be served.
+    pub(super) fn has_good(&self, key: &Key) -> bool {
+        matches!(self.at_hand(key), Some((_, Decision::Stale { .. } | Decision::Hit { .. })))
+    }
+
     /// Notes on the entry that was to be replaced that its successor failed.
     pub(super) fn note_failure(&self, key: &Key, failure: &Failure) {
         let now = self.clock.now();

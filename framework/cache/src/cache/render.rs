@@ -52,8 +52,10 @@ pub(super) fn launch<V, F, Fut>(
         cache.counts.renders.fetch_add(1, Ordering::Relaxed);
         let rendered = watched(&scope, cache.render_timeout.saturating_sub(waited), produce).await;
         if let Some(observer) = cache.counts.observed.by() {
-            let (route, took, failed) = (scope.route(), began.elapsed(), rendered.is_err());
-            observer.rendered(&Rendered { key: &key, route, background, took, failed });
+            let (route, took, failure) = (scope.route(), began.elapsed(), rendered.as_ref().err());
+            let failed = failure.is_some();
+            let kept = failed && cache.has_good(&key);
+            observer.rendered(&Rendered { key: &key, route, background, took, failed, failure, kept });
         }
         let landing = match rendered {
             Ok(produced) => Ok(cache.keep(plan, &scope, start, produced)),
@@ -100,8 +102,13 @@ fn abnormal(end: JoinError) -> Failure {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("(not a text)"), "a render panicked");
-    Failure::new("the render panicked; the log says where")
+    RenderPanicked.into()
 }
+
+/// A render panicked: the panic itself was told of where it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the render panicked; the log says where")]
+pub struct RenderPanicked;
 
 struct AbortOnDrop<T>(JoinHandle<T>);
 

@@ -3,7 +3,7 @@
 use crate::{Engine, Error, Scope, Strength};
 use std::{
     collections::BTreeSet,
-    mem,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,6 +14,9 @@ use tropos_core::Tag;
 /// Names that one transaction may have wait: as many as the memory of a small machine bears, ten megabytes. Who changes
 /// more than that at once had better name a list, or a prefix.
 pub(crate) const MOST_HELD: usize = 100_000;
+
+/// Calls that one transaction may have wait for its end: a figure for each line of the largest order.
+const MOST_CALLS: usize = 10_000;
 
 /// An invalidation that fails after the commit is tried again for so long. A fail-over of the shared store takes longer;
 /// but somebody waits for the answer.
@@ -36,6 +39,26 @@ struct Held {
     hard: BTreeSet<Tag>,
     soft: BTreeSet<Tag>,
     warm: BTreeSet<Tag>,
+    calls: Vec<Arc<Call>>,
+}
+
+/// What is called after the first commit of those that it waits for.
+struct Call(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Call {
+    fn make(&self) {
+        // Taken out first, so that it may itself open a transaction.
+        let call = lock(&self.0).take();
+        if let Some(call) = call {
+            call();
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call")
+    }
 }
 
 /// Holds the invalidations of a scope back while a transaction is open: those by
@@ -75,8 +98,9 @@ impl Hold {
     /// # Errors
     /// [`Error::AfterCommit`] with what is left to be invalidated: the transaction stands nevertheless.
     pub async fn take_effect(mut self) -> Result<(), Error> {
-        let held = self.end();
+        let mut held = self.end();
         self.in_doubt = false;
+        held.call();
         if held.is_empty() {
             return Ok(());
         }
@@ -102,8 +126,12 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let held = self.end();
-        if !self.in_doubt || held.is_empty() {
+        let mut held = self.end();
+        if !self.in_doubt {
+            return;
+        }
+        held.call();
+        if held.is_empty() {
             return;
         }
         let engine = self.scope.engine().clone();
@@ -137,6 +165,24 @@ impl Holds {
         Ok(!open.is_empty())
     }
 
+    /// Calls `call` after the first commit of those that are open, and never where all are rolled back; now where none is open.
+    pub(crate) fn after_commit(&self, call: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
+        let open = self.list();
+        if open.is_empty() {
+            drop(open);
+            call();
+            return Ok(());
+        }
+        if open.iter().any(|held| lock(held).calls.len() >= MOST_CALLS) {
+            return Err(Error::TooManyHeld { most: MOST_CALLS });
+        }
+        let call = Arc::new(Call(Mutex::new(Some(call))));
+        for held in open.iter() {
+            lock(held).calls.push(call.clone());
+        }
+        Ok(())
+    }
+
     fn list(&self) -> MutexGuard<'_, Vec<Arc<Mutex<Held>>>> {
         lock(&self.0)
     }
@@ -152,6 +198,11 @@ impl Held {
         if warm {
             self.warm.extend(tags.iter().cloned());
         }
+    }
+
+    /// Makes the calls that wait.
+    fn call(&mut self) {
+        mem::take(&mut self.calls).iter().for_each(|call| call.make());
     }
 
     fn len(&self) -> usize {

@@ -115,7 +115,12 @@ impl Hook for VisitorId {
 
 /// The visitor's name by a cookie, where it has one that may be a name.
 pub(super) fn visitor<'r>(request: &'r EdgeRequest<'_>, cookie: &str) -> Option<&'r str> {
-    request.cookie(cookie).filter(|name| (1..=LONGEST_VISITOR).contains(&name.len()))
+    request.cookie(cookie).filter(|name| is_visitor(name))
+}
+
+/// Whether it may be the name of one.
+pub(super) fn is_visitor(name: &str) -> bool {
+    (1..=LONGEST_VISITOR).contains(&name.len())
 }
 
 /// What crawlers, previews and monitors have in the name that they send, by its first two letters.

@@ -36,6 +36,7 @@ export async function hydrate(root) {
       await hydrateOne(island)
     } catch (error) {
       console.error(`tropos: the island ${island.dataset.component} failed to hydrate`, error)
+      window.__tropos.failed?.(error)
     }
   }
 }
@@ -52,7 +53,8 @@ window.__tropos = { ...window.__tropos, hydrate }
 const loader = document.querySelector('script[data-tropos-islands]')
 if (loader) {
   const absolute = (url) => new URL(url, document.baseURI).href
-  start(absolute(loader.dataset.script), absolute(loader.dataset.wasm)).catch((error) =>
-    console.error('tropos: the islands of this page could not be loaded', error),
-  )
+  start(absolute(loader.dataset.script), absolute(loader.dataset.wasm)).catch((error) => {
+    console.error('tropos: the islands of this page could not be loaded', error)
+    window.__tropos.failed?.(error)
+  })
 }

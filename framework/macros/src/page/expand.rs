@@ -147,6 +147,7 @@ fn spec(declaration: &Declaration, function: &Function) -> TokenStream {
             module: ::core::module_path!(),
             file: ::core::file!(),
             line: ::core::line!(),
+            package: ::core::concat!(::core::env!("CARGO_PKG_NAME"), "@", ::core::env!("CARGO_PKG_VERSION")),
             pattern: <Self as ::tropos::Page>::PATTERN,
             mode: <Self as ::tropos::Page>::MODE,
             revalidate_ms: #revalidate,

@@ -36,6 +36,7 @@ impl fmt::Debug for Config {
             dev,
             advise,
             telemetry,
+            sentry,
         } = self;
         let database_direct: Vec<_> = database_direct.iter().map(|url| without_password(url)).collect();
         f.debug_struct("Config")
@@ -63,6 +64,7 @@ impl fmt::Debug for Config {
             .field("dev", dev)
             .field("advise", advise)
             .field("telemetry", telemetry)
+            .field("sentry", sentry)
             .finish()
     }
 }

@@ -19,6 +19,7 @@ use tropos_cache::{
     http::{Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, PageError, Params};
+use tropos_telemetry::errors::Kind;
 
 /// A path and its JSON.
 const LONGEST_BODY: usize = 16 * 1024;
@@ -69,11 +70,14 @@ impl Site {
         scope.set_route(page.route.pattern());
         self.meter.page_read(&page.route, Reason::Bypass, true);
         dev::watched(request).inspect(|recording| recording.within(&scope));
-        let render = scope.run(super::stored::render_whole(page, cx));
+        let render = scope.run(super::stored::render_whole(page, cx.clone()));
         let rendered = tokio::time::timeout(streamed::HEAD_TIMEOUT, render).await;
         let response = match rendered {
             Ok(Ok(html)) => policy::of_render(Body::from(html), nonce),
-            Ok(Err(error)) => self.instead(page, request.uri.path(), error),
+            Ok(Err(error)) => {
+                self.errors.page_failed(Kind::Page, page, &cx, &error);
+                self.instead(page, request.uri.path(), error)
+            }
             Err(_) => {
                 let failure = Failure::new("the draft took longer than 30 s");
                 self.instead(page, request.uri.path(), PageError::Failed(failure))

@@ -49,8 +49,10 @@ pub(super) async fn call(
     let request = Request::from_parts(head, body);
     let owner = Owner::new_root(Some(Arc::new(SsrSharedContext::new_islands())));
     let run = owner.with(|| ScopedFuture::new(async move { service.run(request).await }));
+    let told = cx.clone();
     let answer = cx.scope(AssertUnwindSafe(run).catch_unwind()).await;
     owner.unset_with_forced_cleanup();
+    let panicked = answer.is_err();
     let mut response = answer.unwrap_or_else(|_| {
         tracing::error!(path, "a server function panicked");
         reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong")
@@ -59,7 +61,9 @@ pub(super) async fn call(
     let target = additions.redirect.map(|redirect| redirect.location);
     let failed = response.headers().contains_key(ERROR_HEADER) || response.status().is_server_error();
     if failed {
-        response = logged(&path, response).await;
+        // A panic is reported where it happens, and what the function has reported itself is known better than its answer tells.
+        let known = panicked || additions.reported;
+        response = logged(&path, Some(&told).filter(|_| !known), response).await;
     }
     if is_form {
         // server_fn adds the error to the address of the form's page, where that page can read and show it.
@@ -81,11 +85,14 @@ pub(super) async fn call(
 }
 
 /// Logs what a server function said when it failed.
-async fn logged(path: &str, response: Response<Body>) -> Response<Body> {
+async fn logged(path: &str, report: Option<&PageCx>, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
     let body = axum::body::to_bytes(body, LONGEST_ANSWER).await.unwrap_or_default();
     let error = String::from_utf8_lossy(body.get(..LONGEST_ERROR).unwrap_or(&body)).into_owned();
     tracing::error!(path, status = head.status.as_u16(), error, "a server function failed");
+    if let Some(cx) = report {
+        cx.errors().function_failed(path, Some(cx), &error);
+    }
     Response::from_parts(head, Body::from(body))
 }
 

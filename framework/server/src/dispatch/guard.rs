@@ -67,6 +67,14 @@ pub(crate) fn is_same_site(request: &Parts, config: &Config) -> bool {
     named.is_some_and(|named| host.is_some_and(|host| host.eq_ignore_ascii_case(named)))
 }
 
+/// Whether a page of this very origin has sent the request, by what browsers say of it alone: what says nothing is none.
+pub(crate) fn is_from_own_page(request: &Parts, config: &Config) -> bool {
+    let named = |name: http::HeaderName| request.headers.contains_key(name);
+    let says = named(http::HeaderName::from_static("sec-fetch-site")) || named(header::ORIGIN);
+    let none = request.headers.get("sec-fetch-site").is_some_and(|site| site == "none");
+    says && !none && is_same_site(request, config)
+}
+
 /// The path of `Referer`, where that is a page of this site: where a form without script came from.
 pub(crate) fn referring_path(request: &Parts, config: &Config) -> Option<String> {
     let referrer: http::Uri = request.headers.get(header::REFERER)?.to_str().ok()?.parse().ok()?;

@@ -33,6 +33,7 @@ use tropos_cache::{Engine, Purpose, Reason, Scope, Stamp, Validity, http::Detail
 use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
 use tropos_edge::request::page_of_stream;
 use tropos_live::{Since, Source, Version, html::inner_body};
+use tropos_telemetry::errors::Kind;
 
 /// As many digits as a ticket has: 128 random bits.
 const TICKET: usize = 32;
@@ -279,11 +280,13 @@ impl Source for PageSource {
                         .await;
                 Ok::<_, PageError>(html?.collect().await?)
             };
-            let html =
-                scope.run(site.measured(&page, "live", render)).await.map_err(|error| match error {
-                    PageError::Failed(failure) => failure,
-                    other => Failure::new(format!("the page has no view any more: {other:?}")),
-                })?;
+            let rendered = scope.run(site.measured(&page, "live", render)).await;
+            let rendered =
+                rendered.inspect_err(|error| cx.errors().page_failed(Kind::Live, &page, &cx, error));
+            let html = rendered.map_err(|error| match error {
+                PageError::Failed(failure) => failure,
+                other => Failure::new(format!("the page has no view any more: {other:?}")),
+            })?;
             if let Some((site, target)) = shared.filter(|_| cx.is_personal()) {
                 // It has become a page of this visitor's own: the others connect again, each to one of theirs.
                 site.hub.close(&target);

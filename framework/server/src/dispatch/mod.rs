@@ -10,7 +10,7 @@ pub(crate) mod guard;
 pub(crate) mod live;
 pub(crate) mod observe;
 pub(crate) mod ready;
-mod reply;
+pub(crate) mod reply;
 mod revalidate;
 mod stored;
 mod streamed;
@@ -145,6 +145,9 @@ impl Site {
         if own == "revalidate" {
             return told(self.revalidate(&head, body).await, "/_tropos/revalidate", "api");
         }
+        if own == "error" {
+            return self.error_of_browser(&head, body).await;
+        }
         if let Some("" | "/off") = own.strip_prefix("draft") {
             return self.draft_mode(own, &head, body).await;
         }
@@ -249,6 +252,13 @@ impl Site {
                     path = path.as_str(),
                     "a server function or API handler takes longer than 60 s"
                 );
+                if is_function {
+                    self.errors.function_failed(
+                        path.as_str(),
+                        None,
+                        "the server function took longer than 60 s",
+                    );
+                }
                 Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
             }
         };
@@ -295,7 +305,8 @@ impl Site {
         let draft = self.sees_drafts(head);
         let seen = self.seen.as_ref().map(|seen| seen.read(&head.headers, secure)).unwrap_or_default();
         let (decided, watched) = (edge::decided(head).cloned(), dev::watched(head).cloned());
-        Arc::new(RequestHead { headers: head.headers.clone(), secure, draft, seen, decided, watched })
+        let method = head.method.clone();
+        Arc::new(RequestHead { method, headers: head.headers.clone(), secure, draft, seen, decided, watched })
     }
 
     /// A scope for a visitor: what a draft shows passes the cache by in it, and reads have seen what they wrote.

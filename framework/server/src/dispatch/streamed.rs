@@ -21,6 +21,7 @@ use tropos_cache::{
     http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
 };
 use tropos_core::{Failure, Mode, PageError, Params};
+use tropos_telemetry::errors::Kind;
 
 /// A page whose head is not settled by then has failed: few readers still wait.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -84,10 +85,11 @@ impl Site {
 
 /// Renders until the head is settled.
 pub(super) async fn begin(page: &PageRoute, cx: PageCx, order: Order) -> Result<Html, PageError> {
-    let rendering = render::render_page(page.route.spec.handler, cx, &page.document, order);
-    tokio::time::timeout(HEAD_TIMEOUT, rendering).await.unwrap_or_else(|_| {
+    let rendering = render::render_page(page.route.spec.handler, cx.clone(), &page.document, order);
+    let html = tokio::time::timeout(HEAD_TIMEOUT, rendering).await.unwrap_or_else(|_| {
         Err(Failure::new("the page took longer than 30 s until its head was settled").into())
-    })
+    });
+    html.inspect_err(|error| cx.errors().page_failed(Kind::Page, page, &cx, error))
 }
 
 /// Adds the headers of an answer that belongs to one visitor.

@@ -74,6 +74,12 @@ pub(crate) fn variants(request: &Parts) -> &Variants {
     decided(request).map_or(&NONE, |decided| &decided.variants)
 }
 
+/// The address of who asks, as far as the configuration trusts who says it.
+pub(crate) fn client_of(request: &Parts, config: &crate::Config) -> Option<std::net::IpAddr> {
+    let peer = request.extensions.get::<Peer>().copied();
+    client::of(peer, &Headers::of(&request.headers), &config.trusted_proxies).address
+}
+
 /// Whether a request goes on.
 pub(crate) enum Gate {
     /// As this path; with what is to be done to its answer, where hooks ran.
@@ -147,6 +153,7 @@ impl Site {
         events.iter().for_each(told);
         if let Some(error) = error {
             tracing::error!(hook, %error, "a hook failed, and with it the request");
+            self.errors.hook_failed(&hook.to_string(), &error.to_string());
         }
         let mut response = Response::new(reply.body().clone());
         *response.status_mut() = reply.status();

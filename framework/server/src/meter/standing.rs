@@ -11,6 +11,10 @@ pub(super) fn observe(site: &Site, observed: &mut Observed) {
     if let Some(db) = site.db() {
         database(&db.stats(), observed);
     }
+    site.figures().observe(observed);
+    if let Some(counts) = site.errors.counts() {
+        tropos_telemetry::errors::observe(&counts, observed);
+    }
     for (metric, number) in [
         (&names::LIVE_SESSIONS, site.hub.watchers()),
         (&names::LIVE_PAGES, site.hub.keys()),

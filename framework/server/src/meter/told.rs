@@ -1,6 +1,7 @@
 //! What the cache, the database and fetches tell.
 
 use super::{Meter, words};
+use crate::errors::Errors;
 use std::sync::Arc;
 use tropos_cache::{
     Strength,
@@ -11,7 +12,7 @@ use tropos_telemetry::names::metrics::{self as names, OTHER};
 
 /// Counts what the crates beneath tell.
 #[derive(Debug, Clone)]
-pub(crate) struct Teller(pub(crate) Arc<Meter>);
+pub(crate) struct Teller(pub(crate) Arc<Meter>, pub(crate) Errors);
 
 fn kind(key: &Key) -> &'static str {
     match key.as_str().split(' ').next() {
@@ -39,6 +40,7 @@ impl tropos_cache::observe::Observer for Teller {
     }
 
     fn rendered(&self, render: &Rendered<'_>) {
+        self.1.render_failed(render);
         let kind = kind(render.key);
         let page = self.0.pattern(render.key);
         if let Some(route) = page {

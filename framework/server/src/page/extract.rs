@@ -14,8 +14,9 @@ use crate::{
     dev::Part,
     draft::Drafts,
     error::Error,
+    errors::Errors,
     render::Assets,
-    request::{Cookies, RequestHead, ResponseHead, Session},
+    request::{Cookies, RequestHead, ResponseHead, Session, cookie_pairs},
 };
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -31,7 +32,8 @@ use std::{
 };
 use tropos_core::{Failure, Mode, PageError, Params};
 use tropos_db::{Backend, Db};
-use tropos_edge::{edits::ContextValue, variant::Declared};
+use tropos_edge::{Hooks, edits::ContextValue, variant::Declared};
+use tropos_telemetry::business::Figures;
 
 /// What a page, a listing function or a server function takes of the application.
 #[derive(Clone)]
@@ -43,6 +45,11 @@ pub(crate) struct AppParts {
     pub(crate) assets: Arc<Assets>,
     /// `None` where no secret is configured.
     pub(crate) drafts: Option<Drafts>,
+    pub(crate) errors: Errors,
+    /// `None` before the application is opened.
+    pub(crate) figures: Option<Arc<Figures>>,
+    /// By which it is known who takes part in which experiment.
+    pub(crate) hooks: Hooks,
     pub(crate) states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -119,6 +126,34 @@ impl PageCx {
 
     pub(crate) fn nonce(&self) -> &Arc<str> {
         &self.0.nonce
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.0.mode
+    }
+
+    /// The head of the request, for what is told of it; what a page reads goes by [`FromPage`].
+    pub(crate) fn head(&self) -> Option<&RequestHead> {
+        self.0.request.as_deref()
+    }
+
+    pub(crate) fn errors(&self) -> &Errors {
+        &self.0.app.0.errors
+    }
+
+    pub(crate) fn figures(&self) -> Option<&Arc<Figures>> {
+        self.0.app.0.figures.as_ref()
+    }
+
+    /// The experiments in which the visitor takes part, each with the variant shown; none while a stored page renders.
+    pub(crate) fn experiments(&self) -> Vec<(String, String)> {
+        let Some(head) = self.head() else { return Vec::new() };
+        let cookie = |name: &str| {
+            let mut sent = cookie_pairs(&head.headers);
+            sent.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        };
+        let found = self.0.app.0.hooks.experiments(&cookie);
+        found.into_iter().map(|(name, variant)| (name, variant.to_owned())).collect()
     }
 
     pub(crate) fn live_url(&self) -> Option<&str> {

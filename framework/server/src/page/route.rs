@@ -34,6 +34,7 @@ pub struct RouteSpec {
     pub module: &'static str,
     pub file: &'static str,
     pub line: u32,
+    pub package: &'static str,
     pub pattern: &'static str,
     pub mode: Mode,
     pub revalidate_ms: Option<u64>,

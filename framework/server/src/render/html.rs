@@ -201,7 +201,7 @@ fn script(text: &str, nonce: &str) -> String {
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Failure::new(format!("the render panicked: {}", text.unwrap_or("(no message)")))
+    crate::errors::Panicked(text.unwrap_or("(no message)").to_owned()).into()
 }
 
 /// Frees what a render holds, whether it was polled to its end or dropped on the way.

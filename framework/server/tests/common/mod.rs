@@ -1,5 +1,8 @@
 //! What the tests of the server share.
 
+#[allow(dead_code, reason = "not every test file reports")]
+pub mod sentry;
+
 use leptos::prelude::*;
 use std::sync::{
     Arc,

@@ -153,8 +153,10 @@ labels! {
     STORE = "tropos.cache.store", "`process`, `disk` or `shared`: what an invalidation must reach.";
     EVENT = "tropos.business.name", "The name that the application gave.";
     CURRENCY = "tropos.business.currency", "The currency of an amount.";
-    EXPERIMENT = "tropos.experiment", "The experiment that the visitor is in; absent where there is none.";
-    VARIANT = "tropos.variant", "The variant of it.";
+    EXPERIMENT = "tropos.experiment", "The experiments that the visitor is in, joined by commas; absent where there is none.";
+    VARIANT = "tropos.variant", "The variants of them, in the same order.";
+    ORIGIN = "tropos.error.kind", "`panic`, `page`, `regeneration`, `live`, `function`, `handled`, `hook` or `browser`.";
+    DROPPED = "tropos.error.dropped", "`repeated`: ten of its kind on its route were reported in the minute; `queue_full`; `not_sampled`; `refused` by Sentry; `unreachable`.";
     SIGNAL = "tropos.telemetry.signal", "`traces` or `metrics`.";
 }
 
@@ -247,6 +249,13 @@ metrics! {
         [EVENT, EXPERIMENT, VARIANT, ROUTE], "What `business::count` was told.";
     BUSINESS_VALUE = "tropos.business.value", "{amount}", AMOUNT,
         [EVENT, CURRENCY, EXPERIMENT, VARIANT, ROUTE], "What `business::value` was told, added up.";
+
+    BUSINESS_REFUNDED = "tropos.business.value.refunded", "{amount}", AMOUNT,
+        [EVENT, CURRENCY, EXPERIMENT, VARIANT, ROUTE],
+        "The negative amounts that `business::value` was told, added up without their sign. What remains is the value less this.";
+    ERRORS = "tropos.errors", "{error}", COUNTER, [ORIGIN], "Errors that were handed in to be reported, repetitions included.";
+    ERRORS_SENT = "tropos.errors.sent", "{error}", COUNTER, [], "Errors that Sentry has taken.";
+    ERRORS_DROPPED = "tropos.errors.dropped", "{error}", COUNTER, [DROPPED], "Errors that nobody was told of, or Sentry was not.";
 
     TELEMETRY_DROPPED = "tropos.telemetry.dropped", "{item}", COUNTER,
         [SIGNAL], "Spans and exports that no collector took: the queue was full, or it did not answer.";

@@ -224,6 +224,15 @@ impl Building {
         self.tracer.keep(Trace { id: self.id, state, sampled: self.is_sampled(), kept, spans, left_out });
     }
 
+    /// The last spans that are over, without the root, the oldest first.
+    pub(crate) fn last_work(&self, most: usize) -> Vec<Span> {
+        let work = self.lock();
+        let over = work.spans.iter().skip(1).filter(|span| span.end != span.start);
+        let mut last: Vec<Span> = over.rev().take(most).cloned().collect();
+        last.reverse();
+        last
+    }
+
     /// How long work of each sort took so far, in nanoseconds, and how often it was done.
     pub(crate) fn sums(&self) -> Vec<(&'static str, u64, u32)> {
         let now = self.now();

@@ -5,7 +5,7 @@ use super::{
     building::{self, Building},
     context::{SpanContext, SpanId, TraceId},
     recorder,
-    span::{Attribute, Text},
+    span::{Attribute, Span, Text},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{fmt, sync::Arc};
@@ -44,6 +44,12 @@ impl Current {
     /// What the caller gave along.
     pub fn baggage(&self) -> &Baggage {
         &self.building.baggage
+    }
+
+    /// What has been done for the request until now, without its own span: the last pieces of work that are over, the oldest
+    /// first.
+    pub fn work(&self, most: usize) -> Vec<Span> {
+        self.building.last_work(most)
     }
 
     /// Notes that something happens now.

@@ -90,10 +90,7 @@ const KNOWN_BY: &[(&str, &[&str])] = &[
     ("tower-service", &["tropos-cache", "tropos-server", "tropos-testing", "tropos-cache-suite"]),
     ("tower*", &["tropos-server", "tropos-testing"]),
     // The facade hands Leptos on to applications, which name it in their islands; only the server renders with it.
-    (
-        "leptos*",
-        &["tropos-server", "tropos", "tropos-bench", "tropos-fixture", "tropos-hooks", "storefront"],
-    ),
+    ("leptos*", &["tropos-server", "tropos", "tropos-bench", "tropos-fixture", "tropos-hooks", "storefront"]),
     ("server_fn", &["tropos-server", "tropos"]),
     // An application writes plain sqlx queries; the bench measures them.
     ("sqlx*", &["tropos-db", "tropos-bench", "tropos-fixture", "storefront"]),

@@ -6,7 +6,7 @@ use crate::{
     ready::{
         bucket::{WHOLE, below_whole, bucket},
         is_for_a_page, is_name,
-        visitor::{is_crawler, visitor},
+        visitor::{is_crawler, is_visitor, visitor},
         wrong,
     },
 };
@@ -112,6 +112,18 @@ impl Hook for Layer {
 
     fn waits(&self) -> bool {
         false
+    }
+
+    /// Of the one experiment in whose range the visitor is.
+    fn experiments(&self, cookie: &dyn Fn(&str) -> Option<String>) -> Vec<(String, &'static str)> {
+        let by_name = self.visitor.as_ref().and_then(|name| cookie(name)).filter(|name| is_visitor(name));
+        let place = match by_name {
+            Some(visitor) => Some(bucket(&["layer", &self.name, &visitor])),
+            None => cookie(&self.name).and_then(|kept| kept.parse().ok()).filter(|place| *place < WHOLE),
+        };
+        let within = |places: &Range<u16>| place.is_some_and(|place| places.contains(&place));
+        let contenders = self.contenders.iter().filter(|(places, _)| within(places));
+        contenders.flat_map(|(_, contender)| contender.experiments(cookie)).collect()
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -190,6 +190,11 @@ impl<V: VariantName> Hook for Experiment<V> {
         false
     }
 
+    fn experiments(&self, cookie: &dyn Fn(&str) -> Option<String>) -> Vec<(String, &'static str)> {
+        let kept = cookie(&self.cookie).and_then(|kept| V::parse(&kept));
+        kept.map(|value| (self.name.clone(), value.as_str())).into_iter().collect()
+    }
+
     fn check(&self) -> Result<(), Error> {
         let problem = |problem: String| Err(wrong(&self.name, problem));
         let sum: u32 = self.weights.iter().map(|(_, weight)| u32::from(*weight)).sum();

@@ -1,0 +1,33 @@
+//! What is known of the request in which an error happens.
+
+use crate::page::PageCx;
+use tropos_cache::Scope;
+use tropos_telemetry::errors::ErrorContext;
+
+/// What is known of the render, server function or task that runs.
+pub(crate) fn context() -> ErrorContext {
+    of(PageCx::current().as_ref())
+}
+
+/// The same, where what runs in it is over.
+pub(super) fn of(cx: Option<&PageCx>) -> ErrorContext {
+    let mut context = ErrorContext::default();
+    context.route = Scope::current().and_then(|scope| scope.route()).map(str::to_owned);
+    if let Some(cx) = cx {
+        context.mode = Some(cx.mode().as_str());
+        context.experiments = cx.experiments();
+        if let Some(head) = cx.head() {
+            context.method = Some(head.method.to_string());
+            // What the caller says, where no trace of our own is under way.
+            context.trace_id = trace_of(&head.headers);
+        }
+    }
+    context.add_trace();
+    context
+}
+
+/// The trace that the caller has begun (W3C Trace Context §3.2).
+pub(super) fn trace_of(headers: &http::HeaderMap) -> Option<String> {
+    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
+}
