@@ -16,8 +16,9 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 use tropos::{ErrorKind, PageResult, State, live_url, page, prelude::*};
 use tropos_cache::Strength;
 use tropos_edge::{Decision, Hooks, Match, hook};

@@ -1,6 +1,5 @@
 //! What the tests of the server share.
 
-#[allow(dead_code, reason = "not every test file reports")]
 pub mod sentry;
 
 use leptos::prelude::*;
