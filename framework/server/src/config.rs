@@ -78,7 +78,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 27] = [
+const KEYS: [Key; 31] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -106,6 +106,10 @@ const KEYS: [Key; 27] = [
     Key { name: "log", variable: "TROPOS_LOG" },
     Key { name: "front_threads", variable: "TROPOS_FRONT_THREADS" },
     Key { name: "advise", variable: "TROPOS_ADVISE" },
+    Key { name: "traceresponse", variable: "TROPOS_TRACERESPONSE" },
+    Key { name: "server_timing", variable: "TROPOS_SERVER_TIMING" },
+    Key { name: "slow_trace_ms", variable: "TROPOS_SLOW_TRACE_MS" },
+    Key { name: "trace_client_address", variable: "TROPOS_TRACE_CLIENT_ADDRESS" },
 ];
 
 /// The configuration of a server. `Debug` shows neither tokens nor passwords.
@@ -171,6 +175,12 @@ pub struct Config {
     pub advise: bool,
     /// What is told of requests, and where: by the standard `OTEL_*` variables alone, which other programs beside this one read too.
     pub telemetry: tropos_telemetry::Config,
+    /// Whether answers name their trace in the header `traceresponse`. Off: hits then take the longer way, on which they have one.
+    pub traceresponse: bool,
+    /// Whether answers say in `Server-Timing` what they took. Off, since it tells everybody; hits take the longer way with it.
+    pub server_timing: bool,
+    /// Whether the span of a request has the visitor's address. Off: it is personal.
+    pub trace_client_address: bool,
 }
 
 impl Default for Config {
@@ -200,6 +210,9 @@ impl Default for Config {
             dev: None,
             advise: false,
             telemetry: tropos_telemetry::Config::default(),
+            traceresponse: false,
+            server_timing: false,
+            trace_client_address: false,
         }
     }
 }
@@ -365,12 +378,22 @@ impl Config {
                 self.fetch_allow = value.parse().map_err(|_| wrong(expected))?;
             }
             key if key.starts_with("database_") => database::set(self, key, &value).map_err(wrong)?,
-            "advise" => {
-                self.advise = match value.as_str() {
+            "advise" | "traceresponse" | "server_timing" | "trace_client_address" => {
+                let on = match value.as_str() {
                     "1" | "true" => true,
                     "0" | "false" => false,
                     _ => return Err(wrong("`1` or `0`")),
                 };
+                *match key {
+                    "advise" => &mut self.advise,
+                    "traceresponse" => &mut self.traceresponse,
+                    "server_timing" => &mut self.server_timing,
+                    _ => &mut self.trace_client_address,
+                } = on;
+            }
+            "slow_trace_ms" => {
+                let millis = value.parse().map_err(|_| wrong("a number of milliseconds, such as `500`"))?;
+                self.telemetry.slow = Duration::from_millis(millis);
             }
             "front_threads" => {
                 let count = value.parse().ok().filter(|count| *count <= MOST_FRONT_THREADS);

@@ -36,6 +36,9 @@ impl fmt::Debug for Config {
             dev,
             advise,
             telemetry,
+            traceresponse,
+            server_timing,
+            trace_client_address,
         } = self;
         let database_direct: Vec<_> = database_direct.iter().map(|url| without_password(url)).collect();
         f.debug_struct("Config")
@@ -63,6 +66,9 @@ impl fmt::Debug for Config {
             .field("dev", dev)
             .field("advise", advise)
             .field("telemetry", telemetry)
+            .field("traceresponse", traceresponse)
+            .field("server_timing", server_timing)
+            .field("trace_client_address", trace_client_address)
             .finish()
     }
 }

@@ -10,12 +10,14 @@ use crate::{
     routing::PageRoute,
     site::Site,
     statics::HTML,
+    traces::spans,
 };
 use axum::body::Body;
 use futures::StreamExt;
 use http::{Response, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use tropos_cache::{
     Purpose, Reason,
     http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
@@ -85,9 +87,16 @@ impl Site {
 /// Renders until the head is settled.
 pub(super) async fn begin(page: &PageRoute, cx: PageCx, order: Order) -> Result<Html, PageError> {
     let rendering = render::render_page(page.route.spec.handler, cx, &page.document, order);
-    tokio::time::timeout(HEAD_TIMEOUT, rendering).await.unwrap_or_else(|_| {
+    let span = spans::render(page);
+    let rendering = tokio::time::timeout(HEAD_TIMEOUT, rendering.instrument(span.clone()));
+    let rendered = rendering.await.unwrap_or_else(|_| {
         Err(Failure::new("the page took longer than 30 s until its head was settled").into())
-    })
+    });
+    if let Err(PageError::Failed(failure)) = &rendered {
+        spans::failed(&span, failure);
+    }
+    spans::done(&span);
+    rendered
 }
 
 /// Adds the headers of an answer that belongs to one visitor.
