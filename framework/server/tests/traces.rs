@@ -407,3 +407,38 @@ async fn answers_name_their_trace_and_what_they_took_where_that_is_chosen() {
         assert!(timing.contains(part), "{part}: {timing}");
     }
 }
+
+#[tokio::test]
+async fn a_hit_on_the_quick_path_is_one_span_in_its_callers_trace_and_none_where_the_caller_keeps_none() {
+    let running = Running::start(Hooks::new(), |config| {
+        config.production = true;
+        config.telemetry.sampler = tropos_telemetry::trace::sampling::Sampler::default();
+    })
+    .await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(running.site.site.clone().serve_on(listener, std::future::pending()));
+    let ask = async |flag: &str| {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "GET /isr/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flag}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    };
+    assert!(ask("00").await.contains("fwd=uri-miss"));
+    // The first hit is learnt by; those after it are answered before any routing.
+    for flag in ["00", "00", "01"] {
+        assert!(ask(flag).await.contains("tropos; hit;"));
+    }
+    let root = running.trace("GET /isr/:key").await;
+    assert_eq!(root.len(), 1, "{root:?}");
+    assert_eq!(root[0].trace, "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(root[0].parent.as_deref(), Some("b7ad6b7169203331"));
+    assert_eq!((root[0].get("tropos.mode"), root[0].get("url.path")), ("isr", "/isr/a"));
+    assert!(root[0].get("tropos.cache.status").starts_with("tropos; hit; ttl="));
+    assert_eq!(running.capture.spans().len(), 1, "the others were not the caller's to keep");
+}

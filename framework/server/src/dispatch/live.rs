@@ -299,9 +299,11 @@ impl Source for PageSource {
                 Ok::<_, PageError>(html?.collect().await?)
             };
             let html =
-                scope.run(site.measured(&page, "live", render.instrument(span))).await.map_err(|error| match error {
-                    PageError::Failed(failure) => failure,
-                    other => Failure::new(format!("the page has no view any more: {other:?}")),
+                scope.run(site.measured(&page, "live", render.instrument(span))).await.map_err(|error| {
+                    match error {
+                        PageError::Failed(failure) => failure,
+                        other => Failure::new(format!("the page has no view any more: {other:?}")),
+                    }
                 })?;
             if let Some((site, target)) = shared.filter(|_| cx.is_personal()) {
                 // It has become a page of this visitor's own: the others connect again, each to one of theirs.

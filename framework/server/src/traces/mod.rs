@@ -117,7 +117,8 @@ impl Site {
         attributes.extend(version.map(|version| ("network.protocol.version", version.into())));
         if self.config.trace_client_address {
             let peer = head.extensions.get::<Peer>().copied();
-            let client = edge::client_address(peer, &Headers::of(&head.headers), &self.config.trusted_proxies);
+            let client =
+                edge::client_address(peer, &Headers::of(&head.headers), &self.config.trusted_proxies);
             attributes.extend(client.map(|client| ("client.address", client.to_string().into())));
         }
         attributes
