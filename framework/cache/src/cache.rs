@@ -17,6 +17,7 @@ use crate::{
 use render::launch;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tracing::{Instrument as _, field::Empty};
 use tropos_core::{Ages, Failure, Key, Tags, Tick};
 
 /// How long "there is no such thing" is fresh unless something else is declared: short, since it is asked for again
@@ -278,8 +279,13 @@ impl<V: Value> Cache<V> {
                     (waiter, false)
                 }
             };
+            // Who leads waits for its own render, which has a span of its own.
+            let span = match collapsed {
+                true => tracing::debug_span!(target: "tropos::cache", "wait"),
+                false => tracing::Span::none(),
+            };
             let began = Instant::now();
-            let ended = waiter.wait().await;
+            let ended = waiter.wait().instrument(span).await;
             if let Some(observer) = self.0.counts.observed.by().filter(|_| collapsed) {
                 observer.waited(key, began.elapsed());
             }
@@ -329,8 +335,18 @@ impl<V: Value> Cache<V> {
                     parent: None,
                     "regenerate",
                     otel.kind = "internal",
+                    otel.name = Empty,
+                    http.route = plan.key.as_page().map(|page| page.route),
                     tropos.cache.key = %plan.key,
                 );
+                if !span.is_disabled() {
+                    // Arguments of functions are values, and left out.
+                    let what = match plan.key.as_page() {
+                        Some(page) => page.route.to_owned(),
+                        None => plan.key.as_str().split(' ').take(2).collect::<Vec<_>>().join(" "),
+                    };
+                    span.record("otel.name", format!("regenerate {what}"));
+                }
                 span.follows_from(tracing::Span::current().id());
                 let plan = Plan { background: true, ..plan };
                 span.in_scope(|| launch(self.0.clone(), engine, permit, plan, None, produce));

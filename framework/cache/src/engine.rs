@@ -23,6 +23,7 @@ use std::{
     },
     time::Duration,
 };
+use tracing::Instrument as _;
 use tropos_core::{Clock, Tag};
 
 /// The bytes of a fetched answer or of a function's result.
@@ -280,7 +281,11 @@ impl Engine {
     /// As [`TagRegistry::invalidate`]; nothing has changed then.
     pub async fn invalidate(&self, tags: &[Tag], strength: Strength) -> Result<u64, Error> {
         let began = tokio::time::Instant::now();
-        let result = self.0.tags.invalidate(tags, strength).await;
+        let span = invalidation(tags, strength);
+        let result = self.0.tags.invalidate(tags, strength).instrument(span.clone()).await;
+        if result.is_err() {
+            span.record("error.type", "_OTHER");
+        }
         let counts = &self.0.counts;
         if let Some(observer) = counts.observed.by() {
             let store = match &self.0.backing {
@@ -334,6 +339,29 @@ impl Engine {
             memo::write(folder, known);
         }
     }
+}
+
+/// An invalidation begins. The span costs nothing where nobody listens to it.
+fn invalidation(tags: &[Tag], strength: Strength) -> tracing::Span {
+    /// More tags are counted, and not named.
+    const NAMED: usize = 10;
+    let span = tracing::debug_span!(
+        target: "tropos::cache",
+        "invalidate",
+        otel.kind = "internal",
+        tropos.invalidation.strength = match strength {
+            Strength::Hard => "hard",
+            Strength::Soft => "soft",
+        },
+        tropos.invalidation.count = tags.len(),
+        tropos.invalidation.tags = tracing::field::Empty,
+        error.type = tracing::field::Empty,
+    );
+    if !span.is_disabled() {
+        let names: Vec<&str> = tags.iter().take(NAMED).map(Tag::as_str).collect();
+        span.record("tropos.invalidation.tags", names.join(","));
+    }
+    span
 }
 
 impl fmt::Debug for Engine {

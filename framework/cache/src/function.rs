@@ -56,6 +56,7 @@ where
                 target: "tropos::cache",
                 "function",
                 otel.kind = "internal",
+                otel.name = name,
                 code.function.name = name,
                 tropos.cache.status = Empty,
             );

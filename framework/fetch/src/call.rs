@@ -101,7 +101,9 @@ impl Call {
                 limit: full.limit,
                 after: self.timeout,
             })?;
-            let response = self.send(&sender).await?;
+            let mut headers = self.headers.clone();
+            client.add_headers(&mut headers);
+            let response = self.send(&sender, headers).await?;
             let next = if self.redirects > 0 { self.target(&response)? } else { None };
             match next {
                 None => {
@@ -115,8 +117,8 @@ impl Call {
         Err(Error::Redirects { url: first, limit: self.redirects })
     }
 
-    async fn send(&self, client: &reqwest::Client) -> Result<Response, Error> {
-        let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+    async fn send(&self, client: &reqwest::Client, headers: HeaderMap) -> Result<Response, Error> {
+        let mut request = client.request(self.method.clone(), self.url.clone()).headers(headers);
         if !self.body.is_empty() || !(self.method.is_safe() || self.method == Method::DELETE) {
             request = request.body(self.body.clone());
         }

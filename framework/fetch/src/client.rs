@@ -5,6 +5,7 @@ use crate::{
     guard::{Guard, Lookup, Refused, address},
     hosts::Hosts,
 };
+use http::HeaderMap;
 use reqwest::Url;
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -81,6 +82,13 @@ impl Client {
     /// The calls under way.
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.0.hosts
+    }
+
+    /// Adds what goes out with every request.
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
+        if let Some(add) = self.0.config.headers {
+            add(headers);
+        }
     }
 
     /// What sends to `url`; with `open`, wherever that leads.

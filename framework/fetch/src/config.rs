@@ -1,6 +1,7 @@
 //! What holds for all fetches of an engine.
 
 use crate::{Allow, Resolver, client::Client};
+use http::HeaderMap;
 use std::{fmt, sync::Arc, time::Duration};
 use tropos_cache::Engine;
 
@@ -17,6 +18,7 @@ pub struct Config {
     pub(crate) calls_per_host: usize,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) headers: Option<fn(&mut HeaderMap)>,
 }
 
 impl Default for Config {
@@ -27,6 +29,7 @@ impl Default for Config {
             calls_per_host: DEFAULT_CALLS_PER_HOST,
             resolver: None,
             observer: None,
+            headers: None,
         }
     }
 }
@@ -59,6 +62,14 @@ impl Config {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Adds headers to each request as it goes out, in the task that sends it: for those of tracing. They are no part of what makes two
+    /// fetches the same. Default: none.
+    #[must_use]
+    pub fn headers(mut self, add: fn(&mut HeaderMap)) -> Self {
+        self.headers = Some(add);
         self
     }
 

@@ -16,6 +16,7 @@ pub(crate) fn fetch(call: &Call) -> Span {
         http.request.method = %call.method,
         url.full = Empty,
         server.address = Empty,
+        server.port = Empty,
         http.response.status_code = Empty,
         tropos.cache.status = Empty,
         error.type = Empty,
@@ -25,6 +26,9 @@ pub(crate) fn fetch(call: &Call) -> Span {
         span.record("otel.name", call.method.as_str());
         span.record("url.full", call.shown_url());
         span.record("server.address", call.url.host_str().unwrap_or_default());
+        if let Some(port) = call.url.port_or_known_default() {
+            span.record("server.port", port);
+        }
     }
     span
 }

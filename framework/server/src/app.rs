@@ -133,7 +133,8 @@ impl App {
         self
     }
 
-    /// What is shown where a page failed. Made once, at start.
+    /// What is shown where a page failed. Made once, at start. Where it has the text `{trace_id}`, the request's trace stands in the answer;
+    /// else that is told at the end of the body.
     pub fn error_page<V: IntoView + 'static>(mut self, view: impl Fn() -> V + Send + Sync + 'static) -> Self {
         self.error = Some(Arc::new(move || view().into_any()));
         self

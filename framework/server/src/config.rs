@@ -78,7 +78,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 31] = [
+const KEYS: [Key; 35] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -110,6 +110,10 @@ const KEYS: [Key; 31] = [
     Key { name: "sentry_release", variable: "SENTRY_RELEASE" },
     Key { name: "sentry_sample_rate", variable: "SENTRY_SAMPLE_RATE" },
     Key { name: "advise", variable: "TROPOS_ADVISE" },
+    Key { name: "traceresponse", variable: "TROPOS_TRACERESPONSE" },
+    Key { name: "server_timing", variable: "TROPOS_SERVER_TIMING" },
+    Key { name: "slow_trace_ms", variable: "TROPOS_SLOW_TRACE_MS" },
+    Key { name: "trace_client_address", variable: "TROPOS_TRACE_CLIENT_ADDRESS" },
 ];
 
 /// The configuration of a server. `Debug` shows neither tokens nor passwords.
@@ -177,6 +181,12 @@ pub struct Config {
     pub telemetry: tropos_telemetry::Config,
     /// Where errors are reported, and by what name. Nowhere unless an address is set.
     pub sentry: tropos_telemetry::errors::Settings,
+    /// Whether answers name their trace in the header `traceresponse`. Off: hits then take the longer way, on which they have one.
+    pub traceresponse: bool,
+    /// Whether answers say in `Server-Timing` what they took. Off, since it tells everybody; hits take the longer way with it.
+    pub server_timing: bool,
+    /// Whether the span of a request has the visitor's address. Off: it is personal.
+    pub trace_client_address: bool,
 }
 
 impl Default for Config {
@@ -207,6 +217,9 @@ impl Default for Config {
             advise: false,
             telemetry: tropos_telemetry::Config::default(),
             sentry: tropos_telemetry::errors::Settings::default(),
+            traceresponse: false,
+            server_timing: false,
+            trace_client_address: false,
         }
     }
 }
@@ -385,12 +398,22 @@ impl Config {
                 let settings = std::mem::take(&mut self.sentry).sample_rate(&value);
                 self.sentry = settings.map_err(|_| wrong("a part from 0 to 1, such as `0.25`"))?;
             }
-            "advise" => {
-                self.advise = match value.as_str() {
+            "advise" | "traceresponse" | "server_timing" | "trace_client_address" => {
+                let on = match value.as_str() {
                     "1" | "true" => true,
                     "0" | "false" => false,
                     _ => return Err(wrong("`1` or `0`")),
                 };
+                *match key {
+                    "advise" => &mut self.advise,
+                    "traceresponse" => &mut self.traceresponse,
+                    "server_timing" => &mut self.server_timing,
+                    _ => &mut self.trace_client_address,
+                } = on;
+            }
+            "slow_trace_ms" => {
+                let millis = value.parse().map_err(|_| wrong("a number of milliseconds, such as `500`"))?;
+                self.telemetry.slow = Duration::from_millis(millis);
             }
             "front_threads" => {
                 let count = value.parse().ok().filter(|count| *count <= MOST_FRONT_THREADS);

@@ -40,6 +40,7 @@ mod seen;
 mod serve;
 mod site;
 mod statics;
+mod traces;
 
 pub use app::{App, Group};
 pub use business::spawn;

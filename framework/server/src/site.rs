@@ -36,8 +36,7 @@ use tropos_core::{Clock, Failure, Mode, Params, Pattern, manifest::Manifest};
 use tropos_db::{Db, bridge::Bridge};
 use tropos_edge::Hooks;
 use tropos_live::{Hub, Limits, Pending};
-use tropos_telemetry::business::Figures;
-use tropos_telemetry::metrics::Push;
+use tropos_telemetry::{business::Figures, metrics::Push, trace::Tracer};
 
 /// Bound of the hashed files in memory, in bytes: the scripts, styles and wasm of some dozens of pages in all encodings.
 const FILE_BYTES: u64 = 8 << 20;
@@ -84,6 +83,8 @@ pub struct Site {
     push: Option<Push>,
     pub(crate) errors: Errors,
     pub(crate) figures: Arc<Figures>,
+    /// What makes the trace of each request.
+    pub(crate) tracer: Tracer,
     /// By which other writers of the database invalidate: one for each shard.
     _bridges: Vec<Bridge>,
 }
@@ -163,6 +164,7 @@ impl Site {
         // What fails in a build is said by the build.
         app.on_error.clear();
         config.sentry = Default::default();
+        config.telemetry = Default::default();
         Self::assemble(&mut app, config, None, manifest, engine).await.map(Arc::new)
     }
 
@@ -209,12 +211,17 @@ impl Site {
             tropos_fetch::Config::default()
                 .allow(config.fetch_allow.clone())
                 .in_development(!config.production)
+                .headers(tropos_telemetry::trace::inject)
                 .observer(Teller(meter.clone(), errors.clone())),
         );
         let cx = AppCx::new(parts);
         let statics = Statics::render(app, &shell, &cx, &engine).await;
         let clock = engine.clock().clone();
         let watch = Watch::open(&config, &table, clock.clone());
+        let tracer = Tracer::new(&config.telemetry(), clock.clone()).unwrap_or_else(|error| {
+            tracing::error!(%error, "nothing is told of requests");
+            Tracer::off(clock.clone())
+        });
         Ok(Self {
             listed: Listed::default(),
             table,
@@ -228,7 +235,7 @@ impl Site {
             files: Memory::new(FILE_BYTES, usize::MAX),
             // In development a file may appear at any time where a page was; and while routes are counted, hits are answered
             // where they can be.
-            index: Index::new(config.production && watch.is_none()),
+            index: Index::new(config.production && watch.is_none() && !config.tells_of_traces()),
             hooks: std::mem::take(&mut app.hooks),
             policies: Policies::new(),
             platform: Native::new(engine.clone(), app.lookup.take()),
@@ -245,6 +252,7 @@ impl Site {
             meter,
             errors,
             figures,
+            tracer,
         })
     }
 
@@ -354,9 +362,12 @@ impl Site {
 
     /// Lets everything end in order: pending entries are written, connections closed.
     pub async fn close(&self) {
-        if let Some(push) = &self.push {
-            push.close(LAST_PUSH).await;
-        }
+        let pushed = async {
+            if let Some(push) = &self.push {
+                push.close(LAST_PUSH).await;
+            }
+        };
+        tokio::join!(self.tracer.close(crate::traces::FLUSH), pushed);
         self.engine.shutdown().await;
         self.errors.flush().await;
         if let Some(db) = &self.db {

@@ -16,6 +16,8 @@
 
 mod answer;
 mod app;
+mod otlp;
 
 pub use answer::Answer;
 pub use app::TestApp;
+pub use otlp::{Captured, OtlpCapture, Received, Reply};

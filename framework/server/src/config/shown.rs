@@ -37,6 +37,9 @@ impl fmt::Debug for Config {
             advise,
             telemetry,
             sentry,
+            traceresponse,
+            server_timing,
+            trace_client_address,
         } = self;
         let database_direct: Vec<_> = database_direct.iter().map(|url| without_password(url)).collect();
         f.debug_struct("Config")
@@ -65,6 +68,9 @@ impl fmt::Debug for Config {
             .field("advise", advise)
             .field("telemetry", telemetry)
             .field("sentry", sentry)
+            .field("traceresponse", traceresponse)
+            .field("server_timing", server_timing)
+            .field("trace_client_address", trace_client_address)
             .finish()
     }
 }

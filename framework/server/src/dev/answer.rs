@@ -7,7 +7,7 @@ use super::{
     ring::Watch,
     why,
 };
-use crate::{dispatch::observe, routing::PageRoute, seen, site::Site};
+use crate::{dispatch::observe, routing::PageRoute, seen, site::Site, traces};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request::Parts};
@@ -99,7 +99,7 @@ fn begun(site: &Site, page: &PageRoute, head: &Parts, draft: bool) -> Record {
         mode: mode.as_str().to_owned(),
         source: format!("{}:{}", route.spec.file, route.spec.line),
         why: Some(why::of_mode(mode, draft, site.dist.is_some()).to_owned()),
-        trace: trace(&head.headers),
+        trace: traces::of(head).map(|trace| trace.id().to_string()),
         islands_files: site
             .dist
             .as_ref()
@@ -137,12 +137,6 @@ fn server_timing(record: &Record) -> String {
         text.push_str(&format!(", {name};dur={ms}"));
     }
     text
-}
-
-/// The trace of the request: the second field of `traceparent` (W3C Trace Context §3.2).
-fn trace(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
 fn hash_of(path: &str, query: Option<&str>) -> u64 {

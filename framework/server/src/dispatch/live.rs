@@ -14,6 +14,7 @@ use crate::{
     routing::PageRoute,
     seen,
     site::Site,
+    traces::{EndsWithHead, Session, spans},
 };
 use axum::{
     body::Body,
@@ -29,11 +30,15 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tracing::Instrument as _;
 use tropos_cache::{Engine, Purpose, Reason, Scope, Stamp, Validity, http::Detail};
 use tropos_core::{CanonicalPath, Failure, Mode, PageError, Params, Tags};
 use tropos_edge::request::page_of_stream;
 use tropos_live::{Since, Source, Version, html::inner_body};
-use tropos_telemetry::errors::Kind;
+use tropos_telemetry::{
+    errors::Kind,
+    trace::{SpanContext, current},
+};
 
 /// As many digits as a ticket has: 128 random bits.
 const TICKET: usize = 32;
@@ -86,6 +91,7 @@ impl Site {
             target: target_of(&request.uri),
             visitor: self.visitor(request),
             shared: false,
+            cause: None,
         };
         let (cx, additions) = source.cx();
         let scope = source.scope();
@@ -156,6 +162,7 @@ impl Site {
             target: target_of(&uri),
             visitor: self.visitor(request),
             shared: false,
+            cause: None,
         };
         let last_event = request.headers.get("last-event-id").and_then(|id| id.to_str().ok());
         let (first, since) =
@@ -181,9 +188,12 @@ impl Site {
         source.shared = !first.1.personal && source.visitor.seen.is_empty();
         let key = if source.shared { source.target.clone() } else { pending_key(ticket, &source) };
         let route = source.page.route.pattern();
+        let session = self.begin_session(route);
+        source.cause = session.context();
         match self.hub.watch(key, Arc::new(source), Some(first), since) {
             Ok(subscription) => {
-                let mut response = events(subscription, ticket.to_owned(), route, self.meter.clone());
+                let mut response =
+                    events(subscription, ticket.to_owned(), route, self.meter.clone(), session);
                 response.extensions_mut().insert(Told { route, mode: "stream" });
                 response
             }
@@ -212,14 +222,16 @@ fn events(
     ticket: String,
     route: &'static str,
     meter: Arc<Meter>,
+    session: Session,
 ) -> Response<Body> {
     let hint = stream::iter([Ok::<_, Infallible>(Event::default().retry(RETRY))]);
-    let changes = subscription.into_stream().map(move |event| {
+    let changes = session.follow(Box::pin(subscription.into_stream())).map(move |event| {
         meter.frame(route, event.data.len());
         Ok(Event::default().id(event.id.to_string()).data(event.data.replace(placeholder(), &ticket)))
     });
     let mut response =
         Sse::new(hint.chain(changes)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    response.extensions_mut().insert(EndsWithHead);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, tropos_cache::http::lifetime::PRIVATE_NO_STORE);
     // nginx and its kin would hold events back otherwise.
@@ -237,6 +249,8 @@ struct PageSource {
     visitor: Arc<RequestHead>,
     /// Whether its renders go to others than this visitor.
     shared: bool,
+    /// The session that began following it.
+    cause: Option<SpanContext>,
 }
 
 impl PageSource {
@@ -273,14 +287,21 @@ impl Source for PageSource {
         let scope = self.scope();
         let shared = self.shared.then(|| (self.site.clone(), self.target.clone()));
         let site = self.site.clone();
-        Box::pin(async move {
+        // Beneath no request: it is pushed to all who have the page open.
+        let route = self.page.route.pattern();
+        let push = current()
+            .is_none()
+            .then(|| self.site.tracer.background("live push", route, self.cause, spans::push));
+        let span = push.as_ref().map_or_else(tracing::Span::current, |push| push.span());
+        let render = async move {
+            let span = spans::render(&page);
             let render = async {
                 let html =
                     render::render_page(page.route.spec.handler, cx.clone(), &page.document, Order::InOrder)
                         .await;
                 Ok::<_, PageError>(html?.collect().await?)
             };
-            let rendered = scope.run(site.measured(&page, "live", render)).await;
+            let rendered = scope.run(site.measured(&page, "live", render.instrument(span))).await;
             let rendered =
                 rendered.inspect_err(|error| cx.errors().page_failed(Kind::Live, &page, &cx, error));
             let html = rendered.map_err(|error| match error {
@@ -297,6 +318,13 @@ impl Source for PageSource {
             // Each render has another, and a page that says the same is the same.
             let html = without_nonce(html, cx.nonce());
             Ok((Arc::from(inner_body(&html)), mark_of(&scope, cx.is_personal())))
+        };
+        Box::pin(async move {
+            let rendered: tropos_live::Rendered<Mark> = render.instrument(span).await;
+            if let (Some(push), Err(failure)) = (&push, &rendered) {
+                push.failed(&failure.to_string());
+            }
+            rendered
         })
     }
 

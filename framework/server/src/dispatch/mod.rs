@@ -29,15 +29,19 @@ use crate::{
     request::RequestHead,
     routing::PageRoute,
     site::Site,
+    traces::{self, spans},
 };
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use http_body_util::Limited;
 use std::{sync::Arc, time::Duration};
-use tracing::Instrument as _;
-use tropos_cache::{Purpose, Scope, http::respond};
+use tracing::{Instrument as _, Span};
+use tropos_cache::{
+    Purpose, Scope,
+    http::{Coding, respond},
+};
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
-use tropos_edge::request::internal;
+use tropos_edge::{request::internal, run::Passed};
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
@@ -64,19 +68,33 @@ impl Site {
         let (mut head, body) = request.into_parts();
         let stated = self.stated(&mut head);
         internal::strip(&mut head.headers);
-        if !guard::host_is_allowed(&head, &self.config) {
-            return reply::plain(
-                StatusCode::MISDIRECTED_REQUEST,
-                "this server does not answer for that host",
-            );
-        }
+        let is_allowed = guard::host_is_allowed(&head, &self.config);
         let reads = matches!(head.method, Method::GET | Method::HEAD);
-        // Asked last, since it counts a hit.
-        if reads
+        if is_allowed
+            && reads
             && stated.is_none()
             && let Some(answer) = self.ready_answer(&head)
         {
             return answer;
+        }
+        let (traced, span) = self.begin_trace(&mut head);
+        let answer = self.clone().answer_otherwise(is_allowed, stated, head, body).instrument(span).await;
+        self.end_trace(traced, answer)
+    }
+
+    /// What is no hit.
+    async fn answer_otherwise(
+        self: Arc<Self>,
+        is_allowed: bool,
+        stated: Option<Passed>,
+        mut head: Parts,
+        body: Body,
+    ) -> Response<Body> {
+        if !is_allowed {
+            return reply::plain(
+                StatusCode::MISDIRECTED_REQUEST,
+                "this server does not answer for that host",
+            );
         }
         let uri = &head.uri;
         if uri.path().len() + uri.query().map_or(0, str::len) > LONGEST_TARGET {
@@ -87,7 +105,14 @@ impl Site {
             Err(error) => return reply::plain(StatusCode::BAD_REQUEST, &format!("the path {error}")),
         };
         let is_stated = stated.is_some();
-        match self.through_hooks(&mut head, path, stated).await {
+        let span = if self.hooks.is_empty() { Span::none() } else { spans::hooks() };
+        let gate = self.through_hooks(&mut head, path, stated).instrument(span.clone()).await;
+        span.record(
+            "tropos.hooks.outcome",
+            if matches!(gate, Gate::Open { .. }) { "passed" } else { "answered" },
+        );
+        drop(span);
+        match gate {
             Gate::Open { path, passed } => {
                 let mut response = self.answer_passed(path, head, body).await;
                 if is_stated {
@@ -128,7 +153,9 @@ impl Site {
         self.ready(target.as_str(), |page, facts, hit| {
             hit.count();
             let (route, mode) = hit.hits.map(Hits::route).unwrap_or_default();
+            let traced = self.hit_begins(|| head.headers.get("traceparent").map(HeaderValue::as_bytes));
             let answer = reply::from_cache(respond(&head.method, &head.headers, page, facts), page);
+            self.hit_ends(traced, &head.method, target.as_str(), answer.status(), facts.cache_status);
             Some(told(answer, route, mode))
         })
     }
@@ -179,6 +206,10 @@ impl Site {
         params: Params,
         head: Parts,
     ) -> Response<Body> {
+        if let Some(trace) = traces::of(&head) {
+            trace.set_route(page.route.pattern());
+            trace.set("tropos.mode", page.route.mode().as_str());
+        }
         let draft = page.route.mode().is_stored() && self.sees_drafts(&head);
         // What is not published yet is not listed either, so a draft is rendered all the same.
         if !draft && !self.listed.has(page, path.as_str()) {
@@ -240,12 +271,17 @@ impl Site {
         }
         // In a task of its own: a client that leaves between a write and its invalidation must not part the two.
         let site = self.clone();
-        let action = tokio::spawn(async move { site.act(route, api, head, body).await });
+        let known = is_function.then(|| head.uri.path().to_owned());
+        if let (Some(path), Some(trace)) = (&known, traces::of(&head)) {
+            trace.set_route(path.clone());
+        }
+        let span = spans::function(known.as_deref());
+        let action = tokio::spawn(async move { site.act(route, api, head, body).await }.instrument(span));
         let answer = match tokio::time::timeout(WRITE_TIMEOUT, action).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => {
                 tracing::error!(path = path.as_str(), "a server function or API handler panicked");
-                Some(reply::from_static_page(&self.statics.error))
+                Some(self.error_page())
             }
             Err(_) => {
                 tracing::error!(
@@ -340,6 +376,16 @@ impl Site {
     /// The page for what does not exist. The same bytes for everybody: endless unknown paths cost no render.
     fn not_found(&self) -> Response<Body> {
         reply::from_static_page(&self.statics.not_found)
+    }
+
+    /// The page for what failed, with the trace by which it is found.
+    fn error_page(&self) -> Response<Body> {
+        let mut response = reply::from_static_page(&self.statics.error);
+        if let Some(trace) = traces::id() {
+            let html = &self.statics.error.body(Coding::Identity).bytes;
+            traces::replace_body(&mut response, traces::with_trace_id(html, &trace));
+        }
+        response
     }
 }
 

@@ -183,6 +183,16 @@ impl Site {
         }
     }
 
+    /// The route and mode of what `target` leads to; hashed files have neither.
+    pub(crate) fn route_of_known(&self, target: &str) -> Option<(String, Mode)> {
+        self.known(target, |known| {
+            let place = known.place.as_ref().and_then(|place| place.key().as_page());
+            let gated = known.gate.as_ref().and_then(|gate| gate.page.as_ref());
+            let route = place.map(|page| page.route).or(gated.map(|page| page.route.pattern()))?;
+            Some((route.to_owned(), known.mode))
+        })
+    }
+
     /// The same, of the entry with the variants that hooks have chosen.
     pub(crate) fn hit_of<R>(
         &self,

@@ -11,10 +11,12 @@ use crate::{
     render::{self, Order},
     routing::PageRoute,
     site::Site,
+    traces::spans,
 };
 use axum::body::Body;
 use http::{Response, StatusCode, header, request::Parts};
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument as _;
 use tropos_cache::{
     Decision, Entry, Meta, Produced, Scope, StoredPage,
     http::{CACHE_STATUS, CacheStatus, Facts, Lifetime, respond},
@@ -125,7 +127,19 @@ impl Site {
             fresh,
         };
         let (site, page) = (self.clone(), page.clone());
-        self.engine.pages().serve(asked, move || render_to_store(site, page, params, inputs)).await
+        let span = spans::lookup();
+        let served = self
+            .engine
+            .pages()
+            .serve(asked, move || render_to_store(site, page, params, inputs))
+            .instrument(span.clone());
+        let served = served.await;
+        if !span.is_disabled() {
+            let status = CacheStatus::of(served.reason, Mode::Isr);
+            let status = if served.degraded { status.degraded() } else { status };
+            span.record("tropos.cache.status", tracing::field::display(status));
+        }
+        served
     }
 
     fn reply_with(
@@ -147,7 +161,7 @@ impl Site {
         tracing::error!(route = page.route.pattern(), mode = %page.route.mode(), path, error = %failure, "a page failed");
         match &self.watch {
             Some(watch) if watch.shows_causes() => dev::failed(page, path, failure),
-            _ => reply::from_static_page(&self.statics.error),
+            _ => self.error_page(),
         }
     }
 }
@@ -174,7 +188,13 @@ pub(crate) async fn render_to_store(
     Scope::current().iter().for_each(|scope| scope.set_route(page.route.pattern()));
     let (cx, _) = site.page_cx(page.route.mode(), params, inputs, None, None);
     let nonce = cx.nonce().clone();
-    let rendered = render_whole(&page, cx).await;
+    let span = spans::render(&page);
+    let rendered = render_whole(&page, cx).instrument(span.clone()).await;
+    if let Err(PageError::Failed(failure)) = &rendered {
+        spans::failed(&span, failure);
+    }
+    spans::done(&span);
+    drop(span);
     if site.watch.is_some() {
         dev::rendered(&page, &rendered);
     }

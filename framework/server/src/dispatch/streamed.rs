@@ -10,12 +10,14 @@ use crate::{
     routing::PageRoute,
     site::Site,
     statics::HTML,
+    traces::spans,
 };
 use axum::body::Body;
 use futures::StreamExt;
 use http::{Response, header, request::Parts};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use tropos_cache::{
     Purpose, Reason,
     http::{CACHE_STATUS, CacheStatus, Detail, lifetime::PRIVATE_NO_STORE},
@@ -86,10 +88,16 @@ impl Site {
 /// Renders until the head is settled.
 pub(super) async fn begin(page: &PageRoute, cx: PageCx, order: Order) -> Result<Html, PageError> {
     let rendering = render::render_page(page.route.spec.handler, cx.clone(), &page.document, order);
-    let html = tokio::time::timeout(HEAD_TIMEOUT, rendering).await.unwrap_or_else(|_| {
+    let span = spans::render(page);
+    let rendering = tokio::time::timeout(HEAD_TIMEOUT, rendering.instrument(span.clone()));
+    let rendered = rendering.await.unwrap_or_else(|_| {
         Err(Failure::new("the page took longer than 30 s until its head was settled").into())
     });
-    html.inspect_err(|error| cx.errors().page_failed(Kind::Page, page, &cx, error))
+    if let Err(PageError::Failed(failure)) = &rendered {
+        spans::failed(&span, failure);
+    }
+    spans::done(&span);
+    rendered.inspect_err(|error| cx.errors().page_failed(Kind::Page, page, &cx, error))
 }
 
 /// Adds the headers of an answer that belongs to one visitor.

@@ -1,7 +1,8 @@
 //! Making a page again by its key, for what an invalidation hit.
 
-use crate::{page::inputs::Inputs, site::Site};
+use crate::{page::inputs::Inputs, site::Site, traces::spans};
 use std::sync::Arc;
+use tracing::Instrument as _;
 use tropos_cache::WarmLimits;
 use tropos_core::{CanonicalPath, Key, Mode};
 
@@ -32,7 +33,9 @@ impl Site {
             return;
         }
         let page = page.clone();
-        let served = self.serve(&page, key, params, Inputs::of_key(of_page), &path, true).await;
+        let again = self.tracer.background("regenerate", page.route.pattern(), None, spans::regenerate);
+        let inputs = Inputs::of_key(of_page);
+        let served = self.serve(&page, key, params, inputs, &path, true).instrument(again.span()).await;
         match served.result {
             Ok(_) => tracing::debug!(%key, reason = ?served.reason, "made again without a visitor"),
             // The cache has logged it, and the next request tries again.

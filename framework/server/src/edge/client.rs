@@ -56,6 +56,11 @@ pub(super) fn of(peer: Option<Peer>, headers: &Headers<'_>, trusted: &Trusted) -
     Client { address, trusted: true, ..Client::default() }
 }
 
+/// The visitor's address alone, where it is known.
+pub(crate) fn address(peer: Option<Peer>, headers: &Headers<'_>, trusted: &Trusted) -> Option<IpAddr> {
+    of(peer, headers, trusted).address
+}
+
 /// An address as proxies write it: alone, in brackets, with a port behind it.
 fn read(word: &[u8]) -> Option<IpAddr> {
     let word = std::str::from_utf8(word).ok()?.trim();

@@ -20,6 +20,7 @@ mod table;
 
 pub(crate) use client::Peer;
 pub use client::Trusted;
+pub(crate) use client::address as client_address;
 pub(crate) use native::{Lookup, Native};
 pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
 use policy::Inlines;

@@ -26,11 +26,15 @@ pub(crate) enum Order {
 /// HTML in pieces; the first holds the head. A piece that is `Err` is the end: the render panicked, and the answer must
 /// be cut off, so that nobody takes it for whole.
 pub(crate) struct Html {
-    pieces: Pin<Box<dyn Stream<Item = Result<String, Failure>> + Send>>,
+    pieces: InContext<Pieces>,
 }
 
+type Pieces = Pin<Box<dyn Stream<Item = Result<String, Failure>> + Send>>;
+
 impl Html {
-    pub(crate) fn into_stream(self) -> impl Stream<Item = Result<String, Failure>> + Send {
+    /// The pieces, as they are streamed: what is waited for from here on has a span of its own, within the running one.
+    pub(crate) fn into_stream(mut self) -> impl Stream<Item = Result<String, Failure>> + Send {
+        self.pieces.streamed_by = Some(tracing::Span::current());
         self.pieces
     }
 
@@ -120,7 +124,7 @@ async fn start_unguarded(
         Some((piece, (html, owner)))
     });
     let html = AssertUnwindSafe(html).catch_unwind().map(|piece| piece.map_err(|panic| panicked(&*panic)));
-    Ok(Html { pieces: Box::pin(InContext::new(Box::pin(html), cx)) })
+    Ok(Html { pieces: InContext::new(Box::pin(html), cx) })
 }
 
 /// Within `<title>`, only a tag's end and a character reference mean something.
@@ -230,11 +234,14 @@ struct InContext<S> {
     cx: PageCx,
     scope: Option<tropos_cache::Scope>,
     span: tracing::Span,
+    /// Below which what is waited for is told of, once something is.
+    streamed_by: Option<tracing::Span>,
 }
 
 impl<S> InContext<S> {
     fn new(stream: S, cx: PageCx) -> Self {
-        Self { stream, cx, scope: tropos_cache::Scope::current(), span: tracing::Span::current() }
+        let (scope, span) = (tropos_cache::Scope::current(), tracing::Span::current());
+        Self { stream, cx, scope, span, streamed_by: None }
     }
 }
 
@@ -246,12 +253,24 @@ impl<S: Stream + Unpin> Stream for InContext<S> {
         task: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<S::Item>> {
         let this = &mut *self;
-        let _within = this.span.enter();
-        let cx = this.cx.clone();
-        let next = cx.scope(std::future::poll_fn(|task| Pin::new(&mut this.stream).poll_next(task)));
-        match &this.scope {
-            Some(scope) => std::pin::pin!(scope.wrap(next)).poll(task),
-            None => std::pin::pin!(next).poll(task),
+        let polled = {
+            let _within = this.span.enter();
+            let cx = this.cx.clone();
+            let next = cx.scope(std::future::poll_fn(|task| Pin::new(&mut this.stream).poll_next(task)));
+            match &this.scope {
+                Some(scope) => std::pin::pin!(scope.wrap(next)).poll(task),
+                None => std::pin::pin!(next).poll(task),
+            }
+        };
+        // A page that waits for nothing after its head has no such part.
+        if polled.is_pending()
+            && let Some(parent) = this.streamed_by.take()
+        {
+            this.span = crate::traces::spans::suspended(&parent);
         }
+        if let std::task::Poll::Ready(None) = &polled {
+            this.span = tracing::Span::none();
+        }
+        polled
     }
 }

@@ -111,6 +111,9 @@ async fn run(app: App, command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Serve => {
             logs::start(&config);
+            for problem in &config.telemetry.problems {
+                tracing::warn!(%problem, "a variable of telemetry is left out");
+            }
             let listeners = listener::Listeners::bind(&mut config).await?;
             let site = Site::open(app, config, dist, Arc::new(SystemClock::new())).await?;
             listener::serve(site, listeners).await?;

@@ -99,11 +99,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// The error with its causes, without the address, which may hold a password.
 fn told(error: &reqwest::Error) -> String {
-    let mut text = match () {
-        () if error.is_timeout() => "no answer in time".to_owned(),
-        () if error.is_connect() => "no connection".to_owned(),
-        () => "the request failed".to_owned(),
-    };
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut text = if error.is_connect() { "no connection" } else { "the request failed" }.to_owned();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         cause = error.source();

@@ -27,6 +27,8 @@ use tropos_core::Clock;
 
 /// The messages of OTLP: what a receiver in a test reads, and what metrics are put into.
 pub use opentelemetry_proto::tonic as proto;
+/// By which these messages are encoded and decoded.
+pub use prost::Message;
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

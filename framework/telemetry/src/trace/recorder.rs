@@ -134,6 +134,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         let Some(span) = cx.span(id) else { return };
+        if let Some(Caused(made)) = span.extensions_mut().get_mut() {
+            fill(made, Limits::default(), |visit| values.record(visit));
+            return;
+        }
         let extensions = span.extensions();
         let Some(Within { building, at, .. }) = extensions.get::<Within>() else { return };
         if !building.records {
@@ -235,6 +239,17 @@ impl Fields<'_> {
                 self.span.failure = Some(text);
                 return;
             }
+            // What the database's pool knows a server by.
+            ("server.address", Value::Text(text)) if self.span.sort == "query" => {
+                let split = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+                if let Some((host, port)) = split.map(|(host, port): (&str, u16)| (host.to_owned(), port)) {
+                    building::set(self.span, &self.limits, name, host.into());
+                    building::set(self.span, &self.limits, "server.port", i64::from(port).into());
+                    return;
+                }
+            }
+            // The key of a function has its arguments, which are values.
+            ("tropos.cache.key", _) if self.span.attribute("http.route").is_none() => return,
             ("error.type", _) => {
                 self.span.failure.get_or_insert_default();
             }

@@ -336,15 +336,17 @@ impl Hit {
         self,
         tracer: &Tracer,
         method: &Method,
-        route: &str,
+        route: Option<&str>,
         status: u16,
         attributes: Vec<Attribute>,
     ) {
         let took = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut span = request_span(method, self.caller, SpanId::random(), self.start);
         span.end = self.start.saturating_add(took.max(1));
-        span.name = format!("{} {route}", span.name).into();
-        span.attributes.push(("http.route", Value::Text(Cow::Owned(route.to_owned()))));
+        if let Some(route) = route {
+            span.name = format!("{} {route}", span.name).into();
+            span.attributes.push(("http.route", Value::Text(Cow::Owned(route.to_owned()))));
+        }
         span.attributes.push(("http.response.status_code", i64::from(status).into()));
         let limits = tracer.limits();
         for (name, value) in attributes {

@@ -206,6 +206,8 @@ impl Site {
         send: impl FnOnce(&[u8], &Bytes) -> R,
     ) -> Option<R> {
         desk.head.clear();
+        let traced = self.hit_begins(|| asked.all("traceparent").next());
+        let method = if asked.without_body { &Method::HEAD } else { &Method::GET };
         let nothing = Bytes::new();
         let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
         let ready = page.ready_head(coding, facts.mode, facts.lifetime).filter(|_| !asked.has_conditions);
@@ -222,6 +224,7 @@ impl Site {
             let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
             let sent = send(&desk.head, body);
             hit.answered(asked.without_body, page.status(), desk.took());
+            self.hit_ends(traced, method, asked.target, page.status(), facts.cache_status);
             return Some(sent);
         }
         let mut answer = weigh(asked, page, facts)?;
@@ -233,6 +236,7 @@ impl Site {
         self.end(desk, closing);
         let sent = send(&desk.head, answer.body());
         hit.answered(asked.without_body, answer.status(), desk.took());
+        self.hit_ends(traced, method, asked.target, answer.status(), facts.cache_status);
         Some(sent)
     }
 

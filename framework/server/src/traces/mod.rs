@@ -1,0 +1,238 @@
+//! The trace of each request: where it begins and ends, and what its answer says of it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `body` | an answer as it goes out, whose end is that of its trace |
+//! | `spans` | the spans that the server makes below a request's |
+//! | `timing` | `Server-Timing` |
+//! | `session` | the stream of a live page |
+
+mod body;
+mod session;
+pub(crate) mod spans;
+mod timing;
+
+pub(crate) use session::Session;
+
+use crate::{
+    config::Config,
+    dispatch::guard,
+    edge::{self, Peer},
+    site::Site,
+};
+use axum::body::Body;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use http_body::Body as _;
+use tracing::Span;
+use tropos_cache::http::{CACHE_STATUS, CacheStatus};
+use tropos_edge::request::Headers;
+use tropos_telemetry::trace::{Attribute, Ended, Guard, Hit, RequestTrace, current};
+
+/// How who asked learns its trace (W3C Trace Context, Level 2, §4: the response header).
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// How the browser learns what an answer took (Server Timing §3).
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// When everything that ran has had its time, what waits to be sent has at most so long: less than the five seconds that are left of
+/// the thirty which orchestrators give by default.
+pub(crate) const FLUSH: std::time::Duration = std::time::Duration::from_millis(4_500);
+
+/// On an answer whose trace ends with its head: its body lasts as long as its reader likes.
+#[derive(Clone, Copy)]
+pub(crate) struct EndsWithHead;
+
+/// The trace of this request, where one was begun.
+pub(crate) fn of(head: &Parts) -> Option<&RequestTrace> {
+    head.extensions.get()
+}
+
+/// The trace within which this runs, as error pages and records show it.
+pub(crate) fn id() -> Option<String> {
+    current().map(|current| current.trace().to_string())
+}
+
+/// A request under way.
+pub(crate) struct Traced {
+    guard: Guard,
+    method: Method,
+}
+
+impl Site {
+    /// The trace of a request begins. It is found in the head from then on.
+    pub(crate) fn begin_trace(&self, head: &mut Parts) -> (Traced, Span) {
+        let guard = self.tracer.begin(&head.method, &head.headers);
+        let trace = guard.trace();
+        trace.set_all(|| self.attributes(head));
+        let span = trace.enter(spans::request);
+        head.extensions.insert(trace.clone());
+        (Traced { guard, method: head.method.clone() }, span)
+    }
+
+    /// A hit is about to be answered. Where it is told of, its time is taken; else this costs a look at one number.
+    pub(crate) fn hit_begins<'h>(&self, traceparent: impl FnOnce() -> Option<&'h [u8]>) -> Option<Hit> {
+        if !self.tracer.records() {
+            return None;
+        }
+        self.tracer.hit(traceparent())
+    }
+
+    /// It is answered: the one span of its trace is made here, outside of all of `tracing`.
+    pub(crate) fn hit_ends(
+        &self,
+        hit: Option<Hit>,
+        method: &Method,
+        target: &str,
+        status: StatusCode,
+        cache_status: CacheStatus,
+    ) {
+        let Some(hit) = hit else { return };
+        let known = self.route_of_known(target);
+        let path = target.split('?').next().unwrap_or_default();
+        let mut attributes: Vec<Attribute> = vec![
+            ("url.scheme", if self.is_secure() { "https" } else { "http" }.into()),
+            ("url.path", path.to_owned().into()),
+            ("tropos.cache.status", cache_status.to_string().into()),
+        ];
+        attributes.extend(known.as_ref().map(|(_, mode)| ("tropos.mode", mode.as_str().into())));
+        let route = known.as_ref().map(|(route, _)| route.as_str());
+        hit.finish(&self.tracer, method, route, status.as_u16(), attributes);
+    }
+
+    fn attributes(&self, head: &Parts) -> Vec<Attribute> {
+        let scheme = if self.is_secure() { "https" } else { "http" };
+        let mut attributes: Vec<Attribute> =
+            vec![("url.scheme", scheme.into()), ("url.path", head.uri.path().to_owned().into())];
+        if let Some(host) = guard::host_of(head) {
+            let (name, port) = name_and_port(host);
+            attributes.push(("server.address", name.to_owned().into()));
+            attributes.extend(port.map(|port| ("server.port", i64::from(port).into())));
+        }
+        let version = match head.version {
+            Version::HTTP_10 => Some("1.0"),
+            Version::HTTP_11 => Some("1.1"),
+            Version::HTTP_2 => Some("2"),
+            _ => None,
+        };
+        attributes.extend(version.map(|version| ("network.protocol.version", version.into())));
+        if self.config.trace_client_address {
+            let peer = head.extensions.get::<Peer>().copied();
+            let client =
+                edge::client_address(peer, &Headers::of(&head.headers), &self.config.trusted_proxies);
+            attributes.extend(client.map(|client| ("client.address", client.to_string().into())));
+        }
+        attributes
+    }
+
+    /// What is said of the answer, and the answer as it goes out.
+    pub(crate) fn end_trace(&self, traced: Traced, mut response: Response<Body>) -> Response<Body> {
+        let Traced { guard, method } = traced;
+        let trace = guard.trace().clone();
+        let cache_status = response.headers().get(CACHE_STATUS).and_then(|status| status.to_str().ok());
+        trace.answered(response.status().as_u16(), cache_status);
+        self.tell_of_trace(&trace, &mut response);
+        let is_there = response.body().size_hint().exact().is_some();
+        let ends_now =
+            is_there || method == Method::HEAD || response.extensions().get::<EndsWithHead>().is_some();
+        match ends_now {
+            true => {
+                trace.finish(Ended::Whole);
+                response
+            }
+            false => response.map(|body| Body::new(body::Traced::new(body, guard))),
+        }
+    }
+
+    fn tell_of_trace(&self, trace: &RequestTrace, response: &mut Response<Body>) {
+        let headers = response.headers_mut();
+        if self.config.traceresponse
+            && let Ok(value) = HeaderValue::from_str(&trace.context().to_string())
+        {
+            headers.insert(TRACERESPONSE, value);
+        }
+        // In development each page says it beside the number of its record.
+        if self.config.server_timing && !headers.contains_key(SERVER_TIMING) {
+            let cached = headers.get(CACHE_STATUS).and_then(|status| status.to_str().ok());
+            let text = timing::text(trace.lasted(), &trace.sums(), cached);
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.append(SERVER_TIMING, value);
+            }
+        }
+    }
+}
+
+impl Config {
+    /// What telemetry does, as far as the rest of the configuration decides it.
+    pub(crate) fn telemetry(&self) -> tropos_telemetry::Config {
+        let mut telemetry = self.telemetry.clone();
+        telemetry.ring |= self.dev.is_some();
+        telemetry.timing |= self.server_timing;
+        telemetry
+    }
+
+    /// Whether answers say something of their trace, so that each must have one.
+    pub(crate) fn tells_of_traces(&self) -> bool {
+        self.traceresponse || self.server_timing
+    }
+}
+
+/// A host and its port.
+fn name_and_port(host: &str) -> (&str, Option<u16>) {
+    let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));
+    match split {
+        // An address of IPv6 without a port has colons too.
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    }
+}
+
+/// The page for what failed, with the trace by which it is found: in place of `{trace_id}` where the application's own page has that,
+/// else before the end of the body.
+pub(crate) fn with_trace_id(html: &[u8], trace: &str) -> Vec<u8> {
+    const MARK: &[u8] = b"{trace_id}";
+    // Hexadecimal digits: nothing of them means something in HTML.
+    let (at, skipped, text) = match memchr::memmem::find(html, MARK) {
+        Some(at) => (at, MARK.len(), trace.to_owned()),
+        None => {
+            let at = memchr::memmem::rfind(html, b"</body>").unwrap_or(html.len());
+            (at, 0, format!("<p data-tropos-trace>Trace <code>{trace}</code></p>"))
+        }
+    };
+    let (before, rest) = html.split_at(at);
+    [before, text.as_bytes(), rest.get(skipped..).unwrap_or_default()].concat()
+}
+
+/// The length may have been said already.
+pub(crate) fn replace_body(response: &mut Response<Body>, body: Vec<u8>) {
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_a_name_and_perhaps_a_port() {
+        for (host, name, port) in [
+            ("shop.example", "shop.example", None),
+            ("shop.example:8080", "shop.example", Some(8080)),
+            ("[::1]:3000", "[::1]", Some(3000)),
+            ("[::1]", "[::1]", None),
+            ("a:b", "a:b", None),
+        ] {
+            assert_eq!(name_and_port(host), (name, port), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_trace_stands_where_the_page_wants_it_or_at_its_end() {
+        let with = |html: &str| String::from_utf8(with_trace_id(html.as_bytes(), "abc")).unwrap();
+        assert_eq!(with("<p>{trace_id}</p></body>"), "<p>abc</p></body>");
+        assert_eq!(
+            with("<h1>x</h1></body>"),
+            "<h1>x</h1><p data-tropos-trace>Trace <code>abc</code></p></body>"
+        );
+        assert_eq!(with("x"), "x<p data-tropos-trace>Trace <code>abc</code></p>");
+    }
+}

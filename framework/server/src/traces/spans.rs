@@ -1,0 +1,76 @@
+//! The spans that the server makes below a request's. They cost nothing where nobody listens; names and fields are those of
+//! `tropos_telemetry::names::spans`.
+
+use crate::routing::PageRoute;
+use tracing::{Span, debug_span, field::Empty};
+
+/// The request itself.
+pub(super) fn request() -> Span {
+    debug_span!(target: "tropos::request", "request")
+}
+
+/// All hooks of a request.
+pub(crate) fn hooks() -> Span {
+    debug_span!(target: "tropos::hook", "hooks", tropos.hooks.outcome = Empty)
+}
+
+/// Asking for a stored page.
+pub(crate) fn lookup() -> Span {
+    debug_span!(target: "tropos::cache", "lookup", tropos.cache.status = Empty)
+}
+
+/// A page's function and its view.
+pub(crate) fn render(page: &PageRoute) -> Span {
+    debug_span!(
+        target: "tropos::render",
+        "render",
+        http.route = page.route.pattern(),
+        tropos.mode = page.route.mode().as_str(),
+        error.type = Empty,
+        exception.message = Empty,
+        tropos.done = Empty,
+    )
+}
+
+/// What is streamed after the head. Part of `parent`, whoever polls it.
+pub(crate) fn suspended(parent: &Span) -> Span {
+    debug_span!(target: "tropos::render", parent: parent, "suspended", error.type = Empty, exception.message = Empty)
+}
+
+/// A server function, or a handler of the application's API.
+pub(crate) fn function(path: Option<&str>) -> Span {
+    let span = debug_span!(target: "tropos::request", "function", otel.name = Empty, http.route = Empty, error.type = Empty);
+    if let (Some(path), false) = (path, span.is_disabled()) {
+        span.record("otel.name", format!("server function {path}"));
+        span.record("http.route", path);
+    }
+    span
+}
+
+/// A page made again without a visitor.
+pub(crate) fn regenerate() -> Span {
+    debug_span!(target: "tropos::cache", parent: None, "regenerate")
+}
+
+/// The stream of an open page.
+pub(super) fn session() -> Span {
+    debug_span!(target: "tropos::live", parent: None, "session")
+}
+
+/// A render of an open page, for all who have it open.
+pub(crate) fn push() -> Span {
+    debug_span!(target: "tropos::live", parent: None, "push")
+}
+
+/// Says that a render has failed.
+pub(crate) fn failed(span: &Span, why: &dyn std::fmt::Display) {
+    if !span.is_disabled() {
+        span.record("error.type", "_OTHER");
+        span.record("exception.message", tracing::field::display(why));
+    }
+}
+
+/// Says that it is done, though what it has begun goes on.
+pub(crate) fn done(span: &Span) {
+    span.record("tropos.done", true);
+}
