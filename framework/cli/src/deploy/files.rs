@@ -59,6 +59,7 @@ pub(super) fn of(target: Target, facts: &Context) -> Result<Vec<Rendered>, Error
         syntax.block_delimiters("<%", "%>").variable_delimiters("<<", ">>").comment_delimiters("<#", "#>");
     }
     environment.set_syntax(syntax.build().map_err(unfit("the syntax"))?);
+    let (classes, budgets) = observability::objectives();
     let render = |(path, in_workspace, template): Template| {
         let values = context! {
             mark => MARK,
@@ -71,8 +72,8 @@ pub(super) fn of(target: Target, facts: &Context) -> Result<Vec<Rendered>, Error
             folder => &facts.folder,
             page_cache => facts.page_cache,
             health => facts.health,
-            classes => observability::classes(),
-            budgets => observability::budgets(),
+            classes => &classes,
+            budgets => &budgets,
         };
         let text = environment.render_str(template, values).map_err(unfit(&path))?;
         // A file of two targets is the same whichever wrote it.

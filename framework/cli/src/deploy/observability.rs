@@ -1,14 +1,14 @@
 //! Alert rules and dashboards: their files, and the objectives that rules are made of (pure).
 
 use super::files::Template;
-use serde::Serialize;
+use minijinja::{Value, context};
 
 /// Where the files go, beneath the package's folder.
 const FOLDER: &str = "deploy/observability";
 
 /// Requests that are judged alike.
-#[derive(Debug, Serialize)]
-pub(super) struct Class {
+#[derive(Debug, Clone, Copy)]
+struct Class {
     name: &'static str,
     /// The values of `tropos.mode`, as a pattern.
     modes: &'static str,
@@ -18,7 +18,7 @@ pub(super) struct Class {
 
 /// What is stored is there already: a tenth of a second is felt as at once. What is made for a request may take one second,
 /// after which readers lose their thought. Streams of open pages last as long as these, and are judged by no time.
-pub(super) fn classes() -> [Class; 3] {
+fn classes() -> [Class; 3] {
     [
         Class { name: "stored", modes: "ssg|isr|file", within: "0.1" },
         Class { name: "rendered", modes: "server|live", within: "1" },
@@ -27,8 +27,8 @@ pub(super) fn classes() -> [Class; 3] {
 }
 
 /// What may go wrong, and how often.
-#[derive(Debug, Serialize)]
-pub(super) struct Budget {
+#[derive(Debug, Clone, Copy)]
+struct Budget {
     alert: &'static str,
     /// The name of the recorded ratio.
     what: &'static str,
@@ -39,11 +39,18 @@ pub(super) struct Budget {
 
 /// 99.9 % of requests are answered, 99 % of them in time: what a shop on two instances can hold without anybody on call by
 /// night.
-pub(super) fn budgets() -> [Budget; 2] {
+fn budgets() -> [Budget; 2] {
     [
         Budget { alert: "TroposErrorBudgetBurns", what: "errors", allowed: "0.001", words: "fail" },
         Budget { alert: "TroposLatencyBudgetBurns", what: "slow", allowed: "0.01", words: "take too long" },
     ]
+}
+
+/// The objectives as templates read them: classes, and budgets.
+pub(super) fn objectives() -> (Vec<Value>, Vec<Value>) {
+    let class = |Class { name, modes, within }: Class| context! { name, modes, within };
+    let budget = |Budget { alert, what, allowed, words }: Budget| context! { alert, what, allowed, words };
+    (classes().into_iter().map(class).collect(), budgets().into_iter().map(budget).collect())
 }
 
 pub(super) fn templates() -> Vec<Template> {
@@ -64,7 +71,7 @@ pub(super) fn templates() -> Vec<Template> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
+    use serde_json::Value as Json;
     use std::collections::HashSet;
 
     /// What Grafana wants of a dashboard (schema 39): where it is, what is asked, and of whom.
@@ -74,7 +81,7 @@ mod tests {
         let all = templates();
         let dashboards = all.iter().filter(|(path, ..)| path.contains("/dashboards/"));
         for (path, _, text) in dashboards {
-            let dashboard: Value = serde_json::from_str(text).unwrap();
+            let dashboard: Json = serde_json::from_str(text).unwrap();
             let uid = dashboard["uid"].as_str().unwrap();
             assert!(uid.len() <= 40 && uids.insert(uid.to_owned()), "{path}: {uid}");
             assert!(path.ends_with(&format!("/{}.json", uid.trim_start_matches("tropos-"))), "{path}");
