@@ -19,6 +19,7 @@
 //! | [`positions`] | what a replica must have replayed before a scope reads from it; transactions |
 //! | [`report`], [`warm`] | what an invalidation hit, and having it made again without a visitor |
 //! | [`explain`] | why a page would hit or miss |
+//! | [`listing`] | what memory holds, in part |
 //! | [`function`] | what `#[cached]` expands to |
 //! | [`store`] | memory and disk, both bounded in bytes; Redis, shared by instances |
 //! | [`page`], [`http`] | a page as it is stored, and the HTTP rules by which it is served |
@@ -38,6 +39,7 @@ pub mod function;
 pub mod http;
 pub mod layer;
 pub mod limit;
+pub mod listing;
 pub mod observe;
 pub mod page;
 pub mod positions;

@@ -154,6 +154,17 @@ impl<V: Value> Memory<V> {
         })
     }
 
+    /// Some entries, as many of each shard: all, where there are no more than `most`. Beyond that, which ones is up to how their
+    /// keys hash. No lock is held while somebody looks at them.
+    pub fn some(&self, most: usize) -> impl Iterator<Item = (Key, Arc<Entry<V>>)> {
+        let of_each = most.div_ceil(self.shards.len().max(1));
+        self.shards.iter().flat_map(move |shard| {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let some = shard.slots.values().take(of_each);
+            some.map(|slot| (slot.key.clone(), slot.entry.clone())).collect::<Vec<_>>()
+        })
+    }
+
     /// The bytes held, about.
     pub fn bytes(&self) -> usize {
         self.sum(|shard| shard.small.bytes + shard.main.bytes)

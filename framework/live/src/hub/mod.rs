@@ -210,6 +210,11 @@ impl Hub {
         self.0.renders.waiting.load(Ordering::Relaxed)
     }
 
+    /// Some of the pages that are watched, at most so many: each with its key and how many watch it.
+    pub fn watched(&self, most: usize) -> Vec<(String, usize)> {
+        self.state().pages.iter().take(most).map(|(key, page)| (key.clone(), page.watchers)).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
