@@ -78,7 +78,7 @@ struct Key {
     variable: &'static str,
 }
 
-const KEYS: [Key; 35] = [
+const KEYS: [Key; 36] = [
     Key { name: "addr", variable: "TROPOS_ADDR" },
     Key { name: "admin_addr", variable: "TROPOS_ADMIN_ADDR" },
     Key { name: "origin", variable: "TROPOS_ORIGIN" },
@@ -110,6 +110,7 @@ const KEYS: [Key; 35] = [
     Key { name: "sentry_release", variable: "SENTRY_RELEASE" },
     Key { name: "sentry_sample_rate", variable: "SENTRY_SAMPLE_RATE" },
     Key { name: "advise", variable: "TROPOS_ADVISE" },
+    Key { name: "dashboard", variable: "TROPOS_DASHBOARD" },
     Key { name: "traceresponse", variable: "TROPOS_TRACERESPONSE" },
     Key { name: "server_timing", variable: "TROPOS_SERVER_TIMING" },
     Key { name: "slow_trace_ms", variable: "TROPOS_SLOW_TRACE_MS" },
@@ -177,6 +178,9 @@ pub struct Config {
     /// Whether routes are counted for the mode advisor, at `/advice` of the admin listener. Off: hits then take the longer
     /// way, on which they can be counted. On in development, where `dev` is set.
     pub advise: bool,
+    /// Whether the admin listener has the dashboard, and what it shows is kept. Off: it shows what visitors ask for, and lets who
+    /// reaches it invalidate. On in development, where `dev` is set.
+    pub dashboard: bool,
     /// What is told of requests, and where: by the standard `OTEL_*` variables alone, which other programs beside this one read too.
     pub telemetry: tropos_telemetry::Config,
     /// Where errors are reported, and by what name. Nowhere unless an address is set.
@@ -215,6 +219,7 @@ impl Default for Config {
             production: false,
             dev: None,
             advise: false,
+            dashboard: false,
             telemetry: tropos_telemetry::Config::default(),
             sentry: tropos_telemetry::errors::Settings::default(),
             traceresponse: false,
@@ -398,7 +403,7 @@ impl Config {
                 let settings = std::mem::take(&mut self.sentry).sample_rate(&value);
                 self.sentry = settings.map_err(|_| wrong("a part from 0 to 1, such as `0.25`"))?;
             }
-            "advise" | "traceresponse" | "server_timing" | "trace_client_address" => {
+            "advise" | "dashboard" | "traceresponse" | "server_timing" | "trace_client_address" => {
                 let on = match value.as_str() {
                     "1" | "true" => true,
                     "0" | "false" => false,
@@ -406,6 +411,7 @@ impl Config {
                 };
                 *match key {
                     "advise" => &mut self.advise,
+                    "dashboard" => &mut self.dashboard,
                     "traceresponse" => &mut self.traceresponse,
                     "server_timing" => &mut self.server_timing,
                     _ => &mut self.trace_client_address,

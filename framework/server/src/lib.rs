@@ -13,6 +13,7 @@
 //! | `site` | everything that answering takes, opened once |
 //! | [`draft`] | showing what is not published to those who may see it |
 //! | [`dev`] | what is watched while an application is being written, and the mode advisor |
+//! | [`dashboard`] | what this instance does, shown to who runs it |
 //! | `explain` | why a path would hit or miss |
 //! | `dist`, `build` | what a build leaves, and how its pages are made |
 //! | `serve` | listeners, health, drain, the program's commands |
@@ -21,6 +22,7 @@ pub mod app;
 mod build;
 pub mod business;
 pub mod config;
+pub mod dashboard;
 mod database;
 pub mod dev;
 mod dispatch;

@@ -142,6 +142,8 @@ async fn listen_for_admin(proxy: &Arc<Proxy>, wanted: SocketAddr, terminal: &Ter
                     wanted.port()
                 ));
             }
+            // It is set once, here.
+            let _ = proxy.admin.set(addr);
             for listener in [Some(listener), beside].into_iter().flatten() {
                 tokio::spawn(proxy::serve(proxy.clone(), listener, Face::Admin));
             }

@@ -260,10 +260,16 @@ function facts(render, word, look) {
     ['Read of request', ['server', 'live'].includes(render.mode) ? readOf(render) : ''],
     ['HTML', render.html_bytes === null ? '' : size(render.html_bytes)],
     ['Page', place(render.source)],
-    ['Trace', render.trace ? element('code', { id: 'trace' }, render.trace) : ''],
+    ['Trace', render.trace ? trace(render.trace) : ''],
   ]
   const shown = rows.filter(([, value]) => value !== '')
   return element('dl', {}, ...shown.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]))
+}
+
+/** A trace, as a link to its waterfall in the dashboard. @param {string} id */
+function trace(id) {
+  const href = `/_tropos/dev/dashboard/trace/${id}`
+  return element('a', { id: 'trace', href, target: '_blank', rel: 'noopener', title: 'Open in the dashboard' }, element('code', {}, id))
 }
 
 /** Where a page is written, as a button that opens it in the editor. @param {string} source `FILE:LINE` */

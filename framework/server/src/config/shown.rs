@@ -35,6 +35,7 @@ impl fmt::Debug for Config {
             production,
             dev,
             advise,
+            dashboard,
             telemetry,
             sentry,
             traceresponse,
@@ -66,6 +67,7 @@ impl fmt::Debug for Config {
             .field("production", production)
             .field("dev", dev)
             .field("advise", advise)
+            .field("dashboard", dashboard)
             .field("telemetry", telemetry)
             .field("sentry", sentry)
             .field("traceresponse", traceresponse)

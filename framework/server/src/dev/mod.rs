@@ -30,4 +30,5 @@ pub(crate) use events::failed;
 pub use layer::layer;
 pub(crate) use record::{Part, Recording};
 pub(crate) use ring::Watch;
+pub(crate) use routes::only_for_this_machine;
 pub use routes::router;

@@ -139,7 +139,8 @@ fn stream_of_events() -> impl IntoResponse {
     Sse::new(events).keep_alive(KeepAlive::new())
 }
 
-async fn only_for_this_machine(request: Request, next: Next) -> Response {
+/// Refuses what names the admin listener by a name, which may lead anywhere tomorrow.
+pub(crate) async fn only_for_this_machine(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     match host.is_none_or(is_no_name) {
         true => next.run(request).await,

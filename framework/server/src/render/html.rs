@@ -71,6 +71,13 @@ pub(crate) async fn render_view(
     start(cx, document, Order::InOrder, async move { Ok(view()) }).await
 }
 
+/// Renders a view that waits for nothing, and belongs to no page of the application.
+pub(crate) fn render_now(view: impl FnOnce() -> AnyView) -> String {
+    let shared = Arc::new(SsrSharedContext::new_islands());
+    let owner = OwnerGuard(Some(Owner::new_root(Some(shared))));
+    owner.with(|| view().to_html())
+}
+
 async fn start(
     cx: PageCx,
     document: &Document,

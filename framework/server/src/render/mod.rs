@@ -10,4 +10,4 @@ mod html;
 
 pub(crate) use document::{Assets, BUILT_IN, BuiltIn, Document, Layout};
 pub(crate) use executor::install;
-pub(crate) use html::{Html, Order, render_page, render_view};
+pub(crate) use html::{Html, Order, render_now, render_page, render_view};

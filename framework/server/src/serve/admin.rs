@@ -1,7 +1,7 @@
 //! The admin listener: for operators and orchestrators, never for the public.
 
 use super::metrics;
-use crate::{App, Error, Site, dev, page::Route};
+use crate::{App, Error, Site, dashboard, dev, page::Route};
 use axum::{
     Router,
     extract::{RawQuery, State},
@@ -66,6 +66,7 @@ pub(super) fn router(site: &Arc<Site>, ready: Ready) -> Router {
         None => Router::new(),
     };
     router
+        .merge(dashboard::router(site))
         // Alive as long as this answers; a restart mends nothing that a database's absence breaks.
         .route("/livez", get(async || "alive\n"))
         .route("/readyz", get(readiness))

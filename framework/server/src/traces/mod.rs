@@ -165,7 +165,7 @@ impl Config {
     /// What telemetry does, as far as the rest of the configuration decides it.
     pub(crate) fn telemetry(&self) -> tropos_telemetry::Config {
         let mut telemetry = self.telemetry.clone();
-        telemetry.ring |= self.dev.is_some();
+        telemetry.ring |= self.has_dashboard();
         telemetry.timing |= self.server_timing;
         telemetry
     }

@@ -14,12 +14,30 @@ pub(super) async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Respons
     if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only programs of this machine may ask for this.\n");
     }
-    // Records and invalidation are for who develops, also where this listener is open to a scraper elsewhere.
-    if request.uri().path().starts_with("/dev") && !super::is_near(&request) {
+    // Records, the dashboard and invalidation are for who develops, also where this listener is open to a scraper elsewhere.
+    let path = request.uri().path();
+    if (path.starts_with("/dev") || path.starts_with("/dashboard")) && !super::is_near(&request) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only this machine may ask for this.\n");
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     hand_on(proxy, &path, request).await
+}
+
+/// Leads a page of the application to the dashboard, which is at the admin listener's own address: `dashboard/trace/ID` to
+/// `/dashboard/trace/ID` there.
+pub(super) fn to_dashboard(proxy: &Proxy, path: &str) -> Response<Body> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/';
+    let Some(mut addr) = proxy.admin.get().copied().filter(|_| path.bytes().all(is_plain)) else {
+        return text(StatusCode::NOT_FOUND, PLAIN, "There is no admin listener, or no such page.\n");
+    };
+    if addr.ip().is_unspecified() {
+        addr.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let mut response = text(StatusCode::TEMPORARY_REDIRECT, PLAIN, "");
+    if let Ok(location) = format!("http://{addr}/{path}").parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// Asks the admin listener of the process that answers now for `path`, which may have a query.

@@ -31,7 +31,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -69,6 +75,8 @@ pub(crate) struct Proxy {
     console: bool,
     /// Whether somebody was answered a page.
     paged: watch::Sender<bool>,
+    /// Where the admin listener is reached at an address that stays.
+    pub(crate) admin: OnceLock<SocketAddr>,
 }
 
 impl Proxy {
@@ -83,6 +91,7 @@ impl Proxy {
             opens,
             console,
             paged: watch::Sender::new(false),
+            admin: OnceLock::new(),
         }
     }
 

@@ -46,6 +46,9 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, path: &str, request: Request<Inco
             let path = format!("/dev{}", asked.strip_prefix("/_tropos/dev/app").unwrap_or_default());
             admin::hand_on(proxy, &path, request).await
         }
+        (&Method::GET, path) if path == "dashboard" || path.starts_with("dashboard/") => {
+            admin::to_dashboard(proxy, path)
+        }
         (&Method::GET, name) => match scripts::file(name) {
             Some(script) => text(StatusCode::OK, scripts::kind(name), script),
             None => text(StatusCode::NOT_FOUND, PLAIN, "There is no such file.\n"),

@@ -291,6 +291,22 @@ async fn a_page_of_another_site_may_not_use_what_is_the_dev_servers_own() {
 }
 
 #[tokio::test]
+async fn the_dashboard_is_reached_from_the_public_address_and_stays_at_the_admin_listeners() {
+    let (proxy, addr) = proxy().await;
+    let path = "/_tropos/dev/dashboard/trace/0af7651916cd43dd8448eb211c80319c";
+    assert_eq!(get(addr, path, &[]).await.0, StatusCode::NOT_FOUND, "there is no admin listener yet");
+    proxy.admin.set("0.0.0.0:3001".parse().unwrap()).unwrap();
+    let (status, headers, _) = get(addr, path, &[]).await;
+    assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(headers["location"], "http://127.0.0.1:3001/dashboard/trace/0af7651916cd43dd8448eb211c80319c");
+    for wrong in ["/_tropos/dev/dashboardx", "/_tropos/dev/dashboard/@elsewhere.example"] {
+        assert_eq!(get(addr, wrong, &[]).await.0, StatusCode::NOT_FOUND, "{wrong}");
+    }
+    let foreign = ("origin", "http://elsewhere.example");
+    assert_eq!(get(addr, path, &[foreign]).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn the_admin_listener_keeps_its_address_whichever_process_answers() {
     let (proxy, _) = proxy().await;
     let addr = listen(&proxy, Face::Admin).await;
@@ -309,7 +325,11 @@ async fn the_admin_listener_keeps_its_address_whichever_process_answers() {
     }
     // As from another machine, for which a proxy on this one asks.
     let far = ("x-forwarded-for", "192.0.2.7");
-    for (path, status) in [("/dev/renders", StatusCode::FORBIDDEN), ("/metrics", StatusCode::OK)] {
+    for (path, status) in [
+        ("/dev/renders", StatusCode::FORBIDDEN),
+        ("/dashboard/cache", StatusCode::FORBIDDEN),
+        ("/metrics", StatusCode::OK),
+    ] {
         assert_eq!(get(addr, path, &[far]).await.0, status, "{path}");
     }
     assert_eq!(get(addr, "/dev/renders", &[]).await.0, StatusCode::OK);
