@@ -12,7 +12,7 @@ import { launch } from './chromium.mjs'
 const program = process.env.DEV_APP ?? fileURLToPath(new URL('../../target/debug/storefront', import.meta.url))
 const shots = process.env.DASHBOARD_SHOTS
 
-const SECTIONS = ['', '/traces', '/slowest', '/cache', '/database', '/live']
+const SECTIONS = ['', '/traces', '/slowest', '/cache', '/database', '/live', '/business']
 
 let browser, app
 
@@ -34,6 +34,22 @@ async function traffic() {
   const home = await ask('/')
   const colours = [...new Set([...home.matchAll(/href="(\/colour\/[a-z0-9-]+)"/g)].map(([, href]) => href))]
   for (const path of ['/', ...colours.slice(0, 12), '/', ...colours.slice(0, 12), '/office', '/basket', '/no-such-page']) await ask(path)
+}
+
+/** Buys a tin by plain forms. */
+async function buy() {
+  const context = await browser.newContext({ baseURL: app.url, javaScriptEnabled: false })
+  const page = await context.newPage()
+  await page.goto('/')
+  await page.goto(await page.getAttribute('a[href^="/colour/"]', 'href'))
+  await page.click('.buy form button')
+  await page.goto('/basket')
+  await page.fill('.checkout input[name=name]', 'A reader')
+  await page.fill('.checkout input[name=email]', 'reader@example.org')
+  await page.fill('.checkout [name=address]', 'Some Street 1')
+  await page.click('.checkout button')
+  await page.waitForURL(/\/order\//)
+  await context.close()
 }
 
 describe('the dashboard', () => {
@@ -89,6 +105,14 @@ describe('the dashboard', () => {
     }
   })
 
+  test('an order is seen beside latency', async () => {
+    await buy()
+    const page = await open('/dashboard/business')
+    assert.match(await page.locator('#figures').innerText(), /orders/)
+    assert.match(await page.locator('#minutes').innerText(), /p95/)
+    await page.context().close()
+  })
+
   test('nothing is wider than a phone', async () => {
     for (const section of SECTIONS) {
       const page = await open(`/dashboard${section}`, { viewport: { width: 390, height: 800 } })
@@ -111,6 +135,7 @@ describe('the dashboard', () => {
 
   test('pictures of each section', { skip: !shots }, async () => {
     mkdirSync(shots, { recursive: true })
+    await buy()
     await traffic()
     const reader = await browser.newContext({ baseURL: app.url })
     const live = await reader.newPage()

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use tropos::{Db, Failure, PageResult, Path, State, page, prelude::*};
 use tropos_db::sqlx;
-use tropos_server::{Config, dashboard};
+use tropos_server::{Config, business, dashboard};
 use tropos_testing::TestApp;
 
 #[page("/isr/:key", isr(revalidate = "60s", tags = ["isr-{key}"]))]
@@ -29,6 +29,8 @@ async fn Isr(Path(key): Path<String>, db: Db, State(reads): State<Reads>) -> Pag
 
 #[page("/ordered", server)]
 async fn Ordered() -> PageResult {
+    business::count("orders", 2);
+    business::value("revenue", 1999, "EUR");
     view! { <p>"Thank you"</p> }.into_page()
 }
 
@@ -161,6 +163,8 @@ async fn sections_show_what_traffic_did() {
     assert!(cache.contains("isr-a") && row(&cache, "<code>/isr/a").contains("fresh"), "{cache}");
     assert!(shop.page("/dashboard/cache?tag=isr-none").await.contains("No entry in memory is like that"));
     assert!(shop.page("/dashboard/database").await.contains("Pools"));
+    let business = shop.page("/dashboard/business").await;
+    assert!(business.contains("orders") && business.contains("19.99 EUR"), "{business}");
 }
 
 #[tokio::test]
@@ -282,7 +286,9 @@ async fn a_page_holds_nothing_of_elsewhere_and_forbids_it() {
         "{policy}"
     );
     assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
-    for path in ["/dashboard", "/dashboard/traces", "/dashboard/slowest", "/dashboard/cache"] {
+    for path in
+        ["/dashboard", "/dashboard/traces", "/dashboard/slowest", "/dashboard/cache", "/dashboard/business"]
+    {
         let page = shop.page(path).await;
         assert!(
             !page.contains("http://") && !page.contains("https://") && !page.contains("<script>"),

@@ -26,6 +26,8 @@ pub(super) enum Asked {
     Database,
     /// Open pages.
     Live,
+    /// Business figures beside latency.
+    Business,
 }
 
 /// Which traces.
@@ -68,7 +70,7 @@ pub(super) struct CacheOf {
 }
 
 /// The pages that the navigation names.
-pub(super) fn sections() -> [(&'static str, Asked); 6] {
+pub(super) fn sections() -> [(&'static str, Asked); 7] {
     [
         ("Requests", Asked::Overview),
         ("Traces", Asked::Traces(TracesOf::default())),
@@ -76,6 +78,7 @@ pub(super) fn sections() -> [(&'static str, Asked); 6] {
         ("Cache", Asked::Cache(CacheOf::default())),
         ("Database", Asked::Database),
         ("Live pages", Asked::Live),
+        ("Business", Asked::Business),
     ]
 }
 
@@ -103,6 +106,7 @@ impl Asked {
             }),
             "/database" => Self::Database,
             "/live" => Self::Live,
+            "/business" => Self::Business,
             _ => Self::Trace(TraceId::parse(beneath.strip_prefix("/trace/")?)?),
         })
     }
@@ -128,6 +132,7 @@ impl Asked {
             }
             Self::Database => format!("{ROOT}/database"),
             Self::Live => format!("{ROOT}/live"),
+            Self::Business => format!("{ROOT}/business"),
         }
     }
 
@@ -141,6 +146,7 @@ impl Asked {
             Self::Cache(_) => "Cache",
             Self::Database => "Database",
             Self::Live => "Live pages",
+            Self::Business => "Business",
         }
     }
 

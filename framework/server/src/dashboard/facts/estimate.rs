@@ -1,4 +1,6 @@
-//! Percentiles of histograms, by estimate. Pure.
+//! Percentiles: of histograms by estimate, of samples exactly. Pure.
+
+use std::time::Duration;
 
 /// What a histogram tells of a percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +86,12 @@ impl Histogram {
     }
 }
 
+/// The exact percentile of samples, which are sorted; `None` of nothing.
+pub(in super::super) fn percentile(sorted: &[Duration], share: f64) -> Option<Duration> {
+    let wanted = (share * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(wanted.min(sorted.len()).checked_sub(1)?).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +122,17 @@ mod tests {
         histogram.add(&[3, 0], 1.0);
         assert_eq!((histogram.count(), histogram.mean()), (6, Some(1.0)));
         assert_eq!(Histogram::new(&[1.0]).mean(), None);
+    }
+
+    #[test]
+    fn samples_are_exact() {
+        let millis =
+            |of: &[u64]| -> Vec<Duration> { of.iter().map(|one| Duration::from_millis(*one)).collect() };
+        let hundred = millis(&(1..=100).collect::<Vec<_>>());
+        for (share, expected) in [(0.5, 50), (0.95, 95), (0.99, 99), (1.0, 100), (0.0, 1)] {
+            assert_eq!(percentile(&hundred, share), Some(Duration::from_millis(expected)), "{share}");
+        }
+        assert_eq!(percentile(&millis(&[7]), 0.99), Some(Duration::from_millis(7)));
+        assert_eq!(percentile(&[], 0.5), None);
     }
 }

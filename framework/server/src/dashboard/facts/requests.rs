@@ -38,6 +38,9 @@ pub(in super::super) struct Cached {
     pub(in super::super) reason: String,
 }
 
+/// The results that [`cached`] knows, in the order in which they are shown.
+pub(in super::super) const RESULTS: [&str; 4] = ["hit", "stale", "miss", "bypass"];
+
 /// What `Cache-Status` says (RFC 9211), as this server writes it.
 pub(in super::super) fn cached(status: &str) -> Option<Cached> {
     let mut parts = status.split(';').map(str::trim);
@@ -206,6 +209,7 @@ mod tests {
         ] {
             let expected = Cached { result, reason: reason.to_owned() };
             assert_eq!(cached(status), Some(expected), "{status}");
+            assert!(RESULTS.contains(&result));
         }
         for wrong in ["", "tropos", "other; x"] {
             assert_eq!(cached(wrong), None, "{wrong}");

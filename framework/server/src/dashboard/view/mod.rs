@@ -6,6 +6,7 @@
 //! | `words` | times, sizes and ages as they are read: pure |
 //! | the others | one section each |
 
+mod business;
 mod cache;
 mod database;
 mod frame;
@@ -35,6 +36,7 @@ pub(super) fn body(site: &Site, asked: &Asked, token: &str) -> AnyView {
         Asked::Cache(of) => cache::view(site, of, token),
         Asked::Database => database::view(site),
         Asked::Live => live::view(site),
+        Asked::Business => business::view(site),
     };
     frame::around(asked, section)
 }

@@ -35,6 +35,11 @@ fn bound_of(seconds: f64) -> String {
     if seconds < 1.0 { format!("{} ms", (seconds * 1e3).round()) } else { format!("{seconds} s") }
 }
 
+/// A time that may be absent.
+pub(super) fn maybe(took: Option<Duration>) -> String {
+    took.map_or_else(|| "–".to_owned(), time)
+}
+
 /// How old something is: in one unit, so that it changes seldom.
 pub(super) fn age(age: Duration) -> String {
     match age.as_secs() {
