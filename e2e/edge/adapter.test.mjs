@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,9 @@ const SECRET = 'a secret of edge and origin'
 const TOKEN = 'a token for tests'
 const HOST = 'shop.example'
 
-let upstream, origin, edge, untrusted, plain
+let upstream, origin, edge, untrusted, plain, older
+/** The build's id, which is signed. */
+let build
 /** How often each value was read, and those that wait. */
 const reads = new Map()
 const waiting = new Map()
@@ -40,15 +42,22 @@ before(async () => {
   assert.ok(existsSync(join(dist, 'worker/index.js')), `no Worker in ${dist}: cargo xtask fixture makes it`)
   origin = await start(join(dist, 'tropos-fixture'), environment)
   const worker = join(dist, 'worker')
+  const routes = JSON.parse(readFileSync(join(worker, 'routes.json'), 'utf8'))
+  build = routes.build
   const vars = { TROPOS_EDGE_SECRET: SECRET }
   edge = await startWorkerd({ worker, origin: origin.url, vars, tags: true })
   untrusted = await startWorkerd({ worker, origin: origin.url, vars: { TROPOS_EDGE_SECRET: 'another secret than theirs' } })
-  plain = await startWorkerd({ worker, origin: origin.url, vars })
+  plain = await startWorkerd({ worker, origin: origin.url, vars, tells: true })
+  const of_older = mkdtempSync(join(tmpdir(), 'tropos-older-'))
+  cpSync(worker, of_older, { recursive: true })
+  writeFileSync(join(of_older, 'routes.json'), JSON.stringify({ ...routes, build: 'older' }))
+  older = await startWorkerd({ worker: of_older, origin: origin.url, vars, tags: true })
+  rmSync(of_older, { recursive: true })
   console.log(`workerd answers ${Math.round(edge.took)} ms after its start`)
 })
 
 after(async () => {
-  await Promise.all([edge, untrusted, plain, origin].map((one) => one?.stop()))
+  await Promise.all([edge, untrusted, plain, older, origin].map((one) => one?.stop()))
   upstream?.close()
 })
 
@@ -82,10 +91,10 @@ function compared({ status, headers, body }) {
 }
 
 /** A statement as the edge signs it. */
-function signed(path, { method = 'GET', host = HOST, query = '', secret = SECRET, time = Date.now(), ...decided } = {}) {
+function signed(path, { method = 'GET', host = HOST, query = '', secret = SECRET, time = Date.now(), of = build, ...decided } = {}) {
   const payload = Buffer.from(JSON.stringify({ t: time, ...decided })).toString('base64url')
   const mac = createHmac('sha256', secret)
-  for (const part of ['tropos edge statement', method, host, path, '', query, payload]) {
+  for (const part of ['tropos edge statement', of, method, host, path, '', query, payload]) {
     const length = Buffer.alloc(8)
     length.writeBigUInt64LE(BigInt(Buffer.byteLength(part)))
     mac.update(length).update(part)
@@ -183,6 +192,39 @@ test('where the origin does not believe the edge, its own hooks run, and nothing
   assert.equal(answer.headers['cache-control'], 'private, no-cache')
 })
 
+test('the Worker of another build decides nothing for the origin, and keeps nothing of its answers', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const answer = await ask(older, '/variant/o')
+    assert.equal(answer.headers['set-cookie'].length, 1, 'added once, by the origin')
+    for (const path of ['/query/o', '/variant/o']) assert.ok(!isEdgeHit(await ask(older, path)), path)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  assert.equal((await ask(older, '/_tropos/purge', { method: 'POST', headers: { 'x-tropos-edge': signed('/_tropos/purge', { method: 'POST', g: ['a'] }) } })).status, 401)
+})
+
+test('what was made from a statement may be kept by nobody between origin and edge', async () => {
+  for (const path of ['/query/between', '/variant/between', '/plain', '/server/between']) {
+    for (let round = 0; round < 2; round += 1) {
+      const answer = await stated(path, signed(path))
+      assert.equal(answer.headers['x-tropos-edge'], 'taken', path)
+      assert.equal(answer.headers['cache-control'], 'private, no-store', path)
+      assert.equal(answer.headers['cdn-cache-control'], undefined, path)
+    }
+  }
+  assert.match((await stated('/query/between', signed('/query/between'))).headers['x-tropos-cache-control'], /^public, /)
+})
+
+test('a page under a policy and the same page without it are two, whatever a client writes into its address', async () => {
+  for (const path of ['/query/e', '/query/e?x!y', '/query/e!y', '/query/e!y?x!y!z']) {
+    for (let round = 0; round < 2; round += 1) {
+      const strict = await (round ? hit : ask)(edge, `/strict${path}`)
+      const open = await (round ? hit : ask)(edge, path)
+      assert.match(strict.headers['content-security-policy'] ?? '', /default-src/, path)
+      assert.equal(open.headers['content-security-policy'], undefined, path)
+    }
+  }
+})
+
 test('a statement lets a request pass the hooks of the origin', async () => {
   const answer = await stated('/guarded/s', signed('/guarded/s'))
   assert.equal(answer.status, 200)
@@ -194,6 +236,7 @@ test('no statement is believed that was forged, copied to another request, or is
   const minutes = 60_000
   for (const [what, text] of [
     ['by another key', signed('/guarded/f', { secret: 'another secret of somebody' })],
+    ['of another build', signed('/guarded/f', { of: 'older' })],
     ['of another path', signed('/guarded/g')],
     ['of another query', signed('/guarded/f', { query: 'a=b' })],
     ['of another method', signed('/guarded/f', { method: 'POST' })],
@@ -298,8 +341,9 @@ test('an event stream of a live page passes through, and tells of a change', asy
   const changed = ask(edge, stream, { until: (text) => text.includes('live-l 2') })
   await new Promise((resolve) => setTimeout(resolve, 300))
   await revalidate(edge, ['live-l'])
-  const { status, headers } = await changed
+  const { status, headers, body } = await changed
   assert.equal(status, 200)
+  assert.match(body, /live-l 2/)
   assert.match(headers['content-type'], /^text\/event-stream/)
 })
 
@@ -352,6 +396,7 @@ test('a purge that is signed takes the page back at the edge, and one that is no
 test('without a store to purge in, an entry stays a minute at most', async () => {
   const answer = await hit(plain, '/demand/m')
   assert.match(answer.headers['cache-control'], /s-maxage=31536000/)
+  assert.equal(answer.headers['x-put'], 'max-age=60')
 })
 
 test('an unknown path is the page for what does not exist, as the origin has it', async () => {

@@ -1,5 +1,7 @@
 // What workerd asks for `caches.default`: a cache in memory, by the lifetimes that it is told.
 const stored = new Map()
+/** Whether answers say for how long they were put here; `workerd.mjs` turns it on. */
+const TELLS = false
 
 /** The answer in the bytes of a message of HTTP/1.1. */
 function parse(bytes) {
@@ -35,6 +37,7 @@ export default {
     if (!found || found.until <= Date.now()) return new Response(null, { status: 504, headers: { 'cf-cache-status': 'MISS' } })
     const headers = new Headers(found.headers)
     headers.set('cf-cache-status', 'HIT')
+    if (TELLS) headers.set('x-put', found.headers.get('cache-control'))
     return new Response(found.body, { status: found.status, headers })
   },
 }

@@ -21,14 +21,16 @@ export function freePort() {
 }
 
 /**
- * Runs the Worker of a build until `stop()`. `vars` are its variables; with `tags` it has a store to purge in.
- * @param {{worker: string, origin: string, vars?: Record<string, string>, tags?: boolean}} options
+ * Runs the Worker of a build until `stop()`. `vars` are its variables; with `tags` it has a store to purge in, and with `tells` answers from its
+ * cache say in `x-put` for how long they were put there.
+ * @param {{worker: string, origin: string, vars?: Record<string, string>, tags?: boolean, tells?: boolean}} options
  */
-export async function startWorkerd({ worker, origin, vars = {}, tags = false }) {
+export async function startWorkerd({ worker, origin, vars = {}, tags = false, tells = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'tropos-workerd-'))
   const port = await freePort()
   cpSync(worker, join(folder, 'worker'), { recursive: true })
-  for (const file of ['cache.js', 'kv.js']) copyFileSync(join(here, file), join(folder, file))
+  copyFileSync(join(here, 'kv.js'), join(folder, 'kv.js'))
+  writeFileSync(join(folder, 'cache.js'), readFileSync(join(here, 'cache.js'), 'utf8').replace('TELLS = false', `TELLS = ${tells}`))
   const bindings = Object.entries(vars).map(([name, value]) => `(name = "${name}", text = ${JSON.stringify(value)}),`)
   if (tags) bindings.push('(name = "TAGS", kvNamespace = "kv"),')
   const config = readFileSync(join(here, 'test.capnp'), 'utf8')

@@ -119,6 +119,11 @@ impl Hooks {
         self.entries.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
     }
 
+    /// Whether some hook is for some hosts alone, or for all but some ([`Match::host`]).
+    pub fn match_by_host(&self) -> bool {
+        self.entries.iter().any(|entry| entry.when.names_host())
+    }
+
     /// Whether a hook that may be for requests of this path may [wait](Hook::waits).
     pub fn may_wait(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
         self.entries

@@ -178,6 +178,16 @@ impl Match {
         }
     }
 
+    /// Whether a host decides, or a part of it.
+    pub(crate) fn names_host(&self) -> bool {
+        match &self.0 {
+            Kind::Host(_) => true,
+            Kind::Every(all) | Kind::Any(all) => all.iter().any(Match::names_host),
+            Kind::Not(not) => not.names_host(),
+            _ => false,
+        }
+    }
+
     /// The pattern or path that cannot be read, and why.
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         match &self.0 {

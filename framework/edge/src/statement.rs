@@ -1,7 +1,8 @@
 //! What an adapter at the edge tells the origin: what the hooks decided there, signed, so that they need not run again.
 //!
-//! A statement is a header, `v1.<JSON in base64url>.<HMAC-SHA-256>`. What it is for (method, host, path and query) is not in it,
-//! but signed with it: seen on one request, it is worth nothing on another. It is believed for a minute.
+//! A statement is a header, `v1.<JSON in base64url>.<HMAC-SHA-256>`. What it is for (build, method, host, path and query) is not in it,
+//! but signed with it: seen on one request, it is worth nothing on another, and what the hooks of one build decided is worth
+//! nothing to a server of another. It is believed for a minute.
 //!
 //! The origin applies what the page is to see of it. What the visitor is to be sent, the edge adds itself, so that an answer may
 //! be kept at the edge before anything of one visitor is on it.
@@ -24,6 +25,17 @@ use tropos_core::{CanonicalPath, UnixMillis};
 /// The header that carries it; on the answer, the one by which the origin says that it was `taken`.
 pub const HEADER: &str = "x-tropos-edge";
 
+/// On a request: it may be answered by this statement alone, since hooks at the origin would see another host than the visitor's.
+/// Where the origin does not believe the statement, it refuses.
+pub const REQUIRED: &str = "x-tropos-edge-required";
+
+/// On an answer to a stated request: what visitors' caches are told, which the edge puts back in place. The answer itself says that
+/// nobody may keep it, since it depends on the statement, which is in no cache's key.
+pub const CACHE_CONTROL: &str = "x-tropos-cache-control";
+
+/// As [`CACHE_CONTROL`], for `CDN-Cache-Control` (RFC 9213).
+pub const CDN_CACHE_CONTROL: &str = "x-tropos-cdn-cache-control";
+
 /// A statement is at most this long, in bytes: a quarter of the 64 KiB that servers read of a head. A longer one is not made, and the
 /// hooks run at the origin.
 pub const LONGEST: usize = 16 * 1024;
@@ -43,6 +55,8 @@ pub const MOST_KEYS: usize = 4;
 /// What a statement is signed for.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound<'a> {
+    /// The build's id. Hooks of another build may have decided otherwise: what they let through is not what these guard.
+    pub build: &'a str,
     /// The method.
     pub method: &'a str,
     /// The host that the request to the origin names, with its port.
@@ -97,8 +111,9 @@ fn told(mut mac: Hmac<Sha256>, bound: Bound<'_>, payload: &str) -> Hmac<Sha256> 
     // A Worker is not told the port that the scheme has anyway (WHATWG URL §4.4), which a client may have named all the same.
     let host = host.strip_suffix(":80").or_else(|| host.strip_suffix(":443")).unwrap_or(&host);
     let slash = if bound.path.has_trailing_slash() { "/" } else { "" };
+    let target = [bound.path.as_str(), slash, bound.query];
     let parts =
-        ["tropos edge statement", bound.method, host, bound.path.as_str(), slash, bound.query, payload];
+        ["tropos edge statement", bound.build, bound.method, host].into_iter().chain(target).chain([payload]);
     for part in parts {
         mac.update(&(part.len() as u64).to_le_bytes());
         mac.update(part.as_bytes());
@@ -114,7 +129,7 @@ pub enum Refused {
     #[error("is no statement")]
     Form,
     /// No key made it for this request.
-    #[error("was signed by another key, or for another request")]
+    #[error("was signed by another key, for another request, or by the Worker of another build")]
     Signature,
     /// It is older than [`LIFE`] and [`LEEWAY`] allow, or of the future.
     #[error("is of another time: look at both clocks")]
@@ -152,6 +167,11 @@ pub struct Statement {
 pub struct Edit(char, String, String);
 
 impl Edit {
+    /// The header's name, in small letters.
+    pub fn name(&self) -> &str {
+        &self.1
+    }
+
     /// As they are written, of a set each header for itself. `None` where a value is no UTF-8, which no hook can write.
     pub fn of(edit: &HeaderEdit) -> Option<Vec<Self>> {
         let one = |sign, name: &HeaderName, value: &HeaderValue| {

@@ -55,7 +55,7 @@ fn passed() -> Passed {
 #[test]
 fn what_the_page_sees_comes_back_and_what_the_visitor_is_sent_does_not() {
     let at = path("/a");
-    let bound = Bound { method: "GET", host: "shop.example", path: &at, query: "q=1" };
+    let bound = Bound { build: "b1", method: "GET", host: "shop.example", path: &at, query: "q=1" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), bound).unwrap();
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
     let back = Statement::verify(text.as_bytes(), &keys(KEY), bound, NOW).unwrap().into_passed().unwrap();
@@ -80,7 +80,7 @@ fn a_set_of_headers_is_told_header_by_header() {
 #[test]
 fn a_statement_is_believed_for_the_request_that_it_was_signed_for_alone() {
     let (a, b, slash) = (path("/a"), path("/b"), path("/a/"));
-    let own = Bound { method: "GET", host: "Shop.example", path: &a, query: "q=1" };
+    let own = Bound { build: "b1", method: "GET", host: "Shop.example", path: &a, query: "q=1" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), own).unwrap();
     let verify = |bound| Statement::verify(text.as_bytes(), &keys(KEY), bound, NOW);
     // A Worker is not told a port that the scheme has anyway.
@@ -88,6 +88,8 @@ fn a_statement_is_believed_for_the_request_that_it_was_signed_for_alone() {
         assert!(verify(Bound { host, ..own }).is_ok(), "{host}");
     }
     for other in [
+        Bound { build: "b2", ..own },
+        Bound { build: "", ..own },
         Bound { method: "POST", ..own },
         Bound { method: "HEAD", ..own },
         Bound { host: "shop.example:8080", ..own },
@@ -104,7 +106,7 @@ fn a_statement_is_believed_for_the_request_that_it_was_signed_for_alone() {
 #[test]
 fn a_statement_is_believed_for_a_minute_and_clocks_may_differ_by_another() {
     let at = path("/a");
-    let bound = Bound { method: "GET", host: "h", path: &at, query: "" };
+    let bound = Bound { build: "b1", method: "GET", host: "h", path: &at, query: "" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), bound).unwrap();
     for (now, believed) in [
         (NOW - LEEWAY - 1, false),
@@ -121,7 +123,7 @@ fn a_statement_is_believed_for_a_minute_and_clocks_may_differ_by_another() {
 #[test]
 fn no_statement_is_believed_that_was_touched_or_made_without_the_key() {
     let at = path("/a");
-    let bound = Bound { method: "GET", host: "h", path: &at, query: "" };
+    let bound = Bound { build: "b1", method: "GET", host: "h", path: &at, query: "" };
     let text = Statement::of(&passed(), NOW).unwrap().sign(&keys(KEY), bound).unwrap();
     let (head, tag) = text.rsplit_once('.').unwrap();
     let foreign = Statement::of(&passed(), NOW).unwrap().sign(&keys("another secret here"), bound).unwrap();
@@ -148,7 +150,7 @@ fn no_statement_is_believed_that_was_touched_or_made_without_the_key() {
 #[test]
 fn keys_are_changed_without_a_moment_in_which_nothing_is_believed() {
     let at = path("/a");
-    let bound = Bound { method: "GET", host: "h", path: &at, query: "" };
+    let bound = Bound { build: "b1", method: "GET", host: "h", path: &at, query: "" };
     let (old, new) = ("the old secret, ", "the new secret of it");
     let both = format!("{new},{old}");
     let sign = |with: &str| Statement::of(&passed(), NOW).unwrap().sign(&keys(with), bound).unwrap();
@@ -168,7 +170,7 @@ fn keys_are_changed_without_a_moment_in_which_nothing_is_believed() {
 #[test]
 fn what_would_be_too_long_is_not_said() {
     let at = path("/a");
-    let bound = Bound { method: "GET", host: "h", path: &at, query: "" };
+    let bound = Bound { build: "b1", method: "GET", host: "h", path: &at, query: "" };
     let long = Passed { context: vec![("user".into(), "x".repeat(LONGEST))], ..Passed::default() };
     assert_eq!(Statement::of(&long, NOW).unwrap().sign(&keys(KEY), bound), None);
 }
@@ -176,7 +178,7 @@ fn what_would_be_too_long_is_not_said() {
 #[test]
 fn a_purge_names_its_tags_and_is_signed_as_everything_else() {
     let at = path("/_tropos/purge");
-    let bound = Bound { method: "POST", host: "h", path: &at, query: "" };
+    let bound = Bound { build: "b1", method: "POST", host: "h", path: &at, query: "" };
     let text = Statement::purge(["product-1", "product-2"], NOW).sign(&keys(KEY), bound).unwrap();
     let back = Statement::verify(text.as_bytes(), &keys(KEY), bound, NOW).unwrap();
     assert_eq!(back.purged(), ["product-1", "product-2"]);

@@ -46,6 +46,16 @@ fn hooks() -> Hooks {
             }),
         )
         .at(
+            Match::any([Match::path("/policy/own"), Match::path("/own-policy")]),
+            hook_for_all("own policy", |request, edits| {
+                edits.response_headers().set("content-security-policy", "own");
+                if request.path().as_str() == "/policy/own" {
+                    edits.response_headers().set("content-security-policy-report-only", "own");
+                }
+                Decision::Next
+            }),
+        )
+        .at(
             "/cookie",
             hook("cookie", |_, edits| {
                 edits.set_cookie(Cookie::new("seen", "1"));
@@ -125,6 +135,46 @@ fn a_key_is_made_of_build_path_query_variants_and_policy_and_of_nothing_else() {
 }
 
 #[test]
+fn what_the_policy_adds_to_a_key_is_not_read_out_of_what_a_client_wrote() {
+    let policy = |target| decided("GET", target, &[])["policy"].as_str().unwrap().to_owned();
+    let of_strict = policy("/policy/a");
+    assert_eq!(of_strict.len(), 43, "SHA-256 in base64url: {of_strict}");
+    for target in ["/policy/a!b", "/policy/a?x!y", "/policy/a!b?x!y!z", "/policy/!"] {
+        assert_eq!(policy(target), of_strict, "{target}");
+    }
+    for target in ["/kept/a!b", "/kept/a?!", &format!("/kept/a?!{of_strict}")] {
+        assert_eq!(policy(target), "", "{target}");
+    }
+}
+
+#[test]
+fn what_a_hook_writes_into_the_header_of_the_policy_gives_way_to_it_as_in_the_server() {
+    let edits = decided("GET", "/policy/own", &[])["edits"].clone();
+    assert_eq!(edits, json!([["=", "x-shop", "1"], ["=", "content-security-policy-report-only", "own"]]));
+    let without = decided("GET", "/own-policy", &[])["edits"].clone();
+    assert_eq!(without, json!([["=", "content-security-policy", "own"]]), "where there is none");
+}
+
+#[test]
+fn a_worker_tells_whether_a_hook_goes_by_the_host() {
+    let by_host = |when: Match| {
+        let hooks = Hooks::new()
+            .group(Match::below("/a"), Hooks::new().at(when, hook("guard", |_, _| Decision::Next)));
+        Worker::new(hooks, serde_json::from_value(json!({ "routes": [] })).unwrap())
+            .unwrap()
+            .matches_by_host()
+    };
+    for when in [
+        Match::host("a.example"),
+        Match::not(Match::host("a.example")),
+        Match::any([Match::below("/b"), Match::method("POST").and(Match::host("*.example"))]),
+    ] {
+        assert!(by_host(when.clone()), "{when:?}");
+    }
+    assert!(!by_host(Match::header("host")) && !by_host(Match::all()));
+}
+
+#[test]
 fn what_is_no_stored_page_has_no_key() {
     let good = [("cookie", "session=good")];
     assert_eq!(key("/guarded/a", &good), "none");
@@ -155,11 +205,12 @@ fn the_statement_is_for_the_request_that_goes_to_the_origin() {
     let text = json["statement"].as_str().unwrap();
     let path = CanonicalPath::parse("/kept/a").unwrap();
     let keys = Keys::parse(SECRET).unwrap();
-    let verify = |host| {
-        let bound = Bound { method: "GET", host, path: &path, query: "q=1" };
+    let verify = |build, host| {
+        let bound = Bound { build, method: "GET", host, path: &path, query: "q=1" };
         Statement::verify(text.as_bytes(), &keys, bound, 0)
     };
-    assert!(verify("origin.example").is_ok() && verify("shop.example").is_err());
+    assert!(verify("b1", "origin.example").is_ok() && verify("b1", "shop.example").is_err());
+    assert!(verify("b2", "origin.example").is_err(), "its hooks may guard what these let through");
 }
 
 #[test]
@@ -218,9 +269,12 @@ fn a_purge_is_believed_where_it_is_signed() {
     let worker = worker(json!({ "TROPOS_EDGE_SECRET": SECRET }));
     let asked = asked("POST", "/_tropos/purge", &[]);
     let path = CanonicalPath::parse("/_tropos/purge").unwrap();
-    let bound = Bound { method: "POST", host: "shop.example", path: &path, query: "" };
+    let bound = Bound { build: "b1", method: "POST", host: "shop.example", path: &path, query: "" };
     let text = Statement::purge(["a"], 5).sign(&Keys::parse(SECRET).unwrap(), bound).unwrap();
     assert_eq!(worker.purged(&asked, &text, 5).unwrap(), ["a"]);
+    let of_another =
+        Statement::purge(["a"], 5).sign(&Keys::parse(SECRET).unwrap(), Bound { build: "b2", ..bound });
+    assert!(worker.purged(&asked, &of_another.unwrap(), 5).is_err());
     assert!(worker.purged(&asked, "", 5).is_err());
     assert!(worker.purged(&asked, &text, 500_000).is_err());
 }

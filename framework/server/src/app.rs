@@ -43,6 +43,8 @@ pub struct App {
     pub(crate) parts: AppParts,
     pub(crate) api: Option<axum::Router>,
     pub(crate) hooks: Hooks,
+    /// Whether some of them are read from a file of this machine, which no Worker has.
+    pub(crate) reads_redirects: bool,
     pub(crate) lookup: Option<Lookup>,
     configure: Vec<Configure>,
     pub(crate) on_error: Vec<Listener>,
@@ -192,7 +194,8 @@ impl App {
     /// into it, by `include_str!`. Runs behind the hooks that were given before.
     ///
     /// A file that cannot be read, a line that is none, circles and rules for the same address end the start with a message
-    /// that names the file and the line.
+    /// that names the file and the line. So does `edge_secret`: a Worker does not have the file, and what it lets through would
+    /// not be held against the table here.
     ///
     /// ```
     /// use tropos_server::App;
@@ -203,7 +206,8 @@ impl App {
     /// let app = App::new().redirects(table);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn redirects(self, path: impl Into<std::path::PathBuf>) -> Self {
+    pub fn redirects(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.reads_redirects = true;
         let table = crate::edge::RedirectTable::read(path.into());
         self.hooks(Hooks::new().hook(table))
     }

@@ -181,6 +181,9 @@ impl Site {
         let manifest = manifest.or_else(|| dev_files.as_ref().map(|dist| dist.manifest.clone()));
         let routes = app.routes()?;
         app.hooks.check()?;
+        if app.reads_redirects && config.edge_keys.is_some() {
+            return Err(crate::edge::table_behind_worker().into());
+        }
         app.hooks.check_functions(crate::dispatch::function_paths())?;
         let db = database::open(app, &config).await?;
         let bridges = database::bridges(app, &engine, &config)?;

@@ -276,6 +276,15 @@ async fn a_table_of_redirects_is_read_at_start_and_one_that_is_wrong_ends_it() {
         "it looks at the address alone"
     );
 
+    // A Worker has no such file, and what it lets through would not be held against the table.
+    let table = write("behind.csv", "/a,/b\n");
+    let mut config = tropos::Config::default();
+    config.edge_keys = Some(tropos_edge::statement::Keys::parse("a secret of the edge").unwrap());
+    let engine = tropos_cache::Engine::in_memory(std::sync::Arc::new(tropos_core::ManualClock::new()));
+    let opened = tropos::Site::over(app().redirects(table), config, engine).await;
+    let message = opened.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(message.contains("Redirects::from_csv(include_str!(…))"), "{message}");
+
     for (name, text, problem) in [
         ("bad.csv", "from,to\n/a\n", "bad.csv: line 2: write `from,to`"),
         ("circle.csv", "/a,/b\n/b,/a\n", "circle.csv: "),

@@ -255,17 +255,70 @@ async fn a_policy_that_the_edge_has_decided_on_is_completed_here_and_nothing_els
             ..Passed::default()
         };
         let at = tropos_core::CanonicalPath::parse(path).unwrap();
-        let bound = Bound { method: "GET", host: "localhost", path: &at, query: "" };
+        let bound = Bound {
+            build: site.site.engine().build_id(),
+            method: "GET",
+            host: "localhost",
+            path: &at,
+            query: "",
+        };
         let now = site.site.engine().clock().wall();
         let signed = Statement::of(&passed, now).unwrap().sign(&keys, bound).unwrap();
         let answer = site.get_with(path, &[(statement::HEADER, &signed)]).await;
         assert_eq!(answer.header(statement::HEADER), "taken", "{path}");
         assert_eq!(answer.header("x-added"), "", "{path}: the edge adds it");
+        // It depends on the statement, so no cache between may keep it; what it would be kept by, the edge is told apart.
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("cdn-cache-control")),
+            ("private, no-store", ""),
+            "{path}"
+        );
+        let unstated = site.get(path).await;
+        for (told, own) in
+            [(statement::CACHE_CONTROL, "cache-control"), (statement::CDN_CACHE_CONTROL, "cdn-cache-control")]
+        {
+            assert_eq!(answer.header(told), unstated.header(own), "{path}: {own}");
+            assert_eq!(unstated.header(told), "", "{path}: {told}");
+        }
         let scripts = sources(policy(&answer), "script-src");
         match path {
             "/stored/a" => assert!(scripts.ends_with(OWN_HASH), "{scripts}"),
             "/streamed" => assert!(scripts.contains("'nonce-"), "{scripts}"),
             _ => assert_eq!(scripts, "'self' 'wasm-unsafe-eval'"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_statement_of_another_build_counts_for_nothing_and_one_that_is_required_is_not_done_without() {
+    use tropos_edge::{
+        run::Passed,
+        statement::{self, Bound, Keys, Statement},
+    };
+    let keys = Keys::parse("a secret of the edge").unwrap();
+    let mut config = tropos::Config::default();
+    config.database = tropos_db::Config::new("sqlite::memory:");
+    config.edge_keys = Some(keys.clone());
+    let guard = hook("guard", |_, _| Decision::from(tropos::edge::Reply::text(401, "sign in first")));
+    let hooks = Hooks::new().at(Match::below("/plain"), guard);
+    let app = app().hooks(hooks).pages(tropos::routes![Plain]).state(Reads::default());
+    let site = TestApp::with_config(app, config).await;
+    let own = site.site.engine().build_id().to_owned();
+    let at = tropos_core::CanonicalPath::parse("/plain").unwrap();
+    for (build, required, status) in [
+        (own.as_str(), false, 200),
+        (own.as_str(), true, 200),
+        ("another", false, 401),
+        ("another", true, 503),
+    ] {
+        let bound = Bound { build, method: "GET", host: "localhost", path: &at, query: "" };
+        let now = site.site.engine().clock().wall();
+        let signed = Statement::of(&Passed::default(), now).unwrap().sign(&keys, bound).unwrap();
+        let mut headers = vec![(statement::HEADER, signed.as_str())];
+        headers.extend(required.then_some((statement::REQUIRED, "1")));
+        let answer = site.get_with("/plain", &headers).await;
+        assert_eq!(answer.status.as_u16(), status, "{build}, {required}");
+        let taken = if status == 200 { "taken" } else { "" };
+        assert_eq!(answer.header(statement::HEADER), taken, "{build}, {required}");
     }
 }

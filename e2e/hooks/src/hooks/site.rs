@@ -59,6 +59,13 @@ fn scripts(hooks: Hooks) -> Hooks {
         .at(Match::below("/secure"), headers)
         .at(Match::below("/strict"), strict)
         .at("/strict/refused", hook("refused", |_, _| Decision::from(Reply::html(403, "<h1>No</h1>"))))
+        .at(
+            "/strict/own",
+            hook("own policy", |_, edits| {
+                edits.response_headers().set("content-security-policy", "default-src *");
+                Decision::Next
+            }),
+        )
         .at(Match::any([Match::below("/one"), Match::below("/One")]), addresses)
         .at(Match::below("/slash"), Addresses::new())
         .at(Match::path("/api/cors"), cors.clone())

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     EdgeRequest, Error, Event, Hooks, Platform, Reply,
+    ready::security::Csp,
     request::{Client, Geo, Headers, cookie_pairs, internal, page_of_stream},
     run::{Additions, Answer, Outcome, Passed, Router as _, run},
     statement::{Bound, Edit, Keys, Refused, Statement},
@@ -104,6 +105,8 @@ pub struct Pass {
     pub strip: Vec<String>,
     /// Where an answer is looked up that the edge may have; `None` where it can have none.
     pub key: Option<String>,
+    /// What the policy adds to the key of an entry; empty where there is none. Not to be read out of `key`, of which clients write a part.
+    pub policy: String,
     /// Whether the answer is for this visitor alone, whoever else may be given the same.
     pub personal: bool,
     /// Changes of the answer's headers.
@@ -123,6 +126,13 @@ pub struct Worker {
     /// `None`: as the visitor came.
     secure: Option<bool>,
     build: String,
+}
+
+/// Where an answer is looked up.
+#[derive(Debug)]
+struct Place {
+    key: String,
+    policy: String,
 }
 
 impl Worker {
@@ -173,6 +183,7 @@ impl Worker {
             Outcome::Answer(answer) => answered(answer, secure),
             Outcome::Pass(passed) => {
                 let bound = Bound {
+                    build: &self.build,
                     method: method.as_str(),
                     host: asked.origin_host.as_deref().unwrap_or(&asked.host),
                     path: &path,
@@ -185,10 +196,13 @@ impl Worker {
                 let pass = match statement {
                     None => Pass::default(),
                     Some(statement) => {
-                        let key = followed
+                        let place = followed
                             .is_none()
-                            .then(|| self.key(&method, &path, &asked.query, &headers, &passed));
-                        Pass { statement: Some(statement), key: key.flatten(), ..told(&passed, secure) }
+                            .then(|| self.place(&method, &path, &asked.query, &headers, &passed));
+                        let (key, policy) =
+                            place.flatten().map(|Place { key, policy }| (key, policy)).unzip();
+                        let policy = policy.unwrap_or_default();
+                        Pass { statement: Some(statement), key, policy, ..told(&passed, secure) }
                     }
                 };
                 Decided::Pass(Pass { strip, log: passed.events.iter().map(line).collect(), ..pass })
@@ -198,14 +212,14 @@ impl Worker {
 
     /// Where an answer is looked up: by all that the origin's own key can depend on, path, query and variants, and by what else may differ in
     /// the answer, its policy. Too fine is safe, too coarse is not.
-    fn key(
+    fn place(
         &self,
         method: &Method,
         path: &CanonicalPath,
         query: &str,
         headers: &HeaderMap,
         passed: &Passed,
-    ) -> Option<String> {
+    ) -> Option<Place> {
         let path = passed.path.as_ref().unwrap_or(path);
         let query = passed.query.as_deref().unwrap_or(query);
         let stored = self.routes.route(path)?.mode.is_stored();
@@ -218,12 +232,19 @@ impl Worker {
             // Writing into a String cannot fail.
             let _ = write!(key, "{name}={value},");
         }
-        if let Some(policy) = &passed.csp {
-            let json = serde_json::to_vec(&**policy).ok()?;
-            key.push('!');
-            key.push_str(&URL_SAFE_NO_PAD.encode(Sha256::digest(json)));
+        let policy = match &passed.csp {
+            Some(policy) => URL_SAFE_NO_PAD.encode(Sha256::digest(serde_json::to_vec(&**policy).ok()?)),
+            None => String::new(),
+        };
+        if !policy.is_empty() {
+            let _ = write!(key, "!{policy}");
         }
-        (key.len() <= LONGEST_KEY).then_some(key)
+        (key.len() <= LONGEST_KEY).then_some(Place { key, policy })
+    }
+
+    /// Whether a hook is for some hosts alone. The origin must not run it in place of this Worker where it is asked by another host.
+    pub fn matches_by_host(&self) -> bool {
+        self.hooks.match_by_host()
     }
 
     /// Which tags are to be forgotten, where a request to `POST /_tropos/purge` is signed.
@@ -233,7 +254,8 @@ impl Worker {
     pub fn purged(&self, asked: &Asked, statement: &str, now: u64) -> Result<Vec<String>, Refused> {
         let keys = self.keys.as_ref().ok_or(Refused::Signature)?;
         let path = CanonicalPath::parse(&asked.path).map_err(|_| Refused::Form)?;
-        let bound = Bound { method: &asked.method, host: &asked.host, path: &path, query: &asked.query };
+        let Asked { method, host, query, .. } = asked;
+        let bound = Bound { build: &self.build, method, host, path: &path, query };
         Ok(Statement::verify(statement.as_bytes(), keys, bound, now)?.purged().to_vec())
     }
 }
@@ -271,9 +293,12 @@ fn sees_drafts(headers: &HeaderMap) -> bool {
 fn told(passed: &Passed, secure: bool) -> Pass {
     let mut cookies = HeaderMap::new();
     Additions { headers: Vec::new(), cookies: passed.response.cookies.clone() }.apply(&mut cookies, secure);
+    // The policy is set behind all edits, as in the server, and it is the origin that sets it.
+    let policy = passed.csp.as_deref().map(Csp::header);
+    let is_own = |edit: &Edit| policy.as_ref().is_none_or(|policy| edit.name() != policy.as_str());
     Pass {
         personal: passed.personal || !cookies.is_empty(),
-        edits: passed.response.headers.iter().filter_map(Edit::of).flatten().collect(),
+        edits: passed.response.headers.iter().filter_map(Edit::of).flatten().filter(is_own).collect(),
         cookies: lines(&cookies).into_iter().map(|(_, line)| line).collect(),
         ..Pass::default()
     }

@@ -38,6 +38,9 @@ extern "C" {
     fn wait_until(this: &Host, work: &Promise);
 }
 
+/// What the script reads when a hook gives no answer: a panic takes the whole module with it.
+const PANICKED: &str = "troposPanicked";
+
 type Make = Box<dyn Fn(&Vars) -> Hooks>;
 
 thread_local! {
@@ -49,6 +52,10 @@ thread_local! {
 
 /// Keeps what makes the hooks until the environment is known, with the first request.
 pub fn install(make: impl Fn(&Vars) -> Hooks + 'static) {
+    // Without the message, whose writing would double what the hook weighs: the platform logs the trap.
+    std::panic::set_hook(Box::new(|_| {
+        let _ = js_sys::Reflect::set(&js_sys::global(), &PANICKED.into(), &JsValue::TRUE);
+    }));
     MAKE.with_borrow_mut(|kept| *kept = Some(Box::new(make)));
 }
 
@@ -79,6 +86,12 @@ pub async fn decide(host: Host, asked: String) -> Result<String, JsError> {
     let asked: Asked = serde_json::from_str(&asked)?;
     let decided = worker.decide(&asked, &Offered(Rc::new(host))).await;
     Ok(serde_json::to_string(&decided)?)
+}
+
+/// Whether a hook is for some hosts alone; also where it has not begun, which nobody may take for "no".
+#[wasm_bindgen]
+pub fn matches_by_host() -> bool {
+    worker().is_none_or(|worker| worker.matches_by_host())
 }
 
 /// Which tags are to be forgotten, as a JSON array.

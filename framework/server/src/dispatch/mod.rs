@@ -67,6 +67,12 @@ impl Site {
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let (mut head, body) = request.into_parts();
         let stated = self.stated(&mut head);
+        if stated.is_none() && edge::requires_statement(&head) {
+            return reply::plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "what the edge has decided is not believed here, and the hooks cannot decide in its place",
+            );
+        }
         internal::strip(&mut head.headers);
         let is_allowed = guard::host_is_allowed(&head, &self.config);
         let reads = matches!(head.method, Method::GET | Method::HEAD);
@@ -115,11 +121,11 @@ impl Site {
         match gate {
             Gate::Open { path, passed } => {
                 let mut response = self.answer_passed(path, head, body).await;
-                if is_stated {
-                    edge::acknowledge(&mut response);
-                }
                 if let Some(passed) = passed {
                     self.finish(&passed, &mut response);
+                }
+                if is_stated {
+                    edge::acknowledge(&mut response);
                 }
                 response
             }

@@ -24,8 +24,8 @@ pub(crate) use client::address as client_address;
 pub(crate) use native::{Lookup, Native};
 pub(crate) use now::{Ran, Read, is_of_connection, target_of, touches_connection, touches_request};
 use policy::Inlines;
-pub(crate) use stated::{acknowledge, tell};
-pub(crate) use table::Table as RedirectTable;
+pub(crate) use stated::{acknowledge, requires_statement, tell};
+pub(crate) use table::{Table as RedirectTable, behind_worker as table_behind_worker};
 
 use crate::{
     dispatch::{guard, with_path},
@@ -36,7 +36,7 @@ use crate::{
 use axum::body::Body;
 use bytes::Bytes;
 use cookie::Cookie;
-use http::{HeaderMap, HeaderValue, Response, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 use std::{borrow::Cow, sync::Arc};
 use tropos_cache::http::lifetime::make_private;
 use tropos_core::{CanonicalPath, Failure};
@@ -156,8 +156,13 @@ impl Site {
             tracing::error!(hook, %error, "a hook failed, and with it the request");
             self.errors.hook_failed(&hook.to_string(), &error.to_string());
         }
-        let mut response = Response::new(reply.body().clone());
-        *response.status_mut() = reply.status();
+        let status = reply.status();
+        // RFC 9110 §6.4.1: these have none. One that is sent all the same is read as the connection's next answer.
+        let has_body = !(status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED));
+        let body = if has_body { reply.body().clone() } else { Bytes::new() };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
         for (name, value) in reply.headers() {
             response.headers_mut().insert(name.clone(), value.clone());
         }

@@ -5,7 +5,7 @@
 
 use crate::{dispatch::guard, site::Site};
 use axum::body::Body;
-use http::{HeaderName, HeaderValue, Response, request::Parts};
+use http::{HeaderName, HeaderValue, Response, header, request::Parts};
 use tropos_cache::Meta;
 use tropos_core::{CanonicalPath, Key};
 use tropos_edge::{
@@ -17,6 +17,9 @@ use tropos_edge::{
 const KEY: HeaderName = HeaderName::from_static("x-tropos-key");
 /// Names its tags, as CDNs read them.
 const TAGS: HeaderName = HeaderName::from_static("cache-tag");
+
+/// RFC 9213 §2.1.
+const CDN: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// What of the tags goes into a header, in bytes. CDNs take 16 KiB; a page with more is not kept at the edge, where nobody could take it back.
 const MOST_TAGS: usize = 8 * 1024;
@@ -32,6 +35,7 @@ impl Site {
         let text = head.headers.get(statement::HEADER)?;
         let path = CanonicalPath::parse(head.uri.path()).ok()?;
         let bound = Bound {
+            build: self.engine.build_id(),
             method: head.method.as_str(),
             host: guard::host_of(head)?,
             path: &path,
@@ -62,10 +66,28 @@ impl Site {
     }
 }
 
+/// Whether the edge wants no answer but by its statement: the hooks would see another host here than the visitor's.
+pub(crate) fn requires_statement(head: &Parts) -> bool {
+    head.headers.contains_key(statement::REQUIRED)
+}
+
 /// Tells the edge that its word was taken. Without this the hooks have run here, and have added to the answer what they add: the edge
 /// must not do it a second time.
+///
+/// The answer depends on the statement, which is in no cache's key: what may be said to caches is put by for the edge, and a cache on the
+/// way there may keep nothing.
 pub(crate) fn acknowledge(response: &mut Response<Body>) {
-    response.headers_mut().insert(statement::HEADER, HeaderValue::from_static("taken"));
+    let headers = response.headers_mut();
+    let own = headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    let cdn = headers.remove(CDN);
+    for (name, value) in [(statement::CACHE_CONTROL, own), (statement::CDN_CACHE_CONTROL, cdn)] {
+        // Also of what a page has set under this name.
+        headers.remove(name);
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(statement::HEADER, HeaderValue::from_static("taken"));
 }
 
 /// Tells the edge of which entry an answer is, where it is the edge that asks.

@@ -37,6 +37,13 @@ impl Table {
     }
 }
 
+/// Why there is no such table where hooks run at the edge: a Worker has no files, and its word takes the place of all hooks here.
+pub(crate) fn behind_worker() -> Error {
+    let problem = "`App::redirects` reads a file that a Worker does not have, so with `edge_secret` nothing would run it: write the \
+                   table into the hooks by `Redirects::from_csv(include_str!(…))`, or leave `edge_secret` out";
+    Error::Configured { hook: "redirects".to_owned(), problem: problem.to_owned() }
+}
+
 fn text(path: &Path) -> Result<String, String> {
     let unread = |error: std::io::Error| {
         let here = std::env::current_dir().unwrap_or_default();

@@ -1,6 +1,6 @@
 // The Worker: runs the application's hooks in front of the edge's cache and the origin. Written by `cargo tropos build --edge workers`.
 import module from "./hooks_bg.wasm";
-import { begin, decide, initSync, purged } from "./hooks.js";
+import { begin, decide, initSync, matches_by_host, purged } from "./hooks.js";
 import routes from "./routes.json";
 
 initSync({ module });
@@ -9,10 +9,23 @@ initSync({ module });
 const UNPURGEABLE = 60;
 /** Milliseconds that a hook waits for another server, and bytes that it is given of its answer. */
 const [FETCH_TIMEOUT, LONGEST_FETCH] = [5_000, 1 << 20];
-/** Milliseconds after which hooks that gave no answer never will: one has panicked, and taken the module with it. */
+/** Milliseconds that a hook waits for a store; for a count less, since it stands before every request that is limited. */
+const [LOOKUP_TIMEOUT, COUNT_TIMEOUT] = [5_000, 250];
+/** Milliseconds after which hooks that gave no answer are given up for this request. */
 const HOOKS_TIMEOUT = 20_000;
+/** So many requests one after the other without an answer, and the origin's hooks decide for so many milliseconds. */
+const [MOST_LATE, PAUSE] = [3, 60_000];
+/** An entry has at most this many tags: each is a look-up on each hit, and platforms allow some 50 a request. */
+const MOST_TAGS = 40;
 /** What a stored page may be. */
 const STATUSES = [200, 301, 307, 308, 404];
+
+/** What a promise gives, or an error with `message` where it gives nothing in time. */
+function in_time(promise, milliseconds, message) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(message)), milliseconds)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
 
 /** What hooks are offered; `framework/edge/src/worker/js.rs` calls it. */
 class Host {
@@ -20,14 +33,20 @@ class Host {
   now() { return Date.now(); }
   random() { return crypto.getRandomValues(new BigUint64Array(1))[0]; }
   async lookup(store, name) {
-    const bytes = await this.env[store]?.get(name, "arrayBuffer");
+    const bytes = await in_time(this.env[store]?.get(name, "arrayBuffer"), LOOKUP_TIMEOUT, `the store ${store} did not answer in 5 s`);
     return bytes ? new Uint8Array(bytes) : undefined;
   }
   /** By the service `RATE_LIMITS`, which answers `POST /?key&most&seconds` with `[left, seconds]`; else this isolate counts. */
   async count(key, most, seconds, slides) {
     if (!this.env.RATE_LIMITS) return undefined;
     const query = new URLSearchParams({ key, most, seconds, slides });
-    return (await this.env.RATE_LIMITS.fetch(`http://counts/?${query}`, { method: "POST" })).json();
+    const asking = this.env.RATE_LIMITS.fetch(`http://counts/?${query}`, { method: "POST", signal: AbortSignal.timeout(COUNT_TIMEOUT) });
+    // Also the body is waited for no longer, and a service that does not heed the signal.
+    const read = async (answer) => {
+      if (!answer.ok) throw new Error(`the service RATE_LIMITS answered with ${answer.status}`);
+      return answer.json();
+    };
+    return in_time(Promise.resolve(asking).then(read), COUNT_TIMEOUT, "the service RATE_LIMITS did not answer in 250 ms");
   }
   async fetch(url) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT) });
@@ -63,30 +82,59 @@ function asked(request, env) {
 function start(env) {
   const vars = Object.fromEntries(Object.entries(env).filter(([, value]) => typeof value === "string"));
   begin(JSON.stringify({ ...routes, vars }));
+  by_host ??= matches_by_host();
 }
 
-let broken = false;
+/** Whether some hook is for some hosts alone; unknown while the hooks have not begun. */
+let by_host;
+/** Requests one after the other that the hooks gave no answer for, and until when they are not asked. */
+let [late, paused] = [0, 0];
 
 /** What the hooks decide. */
 async function decision_of(request, env, ctx) {
-  if (broken) throw new Error("a hook has panicked before");
+  // A panic takes the module with it; `framework/edge/src/worker/js.rs` says so.
+  if (globalThis.troposPanicked) throw new Error("a hook has panicked before");
+  if (Date.now() < paused) throw new Error("the hooks have been late too often, and are left alone for a minute");
+  const deciding = decide(new Host(env, ctx), JSON.stringify(asked(request, env)));
+  const failed = () => new Error(globalThis.troposPanicked ? "a hook has panicked" : "the hooks take longer than 20 s");
   let timer;
-  const late = new Promise((_, reject) => {
+  const given_up = new Promise((_, reject) => {
     timer = setTimeout(() => {
-      broken = true;
-      reject(new Error("a hook has panicked, or takes longer than 20 s"));
+      if ((late += 1) >= MOST_LATE) paused = Date.now() + PAUSE;
+      reject(failed());
     }, HOOKS_TIMEOUT);
   });
-  const decided = decide(new Host(env, ctx), JSON.stringify(asked(request, env)));
-  return JSON.parse(await Promise.race([decided, late]).finally(() => clearTimeout(timer)));
+  const decided = await Promise.race([deciding, given_up]).finally(() => clearTimeout(timer));
+  [late, paused] = [0, 0];
+  return JSON.parse(decided);
+}
+
+/** Whether the hooks of the origin would see another host than the visitor's, and one of them goes by it. */
+function origin_cannot_decide(request, env) {
+  if (!env.ORIGIN_URL || by_host === false) return false;
+  return split(env.ORIGIN_URL).host.toLowerCase() !== split(request.url).host.toLowerCase();
+}
+
+const refusal = () =>
+  new Response("the hooks did not run here, and cannot run at the origin\n", {
+    status: 503,
+    headers: { "cache-control": "no-store", "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
+  });
+
+/** Has the origin's hooks decide, where nothing is stated. */
+function leave_to_origin(request, env, decision) {
+  // Machines call it, with a token of their own: no hook runs for it.
+  const is_own = split(request.url).path === "/_tropos/revalidate";
+  return !is_own && origin_cannot_decide(request, env) ? refusal() : forward(request, env, decision);
 }
 
 /** Asks the origin. With `plain`, as for the cache: whole, and in no coding. */
 function forward(request, env, decision, plain = false) {
   const headers = new Headers(request.headers);
   for (const name of decision.strip) headers.delete(name);
-  headers.delete("x-tropos-edge");
+  for (const name of ["x-tropos-edge", "x-tropos-edge-required"]) headers.delete(name);
   if (decision.statement) headers.set("x-tropos-edge", decision.statement);
+  if (decision.statement && origin_cannot_decide(request, env)) headers.set("x-tropos-edge-required", "1");
   if (plain) headers.set("accept-encoding", "identity");
   const { path, query } = split(request.url);
   const url = env.ORIGIN_URL ? env.ORIGIN_URL.replace(/\/$/, "") + path + (query && `?${query}`) : request.url;
@@ -106,8 +154,9 @@ async function cached(decision, env) {
   const found = key && (await match("page", key));
   if (!found) return undefined;
   const at = Number(found.headers.get("x-tropos-at"));
-  const tags = found.headers.get("cache-tag")?.split(",") ?? [];
-  const purges = env.TAGS ? await Promise.all(tags.map((tag) => env.TAGS.get(`purged ${tag}`))) : [];
+  // Where the store does not say that an entry is good, it is none.
+  const unknown = [Infinity];
+  const purges = env.TAGS ? await Promise.all(tags_of(found.headers).map(async (tag) => env.TAGS.get(`purged ${tag}`))).catch(() => unknown) : [];
   if (purges.some((purge) => Number(purge ?? 0) >= at)) return undefined;
   const headers = new Headers(found.headers);
   const age = Number(headers.get("x-tropos-age")) + Math.max(0, Math.floor((Date.now() - at) / 1000));
@@ -121,17 +170,32 @@ async function cached(decision, env) {
 /** Seconds for which shared caches may keep an answer. */
 const lifetime = (headers) => Number(/^public,.*\bs-maxage=(\d+)/.exec(headers.get("cache-control"))?.[1] ?? 0);
 
+const tags_of = (headers) => headers.get("cache-tag")?.split(",") ?? [];
+
+/** An answer to what was stated, with what the origin tells the caches of visitors: on the way here it says that none may keep it. */
+function unveiled(answer) {
+  const headers = new Headers(answer.headers);
+  for (const name of ["cache-control", "cdn-cache-control"]) {
+    const own = headers.get(`x-tropos-${name}`);
+    headers.delete(`x-tropos-${name}`);
+    if (own === null) headers.delete(name);
+    else headers.set(name, own);
+  }
+  const { status, statusText } = answer;
+  return new Response(answer.body, { status, statusText, headers });
+}
+
 /** Keeps an answer of the origin, and under which key it said that it is. `at` is when it was asked. */
 function keep(decision, answer, env, ctx, at) {
-  // The policy is the edge's own part of the key, the rest is the origin's.
-  const policy = decision.key.split("!")[1] ?? "";
   const named = answer.headers.get("x-tropos-key");
   const age = Number(answer.headers.get("age") ?? 0);
   const left = Math.min(lifetime(answer.headers) - age, env.TAGS ? Infinity : UNPURGEABLE);
   // Every answer is in the one coding that was asked for; what varies by anything else is not ours to keep.
   const varies = (answer.headers.get("vary") ?? "").split(",").some((name) => !["", "accept-encoding"].includes(name.trim().toLowerCase()));
-  if (!named || varies || left <= 0 || !STATUSES.includes(answer.status) || answer.headers.has("set-cookie")) return answer;
-  const key = `${routes.build} ${named}!${policy}`;
+  const purgeable = !env.TAGS || tags_of(answer.headers).length <= MOST_TAGS;
+  if (!named || varies || !purgeable || left <= 0 || !STATUSES.includes(answer.status) || answer.headers.has("set-cookie")) return answer;
+  // The policy is the edge's own part of the key, the rest is the origin's.
+  const key = `${routes.build} ${named}!${decision.policy}`;
   const copy = answer.clone();
   const headers = new Headers(copy.headers);
   headers.set("x-tropos-cache-control", headers.get("cache-control"));
@@ -187,12 +251,18 @@ function finish(request, decision, answer) {
 /** `POST /_tropos/purge`, signed: entries of these tags are no longer answered with. */
 async function purge(request, env) {
   if (!env.TAGS) return new Response("bind a store TAGS to purge by tags\n", { status: 501 });
+  let tags;
   try {
-    const tags = JSON.parse(purged(JSON.stringify(asked(request, env)), request.headers.get("x-tropos-edge") ?? "", Date.now()));
-    await Promise.all(tags.map((tag) => env.TAGS.put(`purged ${tag}`, String(Date.now()), { expirationTtl: 31_536_000 })));
-    return Response.json({ purged: tags.length });
+    tags = JSON.parse(purged(JSON.stringify(asked(request, env)), request.headers.get("x-tropos-edge") ?? "", Date.now()));
   } catch (error) {
     return new Response(`${error.message ?? error}\n`, { status: 401 });
+  }
+  try {
+    await Promise.all(tags.map(async (tag) => env.TAGS.put(`purged ${tag}`, String(Date.now()), { expirationTtl: 31_536_000 })));
+    return Response.json({ purged: tags.length });
+  } catch (error) {
+    console.error(`the store TAGS: ${error.message ?? error}`);
+    return new Response("not every tag was noted: ask again\n", { status: 503 });
   }
 }
 
@@ -207,7 +277,7 @@ export default {
     } catch (error) {
       // Nothing is stated, so the origin runs the hooks itself.
       console.error(`the hooks did not run at the edge: ${error.message ?? error}`);
-      return forward(request, env, { strip: [] });
+      return leave_to_origin(request, env, { strip: [] });
     }
     for (const line of decision.log) console.log(line);
     if (decision.kind === "answer") {
@@ -218,15 +288,16 @@ export default {
       const empty = !body || request.method === "HEAD" || [204, 205, 304].includes(status);
       return new Response(empty ? null : body, { status, headers });
     }
-    if (!decision.statement) return forward(request, env, decision);
+    if (!decision.statement) return leave_to_origin(request, env, decision);
     const at = Date.now();
     const found = decision.key && (await cached(decision, env));
     if (found) return finish(request, decision, unchanged(request, found));
     const whole = !["range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].some((name) => request.headers.has(name));
     const keeps = decision.key && whole && request.method === "GET";
-    const answer = await forward(request, env, decision, keeps);
-    // Not believed, so the hooks have run at the origin, and their part of the answer is in it.
-    if (!answer.headers.has("x-tropos-edge")) return answer;
+    const forwarded = await forward(request, env, decision, keeps);
+    // Not believed, so the hooks have run at the origin, and their part of the answer is in it. It is not kept: it may be another build's.
+    if (!forwarded.headers.has("x-tropos-edge")) return origin_cannot_decide(request, env) ? refusal() : forwarded;
+    const answer = unveiled(forwarded);
     return finish(request, decision, keeps ? keep(decision, answer, env, ctx, at) : answer);
   },
 };

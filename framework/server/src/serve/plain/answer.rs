@@ -185,9 +185,7 @@ impl Site {
         desk.head.clear();
         wire::head(&mut desk.head, response.status(), response.headers());
         self.end(desk, closing);
-        let nothing = Bytes::new();
-        let body = if without_body { &nothing } else { response.body() };
-        let sent = send(&desk.head, body);
+        let sent = send(&desk.head, response.body());
         self.meter.answered_by_hook(without_body, response.status(), desk.took());
         Answered::Sent(sent)
     }

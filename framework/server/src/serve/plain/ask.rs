@@ -31,11 +31,13 @@ pub(super) fn request(asked: &Asked<'_, '_>, peer: Peer, ran: Option<Ran>) -> Op
     Some(request)
 }
 
-/// Adds what hyper would add.
+/// Does what hyper would do: adds the length, and leaves out a body where none may be, which would be read as the next answer.
 pub(super) fn complete(answer: &mut Response<Bytes>, without_body: bool) {
     // RFC 9110 §8.6: not to an answer that has no body whatever it says.
     let bare = without_body || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if !bare && !answer.headers().contains_key(header::CONTENT_LENGTH) {
+    if bare {
+        *answer.body_mut() = Bytes::new();
+    } else if !answer.headers().contains_key(header::CONTENT_LENGTH) {
         let length = HeaderValue::from(answer.body().len());
         answer.headers_mut().insert(header::CONTENT_LENGTH, length);
     }
