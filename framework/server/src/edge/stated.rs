@@ -18,6 +18,8 @@ const KEY: HeaderName = HeaderName::from_static("x-tropos-key");
 /// Names its tags, as CDNs read them.
 const TAGS: HeaderName = HeaderName::from_static("cache-tag");
 
+const CACHE_CONTROL: HeaderName = HeaderName::from_static(statement::CACHE_CONTROL);
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static(statement::CDN_CACHE_CONTROL);
 /// RFC 9213 §2.1.
 const CDN: HeaderName = HeaderName::from_static("cdn-cache-control");
 
@@ -78,15 +80,18 @@ pub(crate) fn requires_statement(head: &Parts) -> bool {
 /// way there may keep nothing.
 pub(crate) fn acknowledge(response: &mut Response<Body>) {
     let headers = response.headers_mut();
-    let own = headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    let cdn = headers.remove(CDN);
-    for (name, value) in [(statement::CACHE_CONTROL, own), (statement::CDN_CACHE_CONTROL, cdn)] {
+    for (name, told) in [(header::CACHE_CONTROL, CACHE_CONTROL), (CDN, CDN_CACHE_CONTROL)] {
+        // Several lines are one list (RFC 9110 §5.3): none of them may be lost, since it may be the one that forbids.
+        let lines: Vec<&[u8]> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        let list = (!lines.is_empty()).then(|| HeaderValue::from_bytes(&lines.join(&b", "[..])).ok());
         // Also of what a page has set under this name.
-        headers.remove(name);
-        if let Some(value) = value {
-            headers.insert(name, value);
+        headers.remove(&told);
+        if let Some(list) = list.flatten() {
+            headers.insert(told, list);
         }
+        headers.remove(&name);
     }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(statement::HEADER, HeaderValue::from_static("taken"));
 }
 
