@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn fish_knows_what_can_be_deployed_to() {
-        let words = "'__fish_seen_subcommand_from deploy' -f -a 'container compose systemd nginx observability'";
+        let words =
+            "'__fish_seen_subcommand_from deploy' -f -a 'container compose systemd nginx observability'";
         assert!(script(Shell::Fish).contains(words));
     }
 
