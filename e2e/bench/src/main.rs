@@ -6,6 +6,7 @@
 //! | `hit` | stored pages and files, beside nginx with the same bytes |
 //! | `hooks` | a stored page behind five hooks, beside the same page behind none |
 //! | `steady` | how long answers take at a rate that the server can well sustain |
+//! | `telemetry` | pages with a collector told of them, beside the same without |
 //! | `nginx` | nginx at its best: its configuration, start and end |
 //! | `wrk` | the load generator, and what it prints |
 //! | `table` | medians, ratios and how they are shown |
@@ -18,6 +19,7 @@ mod memory;
 mod nginx;
 mod steady;
 mod table;
+mod telemetry;
 mod wrk;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +49,8 @@ enum Command {
     HooksServer(hooks::server::Options),
     /// How long the answer to a stored page takes at a fixed rate
     Steady(steady::Options),
+    /// Pages with a collector told of every request, one that answers and one that does not, beside none; needs wrk
+    Telemetry(telemetry::Options),
 }
 
 /// What `hit` and `steady` measure.
@@ -81,6 +85,7 @@ async fn main() -> ExitCode {
         Command::Hooks(options) => hooks::run(&options).await,
         Command::HooksServer(options) => hooks::server::run(&options).await,
         Command::Steady(options) => steady::run(&options).await,
+        Command::Telemetry(options) => telemetry::run(&options).await,
     };
     match done {
         Ok(text) => {

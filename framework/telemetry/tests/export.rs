@@ -52,7 +52,8 @@ async fn both_protocols_deliver_compressed_or_not_with_their_headers() {
 
 #[tokio::test]
 async fn what_passes_is_tried_again_when_the_collector_says_and_what_does_not_is_lost_at_once() {
-    let cases: [(&str, Protocol, Vec<Reply>, Result<(), u32>); 7] = [
+    type Case = (&'static str, Protocol, Vec<Reply>, Result<(), u32>);
+    let cases: [Case; 7] = [
         (
             "busy",
             Protocol::HttpProtobuf,

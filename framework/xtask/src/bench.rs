@@ -11,7 +11,7 @@ pub(crate) struct Options {
     /// Measure the fixture as it was built last
     #[arg(long)]
     no_build: bool,
-    /// What to measure, and how: `hit`, `steady`, `hooks`, `db`, `dev`, with their options; `hit` by default
+    /// What to measure, and how: `hit`, `steady`, `hooks`, `telemetry`, `db`, `dev`, with their options; `hit` by default
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -32,8 +32,8 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         true => machine::for_measuring_the_database(steps)?,
         false => machine::for_measuring(steps)?,
     }
-    // The page behind hooks is in that program too.
-    if !options.no_build && !is("db") && !is("hooks") {
+    // The pages behind hooks and with telemetry are in that program too.
+    if !options.no_build && !["db", "hooks", "telemetry"].into_iter().any(is) {
         let mut fixture = steps.cargo();
         // The data source of the cases is the fixture's while it is built.
         fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);

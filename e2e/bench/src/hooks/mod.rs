@@ -117,13 +117,13 @@ fn show(report: &Report) -> String {
 }
 
 /// The load of the last minute, where the system tells it.
-fn load_average() -> String {
+pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split_whitespace().next().unwrap_or("unknown").to_owned()
 }
 
 /// Asks once, and again: the first makes the page, the second is a hit.
-async fn warm(url: &str) -> Result<(), Problem> {
+pub(crate) async fn warm(url: &str) -> Result<(), Problem> {
     let (authority, path) = url
         .strip_prefix("http://")
         .and_then(|rest| rest.find('/').map(|at| rest.split_at(at)))

@@ -29,6 +29,9 @@ use tropos_server::{Config, Site};
 pub(crate) struct Options {
     /// The hooks in front of the page
     hooks: Vec<String>,
+    /// Tells a collector at this address of every request
+    #[arg(long)]
+    collector: Option<String>,
 }
 
 /// The five hooks.
@@ -42,6 +45,12 @@ const TEXT: usize = 10_600;
 #[page("/page", isr(revalidate = "never", variants = Ab))]
 async fn Measured(Variant(side): Variant<Ab>) -> PageResult {
     view! { <main>{side.as_str()}</main><p>{"b".repeat(TEXT)}</p> }.into_page()
+}
+
+/// A page of the same size, rendered for each request.
+#[page("/rendered", server)]
+async fn Rendered() -> PageResult {
+    view! { <p>{"b".repeat(TEXT)}</p> }.into_page()
 }
 
 fn hooks(names: &[String]) -> Result<Hooks, Problem> {
@@ -81,12 +90,16 @@ fn hooks(names: &[String]) -> Result<Hooks, Problem> {
 /// Where the application does not start.
 pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
     let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
-    let app = App::new().hooks(hooks(&options.hooks)?).pages(tropos::routes![Measured]);
+    let app = App::new().hooks(hooks(&options.hooks)?).pages(tropos::routes![Measured, Rendered]);
     let mut config = Config::default();
     // Hits are learnt in production alone.
     config.production = true;
     config.allowed_hosts = Some(vec!["127.0.0.1".to_owned()]);
     config.database = tropos_db::Config::new("sqlite::memory:");
+    if let Some(collector) = &options.collector {
+        let variable = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| collector.clone());
+        config.telemetry = tropos_telemetry::Config::read("bench", variable);
+    }
     let site =
         Site::open(app, config, None, Arc::new(SystemClock::new())).await.map_err(|error| failed(&error))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -98,7 +111,7 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
 
 /// A server that runs, and ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(crate) struct Started {
     child: Child,
     /// Its end is the server's.
     stdin: Option<ChildStdin>,
@@ -108,9 +121,16 @@ pub(super) struct Started {
 impl Started {
     /// Starts one with these hooks, and has its page made.
     pub(super) async fn with(hooks: &[&str]) -> Result<Self, Problem> {
+        let started = Self::start(hooks).await?;
+        super::warm(&started.url).await?;
+        Ok(started)
+    }
+
+    /// Starts one with these arguments.
+    pub(crate) async fn start(arguments: &[&str]) -> Result<Self, Problem> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("hooks-server")
-            .args(hooks)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -120,18 +140,16 @@ impl Started {
             BufReader::new(stdout).read_line(&mut url).await?;
         }
         let stdin = child.stdin.take();
-        let started = Self { child, stdin, url: url.trim().to_owned() };
-        super::warm(&started.url).await?;
-        Ok(started)
+        Ok(Self { child, stdin, url: url.trim().to_owned() })
     }
 
     /// The address of the page.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Ends it.
-    pub(super) async fn stop(mut self) -> Result<(), Problem> {
+    pub(crate) async fn stop(mut self) -> Result<(), Problem> {
         drop(self.stdin.take());
         self.child.wait().await?;
         Ok(())

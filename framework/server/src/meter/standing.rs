@@ -1,6 +1,7 @@
 //! Numbers that exist elsewhere: read when somebody asks.
 
 use crate::site::Site;
+use std::sync::atomic::Ordering;
 use tropos_telemetry::{
     metrics::Observed,
     names::metrics::{self as names, Metric},
@@ -14,6 +15,11 @@ pub(super) fn observe(site: &Site, observed: &mut Observed) {
     site.figures().observe(observed);
     if let Some(counts) = site.errors.counts() {
         tropos_telemetry::errors::observe(&counts, observed);
+    }
+    if let Some((counts, _)) = site.tracer.counts() {
+        let lost =
+            [&counts.rejected, &counts.full, &counts.failed].map(|count| count.load(Ordering::Relaxed));
+        observed.put(&names::TELEMETRY_DROPPED, &["traces"], lost.iter().sum::<u64>() as f64);
     }
     for (metric, number) in [
         (&names::LIVE_SESSIONS, site.hub.watchers()),

@@ -167,6 +167,7 @@ impl Config {
         let mut telemetry = self.telemetry.clone();
         telemetry.ring |= self.has_dashboard();
         telemetry.timing |= self.server_timing;
+        telemetry.reports |= self.sentry.sends();
         telemetry
     }
 

@@ -41,6 +41,8 @@ pub struct Config {
     pub ring: bool,
     /// Whether traces are recorded although neither sent nor kept: for `Server-Timing`.
     pub timing: bool,
+    /// Whether traces are recorded although neither sent nor kept: what led to an error is told with its report.
+    pub reports: bool,
     /// What was wrong with a variable, each a line for the log.
     pub problems: Vec<Error>,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             propagate: Propagate { trace: true, baggage: true },
             ring: false,
             timing: false,
+            reports: false,
             problems: Vec::new(),
         }
     }
@@ -124,6 +127,6 @@ impl Config {
 
     /// Whether anybody is shown what a request did, so that it must be recorded.
     pub fn records(&self) -> bool {
-        self.ring || self.timing || (self.traces.is_some() && self.sampler != Sampler::OFF)
+        self.ring || self.timing || self.reports || (self.traces.is_some() && self.sampler != Sampler::OFF)
     }
 }

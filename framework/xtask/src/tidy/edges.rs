@@ -65,7 +65,15 @@ const EDGES: &[(&str, &[&str])] = &[
     // plain sqlx.
     (
         "tropos-bench",
-        &["tropos", "tropos-cache", "tropos-cases", "tropos-db", "tropos-parts", "tropos-server"],
+        &[
+            "tropos",
+            "tropos-cache",
+            "tropos-cases",
+            "tropos-db",
+            "tropos-parts",
+            "tropos-server",
+            "tropos-telemetry",
+        ],
     ),
     // The cache layer in a proxy that is no Tropos application.
     ("tropos-cache-suite", &["tropos-cache"]),
