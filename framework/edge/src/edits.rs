@@ -40,9 +40,30 @@ pub enum HeaderEdit {
     SetAll(Arc<HeaderSet>),
 }
 
+/// Headers by which the connection itself is run (RFC 9110 §7.6.1, RFC 9112), and the date: whoever writes the answer writes them.
+pub const OF_CONNECTION: [&str; 9] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers by which an answer says for how long others may keep it, or how they find it to end it.
+pub const OF_CACHES: [&str; 5] =
+    ["cache-control", "cdn-cache-control", "surrogate-control", "surrogate-key", "cache-tag"];
+
 /// Headers that are the same for every request, checked and written out once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HeaderSet(Vec<(HeaderName, HeaderValue, Box<[u8]>)>);
+pub struct HeaderSet {
+    headers: Vec<(HeaderName, HeaderValue, Box<[u8]>)>,
+    of_connection: bool,
+    of_caches: bool,
+}
 
 impl HeaderSet {
     /// A set; of a name that comes twice, the last value counts.
@@ -56,20 +77,32 @@ impl HeaderSet {
             let name: HeaderName = name.parse().map_err(|_| wrong())?;
             let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
             let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
-            set.0.retain(|(known, ..)| *known != name);
-            set.0.push((name, value, line.into()));
+            set.of_connection |= OF_CONNECTION.contains(&name.as_str());
+            set.of_caches |= OF_CACHES.contains(&name.as_str());
+            set.headers.retain(|(known, ..)| *known != name);
+            set.headers.push((name, value, line.into()));
         }
         Ok(set)
     }
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.iter().map(|(name, value, _)| (name, value))
+        self.headers.iter().map(|(name, value, _)| (name, value))
+    }
+
+    /// Whether one of them is [of the connection](OF_CONNECTION).
+    pub fn is_of_connection(&self) -> bool {
+        self.of_connection
+    }
+
+    /// Whether one of them is [for caches](OF_CACHES).
+    pub fn is_of_caches(&self) -> bool {
+        self.of_caches
     }
 
     /// Names, and their lines as bytes of HTTP/1.1 (RFC 9112 §5), line end included.
     pub fn lines(&self) -> impl Iterator<Item = (&HeaderName, &[u8])> {
-        self.0.iter().map(|(name, _, line)| (name, &**line))
+        self.headers.iter().map(|(name, _, line)| (name, &**line))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What hooks tell the adapter, which hands it on to telemetry: a hook itself neither logs nor sends.
 
+use std::sync::Arc;
+
 /// Events of one request are kept up to this many. A page has a few experiments; what is beyond is dropped.
 pub const MOST_EVENTS: usize = 32;
 
@@ -32,7 +34,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposure {
     /// The experiment's name.
-    pub experiment: String,
+    pub experiment: Arc<str>,
     /// The variant's value.
     pub variant: &'static str,
     /// Whether the visitor was given it by this very request. Count these for visitors, and all for views.

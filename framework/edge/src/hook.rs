@@ -1,6 +1,7 @@
 //! One hook.
 
 use crate::{Decision, EdgeRequest, Edits, Error, Platform, platform::BoxFuture};
+use tropos_core::CanonicalPath;
 
 /// What stands in front of the cache: sees each request that it is [for](crate::Match), and decides.
 pub trait Hook: Send + Sync {
@@ -31,6 +32,12 @@ pub trait Hook: Send + Sync {
     /// where the request was read; so a hook that never waits says so. One that says it and waits all the same has the
     /// request taken the longer way, where all hooks are asked again: what decides at once must not count on being asked once.
     fn waits(&self) -> bool {
+        true
+    }
+
+    /// Whether it may do anything for requests of this path, whoever asks, and by whatever host. Asked once for an address that is
+    /// learnt: a hook that goes by the path, as a table of redirects does, then costs no hit that it is not for.
+    fn concerns(&self, _path: &CanonicalPath) -> bool {
         true
     }
 

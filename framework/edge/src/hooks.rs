@@ -124,11 +124,20 @@ impl Hooks {
         self.entries.iter().any(|entry| entry.when.names_host())
     }
 
-    /// Whether a hook that may be for requests of this path may [wait](Hook::waits).
-    pub fn may_wait(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.hook.waits() && entry.when.covers_path(path, route) != Some(false))
+    /// Those that may do something for requests of this path, which leads to the page that declares `route`.
+    pub fn at_path(&self, path: &CanonicalPath, route: Option<&str>) -> AtPath {
+        let mut found = AtPath { places: Vec::new(), waits: false };
+        for (place, Entry { when, hook, .. }) in self.entries.iter().enumerate() {
+            let covered = when.covers_path(path, route);
+            // Where the visitor decides whether it runs, or what it does, the answer is theirs alone although it does nothing.
+            let for_all = covered == Some(true) && !hook.depends_on_visitor();
+            let idle = for_all && !hook.concerns(path);
+            if covered != Some(false) && !idle {
+                found.waits |= hook.waits();
+                found.places.push((place, covered == Some(true)));
+            }
+        }
+        found
     }
 
     /// What is wrong with a hook or the paths that it is for. To be asked once, at start.
@@ -179,6 +188,30 @@ impl Hooks {
 
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+}
+
+/// The hooks that may do something for requests of one path.
+#[derive(Debug, Clone)]
+pub struct AtPath {
+    /// Where they stand, and whether the path alone decides that they run.
+    places: Vec<(usize, bool)>,
+    waits: bool,
+}
+
+impl AtPath {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Whether one of them may [wait](Hook::waits).
+    pub fn may_wait(&self) -> bool {
+        self.waits
+    }
+
+    pub(crate) fn places(&self) -> &[(usize, bool)] {
+        &self.places
     }
 }
 

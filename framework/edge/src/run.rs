@@ -5,7 +5,7 @@ use crate::{
     decision::Target,
     edits::{CONTEXT_FULL, EDITS_FULL, HeaderEdit, LONGEST_CONTEXT, MOST_EDITS, Parts},
     event::MOST_EVENTS,
-    hooks::Entry,
+    hooks::{AtPath, Entry},
     ready::security::{Csp, Inline},
     request::Route,
 };
@@ -134,48 +134,59 @@ pub async fn run<'a>(
     platform: &dyn Platform,
 ) -> Outcome {
     // Only who may not wait is left without an outcome.
-    drive(hooks, request, router, platform, true).await.unwrap_or_else(|| {
+    drive(hooks, None, request, router, platform).await.unwrap_or_else(|| {
         let error = Error::Hook("a hook gave no decision".to_owned());
         State::default().fail("", error)
     })
 }
 
-/// As [`run`], where nothing can be waited for. `None` where a hook would have to be: it is not begun, and the request has
-/// to be run through all hooks anew.
+/// As [`run`], where nothing can be waited for, and what is known of the hooks [at the path](Hooks::at_path). `None` where a hook
+/// would have to be waited for: it is not begun, and the request has to be run through all hooks anew.
 ///
 /// Nothing is allocated where nothing is changed.
 pub fn run_now<'a>(
     hooks: &Hooks,
+    known: &AtPath,
     request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
     platform: &dyn Platform,
 ) -> Option<Outcome> {
-    let running = pin!(drive(hooks, request, router, platform, false));
+    let running = pin!(drive(hooks, Some(known), request, router, platform));
     match running.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => None,
     }
 }
 
+/// Waits where nothing is `known`.
 async fn drive<'a>(
     hooks: &Hooks,
+    mut known: Option<&AtPath>,
     mut request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
     platform: &dyn Platform,
-    may_wait: bool,
 ) -> Option<Outcome> {
+    let may_wait = known.is_none();
     (request.now, request.chance) = (platform.now(), platform.random());
     let mut state = State::default();
     let mut edits = Edits::default();
     loop {
         request.route = router.route(&request.path);
         let mut target = None;
-        for Entry { when, hook, .. } in hooks.entries() {
-            let for_all = when.covers_for_all(&request);
-            // Where a cookie decides whether a hook runs, it decides what the visitor gets, by running or by not running.
-            state.personal |= for_all.is_none();
-            if !for_all.unwrap_or_else(|| when.covers(&request)) {
-                continue;
+        let places = known.map_or(hooks.entries().len(), |known| known.places().len());
+        for at in 0..places {
+            let (place, sure) = match known {
+                Some(known) => known.places().get(at).copied()?,
+                None => (at, false),
+            };
+            let Entry { when, hook, .. } = hooks.entries().get(place)?;
+            if !sure {
+                let for_all = when.covers_for_all(&request);
+                // Where a cookie decides whether a hook runs, it decides what the visitor gets, by running or by not running.
+                state.personal |= for_all.is_none();
+                if !for_all.unwrap_or_else(|| when.covers(&request)) {
+                    continue;
+                }
             }
             let verdict = match hook.decide(&request, &mut edits, platform) {
                 Verdict::Now(result) => result,
@@ -204,6 +215,7 @@ async fn drive<'a>(
                 if let Some(answer) = state.rewrite(hook, to, &mut request) {
                     return Some(answer);
                 }
+                known = None;
             }
         }
     }

@@ -46,7 +46,9 @@ impl Hook for Waiting {
 
 fn now(hooks: &Hooks, asked: &Asked) -> Option<Outcome> {
     let nowhere = |_: &CanonicalPath| None::<Route<'static>>;
-    run_now(hooks, asked.request(), &nowhere, &Still::default())
+    let request = asked.request();
+    let known = hooks.at_path(request.path(), None);
+    run_now(hooks, &known, request, &nowhere, &Still::default())
 }
 
 fn guard() -> impl Hook {
@@ -70,13 +72,39 @@ fn what_would_have_to_wait_is_not_begun() {
 fn whether_a_path_may_have_to_wait_is_known_beforehand() {
     let waits = |hooks: Hooks| {
         let path = CanonicalPath::parse("/office/a").unwrap();
-        hooks.may_wait(&path, Some("/office/:page"))
+        hooks.at_path(&path, Some("/office/:page")).may_wait()
     };
     let waiting = || Waiting(Arc::default());
     assert!(waits(Hooks::new().hook(waiting())));
     assert!(waits(Hooks::new().at(Match::cookie("a"), waiting())));
     assert!(!waits(Hooks::new().at(Match::below("/shop"), waiting())));
     assert!(!waits(Hooks::new().hook(guard()).hook(SecurityHeaders::new()).hook(Flags::new())));
+}
+
+#[test]
+fn a_table_costs_no_path_that_it_is_not_for() {
+    let table = || {
+        let any_host = [Rule::new("/old", "/"), Rule::new("/items/:id", "/")];
+        Redirects::new(any_host.into_iter().chain([Rule::new("/here", "/").on_host("*.shop.example")]))
+    };
+    let is_asked =
+        |hooks: &Hooks, path: &str| !hooks.at_path(&CanonicalPath::parse(path).unwrap(), None).is_empty();
+    let hooks = Hooks::new().hook(table());
+    for (path, asked) in
+        [("/old", true), ("/items/1", true), ("/here", true), ("/items", false), ("/", false)]
+    {
+        assert_eq!(is_asked(&hooks, path), asked, "{path}");
+    }
+    // Whether it runs is the visitor's doing, so the answer is theirs alone.
+    assert!(is_asked(&Hooks::new().at(Match::cookie("a"), table()), "/"));
+    // A path that a rewrite leads to is another one.
+    let rewrites = hook("rewrites", |request, _| match request.path().as_str() {
+        "/" => Decision::rewrite("/old"),
+        _ => Ok(Decision::Next),
+    });
+    let hooks = Hooks::new().hook(rewrites).hook(Redirects::new([Rule::new("/old", "/new").rewrite()]));
+    let Some(Outcome::Pass(passed)) = now(&hooks, &Asked::get("/")) else { panic!("not passed") };
+    assert_eq!(passed.path.unwrap().as_str(), "/new");
 }
 
 #[test]
@@ -116,12 +144,13 @@ fn nothing_is_allocated_where_nothing_is_changed() {
     ];
     let path = CanonicalPath::parse("/office/a").unwrap();
     let (platform, nowhere) = (Still::default(), |_: &CanonicalPath| None::<Route<'static>>);
+    let known = hooks.at_path(&path, None);
     let mut passed = None;
     let allocations = allocation_counter::measure(|| {
         let headers = Headers::Raw(&lines);
         let client = Client::default();
         let request = EdgeRequest::new(&Method::GET, "shop.example", true, &path, "", headers, client);
-        passed = run_now(&hooks, request, &nowhere, &platform);
+        passed = run_now(&hooks, &known, request, &nowhere, &platform);
     });
     assert!(matches!(passed, Some(Outcome::Pass(_))));
     assert_eq!(allocations.count_total, 0, "{allocations:?}");

@@ -46,11 +46,23 @@ const SENT: [&str; 6] = [
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
-    hooks: Vec<Run>,
-    none: Vec<Run>,
+    hooks: Vec<Turn>,
+    none: Vec<Turn>,
     /// Medians of the ratios of neighbouring turns.
     rate_ratio: f64,
     tail_ratio: f64,
+    /// The server's time for a request without hooks, by that with them: what the rate ratio is on a machine that does nothing
+    /// else, and steadier on one that does.
+    work_ratio: f64,
+}
+
+/// One turn of one server.
+#[derive(Debug, Serialize)]
+struct Turn {
+    #[serde(flatten)]
+    run: Run,
+    /// Microseconds of processors that the server took for a request, the kernel's part included.
+    work_us: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,21 +84,26 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
     let each = NAMES.iter().filter(|_| options.each).map(|name| ((*name).to_owned(), vec![*name]));
     for (name, hooks) in each.chain([("five hooks".to_owned(), NAMES.to_vec())]) {
         let with = Started::with(&hooks).await?;
-        let mut row = Row { name, hooks: Vec::new(), none: Vec::new(), rate_ratio: 0.0, tail_ratio: 0.0 };
+        let (rate_ratio, tail_ratio, work_ratio) = (0.0, 0.0, 0.0);
+        let mut row = Row { name, hooks: Vec::new(), none: Vec::new(), rate_ratio, tail_ratio, work_ratio };
         for round in 1..=options.rounds {
             // Whoever is second in one turn is first in the next: what a turn does to the machine meets both.
             let order = if round % 2 == 0 { [true, false] } else { [false, true] };
             for hooked in order {
-                let (server, runs) = if hooked { (&with, &mut row.hooks) } else { (&none, &mut row.none) };
-                runs.push(wrk::run_with(server.url(), options.load, &SENT).await?);
+                let (server, turns) = if hooked { (&with, &mut row.hooks) } else { (&none, &mut row.none) };
+                let before = server.worked_us();
+                let run = wrk::run_with(server.url(), options.load, &SENT).await?;
+                let requests = run.rate * f64::from(options.load.seconds);
+                turns.push(Turn { run, work_us: (server.worked_us() - before) / requests });
             }
             eprintln!("{}, turn {round} of {}", row.name, options.rounds);
         }
-        let ratio = |of: fn(&Run) -> f64| {
+        let ratio = |of: fn(&Turn) -> f64| {
             let pairs = row.hooks.iter().zip(&row.none);
             median(pairs.map(|(with, without)| of(with) / of(without)).collect()).unwrap_or_default()
         };
-        (row.rate_ratio, row.tail_ratio) = (ratio(|run| run.rate), ratio(|run| run.p99_ms));
+        (row.rate_ratio, row.tail_ratio) = (ratio(|turn| turn.run.rate), ratio(|turn| turn.run.p99_ms));
+        row.work_ratio = ratio(|turn| 1.0 / turn.work_us);
         rows.push(row);
         with.stop().await?;
     }
@@ -101,15 +118,22 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
 }
 
 fn show(report: &Report) -> String {
-    let middle = |runs: &[Run]| median(runs.iter().map(|run| run.rate).collect()).unwrap_or_default();
-    let mut lines = vec![["", "none/s", "hooks/s", "ratio", "p99, ratio"].map(str::to_owned)];
+    let middle =
+        |turns: &[Turn], of: fn(&Turn) -> f64| median(turns.iter().map(of).collect()).unwrap_or_default();
+    let rate = |turns: &[Turn]| format!("{:.0}", middle(turns, |turn| turn.run.rate));
+    let work = |turns: &[Turn]| format!("{:.2} us", middle(turns, |turn| turn.work_us));
+    let head = ["", "none/s", "hooks/s", "ratio", "p99, ratio", "none, work", "hooks, work", "ratio"];
+    let mut lines = vec![head.map(str::to_owned)];
     lines.extend(report.rows.iter().map(|row| {
         [
             row.name.clone(),
-            format!("{:.0}", middle(&row.none)),
-            format!("{:.0}", middle(&row.hooks)),
+            rate(&row.none),
+            rate(&row.hooks),
             format!("{:.3}", row.rate_ratio),
             format!("{:.2}", row.tail_ratio),
+            work(&row.none),
+            work(&row.hooks),
+            format!("{:.3}", row.work_ratio),
         ]
     }));
     let [before, after] = &report.average;

@@ -1,12 +1,11 @@
 //! The server whose page is measured, in a process of its own.
 
 use leptos::prelude::*;
-use std::process::Stdio;
-use std::sync::Arc;
+use std::{fs, process::Stdio, sync::Arc};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     net::TcpListener,
-    process::{Child, ChildStdin, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 use tropos::{
     App, PageResult, Variant,
@@ -115,6 +114,8 @@ pub(crate) struct Started {
     child: Child,
     /// Its end is the server's.
     stdin: Option<ChildStdin>,
+    /// Where it writes its last word.
+    _stdout: Option<BufReader<ChildStdout>>,
     url: String,
 }
 
@@ -136,16 +137,27 @@ impl Started {
             .kill_on_drop(true)
             .spawn()?;
         let mut url = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut url).await?;
+        let mut stdout = child.stdout.take().map(BufReader::new);
+        if let Some(stdout) = &mut stdout {
+            stdout.read_line(&mut url).await?;
         }
         let stdin = child.stdin.take();
-        Ok(Self { child, stdin, url: url.trim().to_owned() })
+        Ok(Self { child, stdin, _stdout: stdout, url: url.trim().to_owned() })
     }
 
     /// The address of the page.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// For how long its threads have had a processor, in microseconds; not a number where the system does not tell (Linux does).
+    pub(super) fn worked_us(&self) -> f64 {
+        let tasks = self.child.id().and_then(|id| fs::read_dir(format!("/proc/{id}/task")).ok());
+        let times = tasks.into_iter().flatten().flatten().filter_map(|task| {
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<f64>().ok()
+        });
+        times.reduce(|all, one| all + one).map_or(f64::NAN, |nanoseconds| nanoseconds / 1000.0)
     }
 
     /// Ends it.

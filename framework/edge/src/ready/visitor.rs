@@ -123,24 +123,37 @@ pub(super) fn is_visitor(name: &str) -> bool {
     (1..=LONGEST_VISITOR).contains(&name.len())
 }
 
-/// What crawlers, previews and monitors have in the name that they send, by its first two letters.
-const fn word_of(first: u8, second: u8) -> Option<&'static str> {
-    match (first, second) {
-        (b'b', b'o') => Some("bot"),
-        (b'c', b'r') => Some("crawl"),
-        (b's', b'p') => Some("spider"),
-        (b's', b'l') => Some("slurp"),
-        (b'f', b'a') => Some("facebookexternalhit"),
-        (b'e', b'm') => Some("embedly"),
-        (b'p', b'r') => Some("preview"),
-        (b'l', b'i') => Some("lighthouse"),
-        (b'h', b'e') => Some("headless"),
-        (b'p', b'i') => Some("pingdom"),
-        (b'u', b'p') => Some("uptime"),
-        (b'm', b'o') => Some("monitor"),
-        _ => None,
+/// What crawlers, previews and monitors have in the name that they send.
+const WORDS: [&[u8]; 12] = [
+    b"bot",
+    b"crawl",
+    b"spider",
+    b"slurp",
+    b"facebookexternalhit",
+    b"embedly",
+    b"preview",
+    b"lighthouse",
+    b"headless",
+    b"pingdom",
+    b"uptime",
+    b"monitor",
+];
+
+/// Which words have a letter at this place, a bit for each word.
+const fn words_with_letter_at(place: usize) -> [u16; 256] {
+    let mut words = [0; 256];
+    let mut word = 0;
+    while word < WORDS.len() {
+        let letter = WORDS[word][place];
+        words[letter as usize] |= 1 << word;
+        words[letter.to_ascii_uppercase() as usize] |= 1 << word;
+        word += 1;
     }
+    words
 }
+
+const FIRST: [u16; 256] = words_with_letter_at(0);
+const SECOND: [u16; 256] = words_with_letter_at(1);
 
 /// Names are looked through this far.
 const LONGEST_AGENT: usize = 512;
@@ -151,16 +164,22 @@ pub(super) fn is_crawler(request: &EdgeRequest<'_>) -> bool {
         return true;
     };
     let agent = agent.get(..LONGEST_AGENT).unwrap_or(agent);
-    // One pass, since it is asked for each hit: the first two letters tell which word it may be.
-    (0..agent.len()).any(|at| {
-        let rest = agent.get(at..).unwrap_or_default();
-        let word = match rest {
-            [first, second, ..] => word_of(first.to_ascii_lowercase(), second.to_ascii_lowercase()),
-            _ => None,
-        };
-        word.is_some_and(|word| {
-            rest.get(..word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-        })
+    // One pass, since it is asked for each hit: the first two letters tell which words it may be.
+    let mut begun = 0;
+    agent.iter().enumerate().any(|(at, letter)| {
+        let letter = usize::from(*letter);
+        let mut may_be = begun & SECOND.get(letter).copied().unwrap_or(0);
+        begun = FIRST.get(letter).copied().unwrap_or(0);
+        while may_be != 0 {
+            let word = usize::try_from(may_be.trailing_zeros()).ok().and_then(|word| WORDS.get(word));
+            let rest = agent.get(at.saturating_sub(1)..).unwrap_or_default();
+            let part = word.and_then(|word| Some((word, rest.get(..word.len())?)));
+            if part.is_some_and(|(word, part)| part.eq_ignore_ascii_case(word)) {
+                return true;
+            }
+            may_be &= may_be - 1;
+        }
+        false
     })
 }
 
@@ -168,9 +187,10 @@ pub(super) fn is_crawler(request: &EdgeRequest<'_>) -> bool {
 /// §3.2.7), nor at the events of a page that is open.
 pub(super) fn is_view(request: &EdgeRequest<'_>) -> bool {
     let ahead = ["sec-purpose", "purpose"].iter().any(|name| {
-        let purpose = request.header(name).and_then(|purpose| purpose.get(..8));
-        purpose.is_some_and(|purpose| purpose.eq_ignore_ascii_case("prefetch"))
+        let purpose = request.headers().get(name).and_then(|purpose| purpose.get(..8));
+        purpose.is_some_and(|purpose| purpose.eq_ignore_ascii_case(b"prefetch"))
     });
-    let events = request.header("accept").is_some_and(|accept| accept.starts_with("text/event-stream"));
+    let accept = request.headers().get("accept");
+    let events = accept.is_some_and(|accept| accept.starts_with(b"text/event-stream"));
     request.method() == http::Method::GET && !ahead && !events
 }

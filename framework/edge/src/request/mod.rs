@@ -133,8 +133,15 @@ impl<'a> EdgeRequest<'a> {
         if let Some((_, value)) = self.set.iter().rev().find(|(known, _)| known == name) {
             return value.as_deref();
         }
-        let mut sent = self.headers.lines("cookie").flat_map(pairs_of);
-        sent.find(|(known, _)| *known == name).map(|(_, value)| value)
+        match &self.headers {
+            Headers::Map(map) => {
+                map.get_all("cookie").iter().find_map(|line| cookies::value(line.as_bytes(), name))
+            }
+            Headers::Raw(lines) => {
+                let mut lines = lines.iter().filter(|line| line.name.eq_ignore_ascii_case("cookie"));
+                lines.find_map(|line| cookies::value(line.value, name))
+            }
+        }
     }
 
     /// Where the visitor is, and by which address they come.
@@ -172,8 +179,4 @@ impl<'a> EdgeRequest<'a> {
     pub fn variants(&self) -> &Variants {
         &self.variants
     }
-}
-
-fn pairs_of(line: &[u8]) -> impl Iterator<Item = (&str, &str)> {
-    cookies::pairs(std::str::from_utf8(line).unwrap_or_default())
 }

@@ -344,7 +344,7 @@ fn line(event: &Event) -> String {
     let json = match event {
         Event::Exposure(exposure) => serde_json::json!({
             "event": "exposure",
-            "experiment": exposure.experiment,
+            "experiment": &*exposure.experiment,
             "variant": exposure.variant,
             "first": exposure.first,
         }),

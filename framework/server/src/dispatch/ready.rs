@@ -21,7 +21,7 @@ use tropos_cache::{
     observe::Saved,
 };
 use tropos_core::{CanonicalPath, Mode};
-use tropos_edge::Variants;
+use tropos_edge::{Variants, hooks::AtPath};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Targets that are remembered, each variant of one for itself: 128 KiB of slots, and at most 6 MiB with all that is in them. A site with more hot pages
@@ -59,6 +59,8 @@ pub(crate) struct Known {
 pub(crate) struct Gate {
     pub(crate) path: CanonicalPath,
     pub(crate) page: Option<Arc<PageRoute>>,
+    /// Those that may do something for the path.
+    pub(crate) hooks: AtPath,
 }
 
 impl Known {
@@ -258,10 +260,11 @@ impl Site {
         }
         let page = self.table.find(path).map(|(page, _)| page.clone());
         let route = page.as_ref().map(|page| page.route.pattern());
-        match self.hooks.may_concern(path, route) {
-            false => Ok(None),
-            true if self.hooks.may_wait(path, route) => Err(Waits),
-            true => Ok(Some(Gate { path: path.clone(), page })),
+        let hooks = self.hooks.at_path(path, route);
+        match hooks.is_empty() {
+            true => Ok(None),
+            false if hooks.may_wait() => Err(Waits),
+            false => Ok(Some(Gate { path: path.clone(), page, hooks })),
         }
     }
 

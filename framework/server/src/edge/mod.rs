@@ -195,6 +195,7 @@ impl Site {
 pub(crate) fn told(event: &Event) {
     match event {
         Event::Exposure(Exposure { experiment, variant, first }) => {
+            let experiment = &**experiment;
             tracing::debug!(target: "tropos::hook", experiment, variant, first, "a visitor is shown a variant");
         }
         Event::Problem { hook, problem } => {

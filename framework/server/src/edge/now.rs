@@ -19,7 +19,7 @@ use tropos_cache::{
 use tropos_core::CanonicalPath;
 use tropos_edge::{
     EdgeRequest,
-    edits::HeaderEdit,
+    edits::{HeaderEdit, OF_CONNECTION},
     request::{Headers, RawHeader, Route, internal},
     run::{self, Outcome, Passed, Router},
 };
@@ -27,20 +27,12 @@ use tropos_edge::{
 /// As many headers are laid out without an allocation. Browsers send some twenty.
 const USUAL_HEADERS: usize = 32;
 
-/// Headers by which the connection itself is run: a hook that sets one has its answer written by hyper.
-static OF_CONNECTION: LazyLock<Names> = LazyLock::new(|| {
-    let named = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
-    let names = [
-        header::CONNECTION,
-        header::CONTENT_LENGTH,
-        header::DATE,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    names.into_iter().chain(named).collect()
-});
+/// A hook that sets one of these has its answer written by hyper.
+static CONNECTION: LazyLock<Names> =
+    LazyLock::new(|| OF_CONNECTION.into_iter().map(HeaderName::from_static).collect());
+
+/// What a hook says by these does not count where one visitor alone may have the answer.
+static CACHES: LazyLock<Names> = LazyLock::new(|| CACHING.into_iter().collect());
 
 /// Headers of a request that decide over an answer from a stored page.
 static DECIDING: LazyLock<Names> = LazyLock::new(|| {
@@ -120,7 +112,7 @@ impl Site {
         let query = read.target.split_once('?').map_or("", |(_, query)| query);
         let request =
             EdgeRequest::new(method, read.host, self.is_secure(), &gate.path, query, headers, client);
-        run::run_now(&self.hooks, request, &Routes { gate, table: &self.table }, &self.platform)
+        run::run_now(&self.hooks, &gate.hooks, request, &Routes { gate, table: &self.table }, &self.platform)
     }
 
     /// Puts the head of a hit on `out`, with what hooks add; `false` where that is not said by lines alone.
@@ -133,8 +125,8 @@ impl Site {
     ) -> bool {
         let additions = &passed.response;
         let private = is_private(additions, passed.personal);
-        // What a hook says of caches does not count then, and has to be taken out again.
-        if private && additions.headers.iter().any(|edit| CACHING.iter().any(|name| names(edit, name))) {
+        // What a hook says of caches has to be taken out again then.
+        if private && additions.headers.iter().any(speaks_to_caches) {
             return false;
         }
         if private {
@@ -203,19 +195,26 @@ fn names(edit: &HeaderEdit, asked: &HeaderName) -> bool {
     }
 }
 
+fn speaks_to_caches(edit: &HeaderEdit) -> bool {
+    match edit {
+        HeaderEdit::Set(name, _) | HeaderEdit::Append(name, _) | HeaderEdit::Remove(name) => CACHES.has(name),
+        HeaderEdit::SetAll(set) => set.is_of_caches(),
+    }
+}
+
 /// Whether hooks say something of the connection itself.
 pub(crate) fn touches_connection(additions: &Additions) -> bool {
     additions.headers.iter().any(|edit| match edit {
         HeaderEdit::Set(name, _) | HeaderEdit::Append(name, _) | HeaderEdit::Remove(name) => {
-            OF_CONNECTION.has(name)
+            CONNECTION.has(name)
         }
-        HeaderEdit::SetAll(set) => set.lines().any(|(name, _)| OF_CONNECTION.has(name)),
+        HeaderEdit::SetAll(set) => set.is_of_connection(),
     })
 }
 
 /// Whether this is said by a header of the connection itself.
 pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
-    OF_CONNECTION.has(name)
+    CONNECTION.has(name)
 }
 
 /// Whether what hooks changed of the request may change how a stored page answers it.
@@ -235,4 +234,14 @@ pub(crate) fn target_of(path: &CanonicalPath, query: &str) -> String {
     let slash = if path.has_trailing_slash() { "/" } else { "" };
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{}{slash}{mark}{query}", path.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hooks_and_the_cache_name_the_same_headers_of_caches() {
+        assert_eq!(CACHING.map(|name| name.to_string()), tropos_edge::edits::OF_CACHES);
+    }
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Decision, EdgeRequest, Edits, Error, Event, Hook, Platform, VariantName, Verdict, event::Exposure,
 };
+use std::sync::Arc;
 
 /// Splits visitors over the values of a variant.
 ///
@@ -43,7 +44,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Experiment<V> {
-    name: String,
+    name: Arc<str>,
     cookie: String,
     salt: String,
     weights: Vec<(V, u16)>,
@@ -58,7 +59,7 @@ impl<V: VariantName> Experiment<V> {
     /// All visitors, in even parts over all values, by chance, kept for 90 days in a cookie of the variant's name.
     pub fn new() -> Self {
         Self {
-            name: V::NAME.to_owned(),
+            name: V::NAME.into(),
             cookie: V::NAME.to_owned(),
             salt: String::new(),
             weights: draw::even::<V>(),
@@ -74,7 +75,7 @@ impl<V: VariantName> Experiment<V> {
     /// Its name in events and hashes. A new one draws anew, with [`cookie`](Self::cookie).
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
+        self.name = name.into();
         self
     }
 
@@ -192,7 +193,7 @@ impl<V: VariantName> Hook for Experiment<V> {
 
     fn experiments(&self, cookie: &dyn Fn(&str) -> Option<String>) -> Vec<(String, &'static str)> {
         let kept = cookie(&self.cookie).and_then(|kept| V::parse(&kept));
-        kept.map(|value| (self.name.clone(), value.as_str())).into_iter().collect()
+        kept.map(|value| (self.name.to_string(), value.as_str())).into_iter().collect()
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -218,7 +219,7 @@ impl<V: VariantName> Hook for Experiment<V> {
         if !(1..=400).contains(&self.days) {
             return problem("the cookie is kept for 1 to 400 days: browsers keep none for longer".to_owned());
         }
-        let names = [Some(&self.name), Some(&self.cookie), self.visitor.as_ref(), self.force.as_ref()];
+        let names = [Some(&*self.name), Some(&self.cookie), self.visitor.as_deref(), self.force.as_deref()];
         match names.into_iter().flatten().find(|name| !is_name(name)) {
             Some(name) => {
                 problem(format!("`{name}` is no name: write 1 to 64 letters, digits, `-`, `_` and `.`"))

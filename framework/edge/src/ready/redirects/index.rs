@@ -109,6 +109,16 @@ impl Index {
         (index, twice)
     }
 
+    /// Whether a rule may be for this path, at some host.
+    pub(super) fn may_find(&self, rules: &[Ready], path: &CanonicalPath) -> bool {
+        // A pattern matches no path with a slash at its end; it is asked without.
+        let Ok(bare) = CanonicalPath::parse(path.as_str()) else { return true };
+        let mut patterns = self.patterns.values().flatten().filter_map(|(_, at)| rules.get(*at));
+        self.exact.values().any(|paths| paths.contains_key(path.as_str()))
+            || self.below.contains_key(path.as_str())
+            || patterns.any(|ready| ready.from.matches(&bare).is_some())
+    }
+
     /// The rule for an address: those without parameters first, of the host before those of any; then the more specific pattern.
     pub(super) fn find(
         &self,

@@ -212,6 +212,10 @@ impl Hook for Redirects {
         false
     }
 
+    fn concerns(&self, path: &CanonicalPath) -> bool {
+        self.index.may_find(&self.rules, path)
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.problems.is_empty() {
             return Ok(());
