@@ -123,22 +123,9 @@ impl HeaderEdit {
 /// What a hook changes on the way.
 #[derive(Debug, Default)]
 pub struct Edits {
-    request: HeaderEdits,
-    response: HeaderEdits,
-    cookies: Vec<Cookie<'static>>,
-    variants: Variants,
-    context: Vec<(&'static str, String)>,
-    events: Vec<Event>,
-    csp: Option<Arc<Csp>>,
-    geo: Option<Geo<'static>>,
-    marks: Vec<String>,
-    personal: bool,
+    parts: Parts,
     error: Option<Error>,
 }
-
-/// Changes of the headers of one direction.
-#[derive(Debug, Default)]
-struct HeaderEdits(Vec<HeaderEdit>);
 
 /// Headers that the page reads. They never reach the client.
 #[derive(Debug)]
@@ -168,7 +155,7 @@ impl Edits {
     /// Sets a cookie: the client is sent it, in a line of its own, and hooks and pages of this very request read it.
     pub fn set_cookie(&mut self, cookie: Cookie<'static>) {
         if self.has_room() {
-            self.cookies.push(cookie);
+            self.parts.cookies.push(cookie);
         }
     }
 
@@ -179,16 +166,16 @@ impl Edits {
 
     /// Chooses a variant. Pages that declare it are stored once for each value.
     pub fn choose<V: VariantName>(&mut self, value: V) {
-        self.variants.choose(value);
+        self.parts.variants.choose(value);
     }
 
     /// Leaves a value for the page, in place of an earlier one of the same type.
     pub fn context<T: ContextValue>(&mut self, value: &T) {
         match serde_json::to_string(value) {
             Ok(json) => {
-                self.context.retain(|(name, _)| *name != T::NAME);
-                self.context.push((T::NAME, json));
-                if context_len(&self.context) > LONGEST_CONTEXT {
+                self.parts.context.retain(|(name, _)| *name != T::NAME);
+                self.parts.context.push((T::NAME, json));
+                if context_len(&self.parts.context) > LONGEST_CONTEXT {
                     self.fail(CONTEXT_FULL);
                 }
             }
@@ -201,49 +188,50 @@ impl Edits {
     /// Tells the adapter of something, such as an exposure to an experiment. What is beyond
     /// [`MOST_EVENTS`](crate::event::MOST_EVENTS) of one request is dropped: no page fails for what is counted.
     pub fn event(&mut self, event: Event) {
-        self.events.push(event);
+        self.parts.events.push(event);
     }
 
     /// Says by which policy the page's own content is held (CSP), in place of an earlier one. The server completes it with the
     /// nonce of a streamed page or the hashes of a stored one: see [`ready::security`](crate::ready::security).
     pub fn csp(&mut self, policy: Arc<Csp>) {
-        self.csp = Some(policy);
+        self.parts.csp = Some(policy);
     }
 
     /// Says where the visitor is, for later hooks: they read it by [`EdgeRequest::client`](crate::EdgeRequest::client).
     pub fn geo(&mut self, geo: Geo<'static>) {
-        self.geo = Some(geo);
+        self.parts.geo = Some(geo);
     }
 
     /// Says that this very decision depends on who asks, where the hook as a whole does not
     /// ([`depends_on_visitor`](crate::Hook::depends_on_visitor)): a page that goes on from here is `private` to caches outside.
     pub fn depends_on_visitor(&mut self) {
-        self.personal = true;
+        self.parts.personal = true;
     }
 
     /// Notes something for later hooks of this very request, which [`is_marked`](crate::EdgeRequest::is_marked) tells. After a
     /// rewrite all hooks run again: by a mark, one that counts knows that it has.
     pub fn mark(&mut self, mark: impl Into<String>) {
-        self.marks.push(mark.into());
+        self.parts.marks.push(mark.into());
     }
 
     /// Whether the hook has changed nothing, and nothing was wrong.
     pub(crate) fn is_empty(&self) -> bool {
-        self.request.0.is_empty()
-            && self.response.0.is_empty()
-            && self.cookies.is_empty()
-            && self.variants.is_empty()
-            && self.context.is_empty()
-            && self.events.is_empty()
-            && self.marks.is_empty()
-            && self.csp.is_none()
-            && self.geo.is_none()
+        self.parts.request.is_empty()
+            && self.parts.response.is_empty()
+            && self.parts.cookies.is_empty()
+            && self.parts.variants.is_empty()
+            && self.parts.context.is_empty()
+            && self.parts.events.is_empty()
+            && self.parts.marks.is_empty()
+            && self.parts.csp.is_none()
+            && self.parts.geo.is_none()
             && self.error.is_none()
-            && !self.personal
+            && !self.parts.personal
     }
 
     fn has_room(&mut self) -> bool {
-        let room = self.request.0.len() + self.response.0.len() + self.cookies.len() < MOST_EDITS;
+        let room =
+            self.parts.request.len() + self.parts.response.len() + self.parts.cookies.len() < MOST_EDITS;
         if !room {
             self.fail(EDITS_FULL);
         }
@@ -268,27 +256,16 @@ impl Edits {
                 .fail(Error::Header { name: name.to_owned(), value: value.unwrap_or_default().to_owned() });
         };
         if self.has_room() {
-            let edits = if response { &mut self.response } else { &mut self.request };
-            edits.0.push(make(name, value));
+            let edits = if response { &mut self.parts.response } else { &mut self.parts.request };
+            edits.push(make(name, value));
         }
     }
 
-    /// What the hook changed, to be taken over; the first thing that was wrong with it, if something was.
-    pub(crate) fn into_parts(self) -> Result<Parts, Error> {
-        match self.error {
+    /// What the hook changed, to be taken over and left empty; the first thing that was wrong with it, if something was.
+    pub(crate) fn parts(&mut self) -> Result<&mut Parts, Error> {
+        match self.error.take() {
             Some(error) => Err(error),
-            None => Ok(Parts {
-                request: self.request.0,
-                response: self.response.0,
-                cookies: self.cookies,
-                variants: self.variants,
-                context: self.context,
-                events: self.events,
-                csp: self.csp,
-                geo: self.geo,
-                marks: self.marks,
-                personal: self.personal,
-            }),
+            None => Ok(&mut self.parts),
         }
     }
 }
@@ -359,7 +336,7 @@ impl ResponseHeaders<'_> {
     /// Sets headers that are the same for every request: no name or value is read again.
     pub fn set_all(&mut self, set: &Arc<HeaderSet>) {
         if self.0.has_room() {
-            self.0.response.0.push(HeaderEdit::SetAll(set.clone()));
+            self.0.parts.response.push(HeaderEdit::SetAll(set.clone()));
         }
     }
 }
@@ -375,7 +352,7 @@ mod tests {
     fn a_cookie_is_taken_away_without_asking_for_the_time() {
         let mut edits = Edits::default();
         edits.remove_cookie("old");
-        let parts = edits.into_parts().unwrap();
+        let parts = edits.parts().unwrap();
         let [gone] = parts.cookies.as_slice() else { unreachable!() };
         assert!(is_removal(gone));
         assert_eq!(gone.to_string(), "old=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");

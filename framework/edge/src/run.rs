@@ -13,6 +13,7 @@ use cookie::Cookie;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::{
     borrow::Cow,
+    mem::take,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -196,7 +197,7 @@ async fn drive<'a>(
             state.personal |= hook.depends_on_visitor();
             let decision = match edits.is_empty() {
                 true => verdict,
-                false => state.take(verdict, std::mem::take(&mut edits), &mut request),
+                false => state.take(verdict, &mut edits, &mut request),
             };
             match decision {
                 Ok(Decision::Next) => {}
@@ -222,11 +223,11 @@ async fn drive<'a>(
 }
 
 /// Puts what is new behind what there is, without a copy where there is nothing.
-fn add<T>(to: &mut Vec<T>, new: Vec<T>) {
+fn add<T>(to: &mut Vec<T>, new: &mut Vec<T>) {
     if to.is_empty() {
-        *to = new;
+        std::mem::swap(to, new);
     } else {
-        to.extend(new);
+        to.append(new);
     }
 }
 
@@ -240,15 +241,15 @@ struct State {
 }
 
 impl State {
-    /// Takes over what a hook changed, so that the next one sees it.
+    /// Takes over what a hook changed, so that the next one sees it; its edits are empty then.
     fn take(
         &mut self,
         verdict: Result<Decision, Error>,
-        edits: Edits,
+        edits: &mut Edits,
         request: &mut EdgeRequest<'_>,
     ) -> Result<Decision, Error> {
         let decision = verdict?;
-        let mut parts = edits.into_parts()?;
+        let parts = edits.parts()?;
         if self.rewrites > 0 {
             // A hook that ran under the first path as well does not add its lines a second time.
             let is_new = |known: &[HeaderEdit], edit: &HeaderEdit| {
@@ -258,12 +259,12 @@ impl State {
             parts.response.retain(|edit| is_new(&self.parts.response, edit));
         }
         // What sets a cookie is for one visitor.
-        self.personal |= parts.personal || !parts.cookies.is_empty();
+        self.personal |= take(&mut parts.personal) || !parts.cookies.is_empty();
         if self.parts.edits() + parts.edits() > MOST_EDITS {
             return Err(EDITS_FULL);
         }
         request.marks.extend(parts.marks.iter().cloned());
-        self.parts.marks.extend(parts.marks);
+        self.parts.marks.append(&mut parts.marks);
         if !parts.request.is_empty() {
             request.headers.change(|headers| parts.request.iter().for_each(|edit| edit.apply(headers)));
         }
@@ -274,28 +275,28 @@ impl State {
             let value = value.filter(|_| !crate::edits::is_removal(cookie));
             request.set.push((cookie.name().to_owned(), value));
         }
-        request.variants.merge(parts.variants);
-        add(&mut self.parts.request, parts.request);
-        add(&mut self.parts.response, parts.response);
+        request.variants.merge(take(&mut parts.variants));
+        add(&mut self.parts.request, &mut parts.request);
+        add(&mut self.parts.response, &mut parts.response);
         self.parts.cookies.retain(|known| parts.cookies.iter().all(|new| new.name() != known.name()));
-        add(&mut self.parts.cookies, parts.cookies);
+        add(&mut self.parts.cookies, &mut parts.cookies);
         if !parts.context.is_empty() {
             self.parts.context.retain(|(known, _)| parts.context.iter().all(|(new, _)| new != known));
-            self.parts.context.extend(parts.context);
+            self.parts.context.append(&mut parts.context);
             if self.parts.context_len() > LONGEST_CONTEXT {
                 return Err(CONTEXT_FULL);
             }
             request.context.clone_from(&self.parts.context);
         }
-        for event in parts.events {
+        for event in parts.events.drain(..) {
             // After a rewrite all hooks run again; what they show is seen once.
             let known = self.parts.events.iter().any(|known| known.is_as(&event));
             if !known && self.parts.events.len() < MOST_EVENTS {
                 self.parts.events.push(event);
             }
         }
-        self.parts.csp = parts.csp.or(self.parts.csp.take());
-        if let Some(geo) = parts.geo {
+        self.parts.csp = parts.csp.take().or(self.parts.csp.take());
+        if let Some(geo) = parts.geo.take() {
             request.client.geo = geo;
         }
         Ok(decision)
@@ -310,7 +311,7 @@ impl State {
                 request.path.as_str()
             ));
             let reply = Reply::text(508, "this address leads in circles");
-            return Some(std::mem::take(self).answer(hook, reply, Some(error)));
+            return Some(take(self).answer(hook, reply, Some(error)));
         }
         let from = std::mem::replace(&mut request.path, Cow::Owned(to.path)).into_owned();
         request.rewritten_from.get_or_insert(from);

@@ -3,7 +3,7 @@
 //! A variant is a name with a closed list of values, so the entries of a page are bounded however many visitors choose.
 //! Hooks choose values; a page declares the variants it differs by, and its key holds those alone.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
 /// Values of one variant, the first of which is taken where no hook has chosen: `variant!` makes types of it.
 pub trait VariantName: Sized + Copy + Send + Sync + 'static {
@@ -211,8 +211,9 @@ tuples! { A; A B; A B C; A B C D; }
 
 fn write<V: VariantName>(key: &mut String, value: V) {
     let comma = if key.is_empty() { "" } else { "," };
-    // Writing into a String cannot fail.
-    let _ = write!(key, "{comma}{}={}", V::NAME, value.as_str());
+    // Made for each hit behind hooks: at once as long as it will be, most often.
+    key.reserve(comma.len() + V::NAME.len() + 1 + value.as_str().len());
+    [comma, V::NAME, "=", value.as_str()].iter().for_each(|part| key.push_str(part));
 }
 
 fn read<V: VariantName>(key: &str) -> V {
