@@ -132,7 +132,7 @@ pub async fn run<'a>(
     hooks: &Hooks,
     request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
-    platform: &dyn Platform,
+    platform: &'a dyn Platform,
 ) -> Outcome {
     // Only who may not wait is left without an outcome.
     drive(hooks, None, request, router, platform).await.unwrap_or_else(|| {
@@ -150,7 +150,7 @@ pub fn run_now<'a>(
     known: &AtPath,
     request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
-    platform: &dyn Platform,
+    platform: &'a dyn Platform,
 ) -> Option<Outcome> {
     let running = pin!(drive(hooks, Some(known), request, router, platform));
     match running.poll(&mut Context::from_waker(Waker::noop())) {
@@ -165,10 +165,10 @@ async fn drive<'a>(
     mut known: Option<&AtPath>,
     mut request: EdgeRequest<'a>,
     router: &'a (impl Router + ?Sized),
-    platform: &dyn Platform,
+    platform: &'a dyn Platform,
 ) -> Option<Outcome> {
     let may_wait = known.is_none();
-    (request.now, request.chance) = (platform.now(), platform.random());
+    request.given.platform = Some(platform);
     let mut state = State::default();
     let mut edits = Edits::default();
     loop {

@@ -3,6 +3,7 @@
 use super::{is_for_a_file, is_name, wrong};
 use crate::{Decision, EdgeRequest, Edits, Error, Hook, Platform, Verdict};
 use cookie::{Cookie, time::Duration};
+use std::cell::RefCell;
 
 /// The cookie that visitors are known by, unless another is said.
 pub const VISITOR_COOKIE: &str = "visitor";
@@ -158,13 +159,36 @@ const SECOND: [u16; 256] = words_with_letter_at(1);
 /// Names are looked through this far.
 const LONGEST_AGENT: usize = 512;
 
+/// Names of programs that each thread remembers the answer of: 32 KiB at most. Most visitors of a day come by as few.
+const REMEMBERED: usize = 64;
+
+thread_local! {
+    /// Each where its length and its end have it; another takes its place.
+    static KNOWN: RefCell<Vec<(Box<[u8]>, bool)>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Whether a program asks that follows links or measures, by its own word (`User-Agent`); one without any counts as one.
 pub(super) fn is_crawler(request: &EdgeRequest<'_>) -> bool {
     let Some(agent) = request.headers().get("user-agent").filter(|agent| !agent.is_empty()) else {
         return true;
     };
     let agent = agent.get(..LONGEST_AGENT).unwrap_or(agent);
-    // One pass, since it is asked for each hit: the first two letters tell which words it may be.
+    // It is asked for each hit, and the answer is the name's alone.
+    KNOWN.with_borrow_mut(|known| {
+        known.resize_with(REMEMBERED, Default::default);
+        let ends = agent.iter().rev().step_by(5).take(4);
+        let mixed =
+            ends.fold(agent.len(), |mixed, byte| mixed.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+        let Some((name, crawls)) = known.get_mut(mixed % REMEMBERED) else { return is_of_crawler(agent) };
+        if **name != *agent {
+            (*name, *crawls) = (agent.into(), is_of_crawler(agent));
+        }
+        *crawls
+    })
+}
+
+fn is_of_crawler(agent: &[u8]) -> bool {
+    // One pass: the first two letters tell which words it may be.
     let mut begun = 0;
     agent.iter().enumerate().any(|(at, letter)| {
         let letter = usize::from(*letter);

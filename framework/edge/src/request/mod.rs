@@ -13,9 +13,9 @@ pub use headers::{Headers, RawHeader};
 pub use query::pairs as query_pairs;
 pub use stream::page_of_stream;
 
-use crate::{Variants, edits::ContextValue};
+use crate::{Platform, Variants, edits::ContextValue};
 use http::Method;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, sync::OnceLock};
 use tropos_core::{CanonicalPath, Mode, UnixMillis};
 
 /// A request as hooks see it: the same parsed path that the router and the cache's key use, and headers without those
@@ -36,12 +36,25 @@ pub struct EdgeRequest<'a> {
     /// Cookies that hooks have set for this very request, or taken away, the later ones last.
     pub(crate) set: Vec<(String, Option<String>)>,
     pub(crate) rewritten_from: Option<CanonicalPath>,
-    pub(crate) now: UnixMillis,
-    pub(crate) chance: u64,
+    pub(crate) given: Given<'a>,
     /// What earlier hooks left for the page: names and JSON.
     pub(crate) context: Vec<(&'static str, String)>,
     /// What earlier hooks noted for later ones.
     pub(crate) marks: Vec<String>,
+}
+
+/// What the platform gives to all hooks alike: asked for where the first of them reads it, since most hits are read by none.
+#[derive(Default)]
+pub(crate) struct Given<'a> {
+    pub(crate) platform: Option<&'a dyn Platform>,
+    now: OnceLock<UnixMillis>,
+    chance: OnceLock<u64>,
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("now", &self.now).field("chance", &self.chance).finish_non_exhaustive()
+    }
 }
 
 /// The page that the path leads to.
@@ -76,8 +89,7 @@ impl<'a> EdgeRequest<'a> {
             variants: Variants::default(),
             set: Vec::new(),
             rewritten_from: None,
-            now: 0,
-            chance: 0,
+            given: Given::default(),
             context: Vec::new(),
             marks: Vec::new(),
         }
@@ -156,12 +168,12 @@ impl<'a> EdgeRequest<'a> {
 
     /// When the request came, by the wall clock, in milliseconds since 1970.
     pub fn now(&self) -> UnixMillis {
-        self.now
+        *self.given.now.get_or_init(|| self.given.platform.map_or(0, Platform::now))
     }
 
     /// A number that nobody can foretell: of this request, the same for all hooks.
     pub fn chance(&self) -> u64 {
-        self.chance
+        *self.given.chance.get_or_init(|| self.given.platform.map_or(0, Platform::random))
     }
 
     /// The value that an earlier hook has left for the page, such as a session. Nothing that a client sends gets there.
