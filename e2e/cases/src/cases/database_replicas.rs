@@ -133,7 +133,8 @@ async fn by_replicas(c: Context) -> Outcome {
     }
     // Signed: nobody can send reads to the primary by a cookie of their own.
     let (pair, _) = cookie.split_once(';').unwrap_or_default();
-    let forged = format!("{}0", pair.get(..pair.len().saturating_sub(1)).unwrap_or_default());
+    let (kept, last) = pair.split_at_checked(pair.len().saturating_sub(1)).unwrap_or_default();
+    let forged = format!("{kept}{}", if last == "0" { "1" } else { "0" });
     for place in 0..10 {
         let http = all.at(place)?.http();
         writer.get(&http, &path(&key)).await?.shows("new").map_err(|problem| problem.during("the writer"))?;
