@@ -377,6 +377,7 @@ describe('islands', () => {
     for (const report of server.reports) {
       assert.equal(report.path, '/')
       assert.equal(report.type, 'application/json')
+      assert.equal(report.traceparent, server.trace)
       assert.ok(!JSON.stringify(report).includes('planted'))
     }
     assert.match(server.reports[1].stack, /\n/)

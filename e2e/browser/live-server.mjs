@@ -38,7 +38,8 @@ export function Panicking(element) {
 
 /** Listens on a free port. `page` is the body of the page, `stream` answers the event stream. */
 export async function listen() {
-  const state = { head: '', page: '', stream: refuse, requests: [], reports: [] }
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const state = { head: '', page: '', stream: refuse, requests: [], reports: [], trace }
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://localhost')
     const answer = (type, text) => response.writeHead(200, { 'content-type': type }).end(text)
@@ -57,11 +58,13 @@ export async function listen() {
       state.reports.push({ ...JSON.parse(body), type: request.headers['content-type'] })
       response.writeHead(204).end()
     }
-    else if (url.pathname === '/')
+    else if (url.pathname === '/') {
+      response.setHeader('server-timing', `traceparent;desc="${state.trace}"`)
       answer(
         'text/html; charset=utf-8',
         `<!doctype html><html><head><link rel="icon" href="data:,">${state.head}</head><body>${state.page}</body></html>`,
       )
+    }
     else response.writeHead(404).end()
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -7,6 +7,8 @@
 //! | `hooks` | a stored page behind five hooks, beside the same page behind none |
 //! | `steady` | how long answers take at a rate that the server can well sustain |
 //! | `telemetry` | pages with a collector told of them, beside the same without |
+//! | `server` | the server of the pages that these two measure |
+//! | `turns` | something beside the same without it, in turns |
 //! | `nginx` | nginx at its best: its configuration, start and end |
 //! | `wrk` | the load generator, and what it prints |
 //! | `table` | medians, ratios and how they are shown |
@@ -17,9 +19,11 @@ mod hit;
 mod hooks;
 mod memory;
 mod nginx;
+mod server;
 mod steady;
 mod table;
 mod telemetry;
+mod turns;
 mod wrk;
 
 use clap::{Parser, Subcommand};
@@ -44,9 +48,9 @@ enum Command {
     Hit(hit::Options),
     /// A stored page behind five hooks and behind none, in turns; needs wrk
     Hooks(hooks::Options),
-    /// The server of `hooks`: prints its address, and serves until its standard input ends
+    /// The server of `hooks` and `telemetry`: prints its address, and serves until its standard input ends
     #[command(hide = true)]
-    HooksServer(hooks::server::Options),
+    PagesServer(server::Options),
     /// How long the answer to a stored page takes at a fixed rate
     Steady(steady::Options),
     /// Pages with a collector told of every request, one that answers and one that does not, beside none; needs wrk
@@ -83,7 +87,7 @@ async fn main() -> ExitCode {
         Command::Db(options) => db::run(&options).await,
         Command::Hit(options) => hit::run(&options).await,
         Command::Hooks(options) => hooks::run(&options).await,
-        Command::HooksServer(options) => hooks::server::run(&options).await,
+        Command::PagesServer(options) => server::run(&options).await,
         Command::Steady(options) => steady::run(&options).await,
         Command::Telemetry(options) => telemetry::run(&options).await,
     };

@@ -114,17 +114,13 @@ impl Hooks {
         self.entries.is_empty()
     }
 
-    /// Whether some hook may be for requests of this path, which leads to the page that declares `route`.
-    pub fn may_concern(&self, path: &CanonicalPath, route: Option<&str>) -> bool {
-        self.entries.iter().any(|entry| entry.when.covers_path(path, route) != Some(false))
-    }
-
     /// Whether some hook is for some hosts alone, or for all but some ([`Match::host`]).
     pub fn match_by_host(&self) -> bool {
         self.entries.iter().any(|entry| entry.when.names_host())
     }
 
-    /// Those that may do something for requests of this path, which leads to the page that declares `route`.
+    /// Those that may do something for requests of this path, which leads to the page that declares `route`; no more of them than
+    /// the first that [may wait](AtPath::may_wait).
     pub fn at_path(&self, path: &CanonicalPath, route: Option<&str>) -> AtPath {
         let mut found = AtPath { places: Vec::new(), waits: false };
         for (place, Entry { when, hook, .. }) in self.entries.iter().enumerate() {
@@ -133,8 +129,11 @@ impl Hooks {
             let for_all = covered == Some(true) && !hook.depends_on_visitor();
             let idle = for_all && !hook.concerns(path);
             if covered != Some(false) && !idle {
-                found.waits |= hook.waits();
                 found.places.push((place, covered == Some(true)));
+                if hook.waits() {
+                    found.waits = true;
+                    break;
+                }
             }
         }
         found

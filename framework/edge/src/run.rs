@@ -189,6 +189,10 @@ async fn drive<'a>(
                     continue;
                 }
             }
+            // It might count on being asked once.
+            if !may_wait && hook.waits() {
+                return None;
+            }
             let verdict = match hook.decide(&request, &mut edits, platform) {
                 Verdict::Now(result) => result,
                 Verdict::Later(waiting) if may_wait => waiting.await,

@@ -125,6 +125,40 @@ fn both_ways_decide_alike() {
 }
 
 #[test]
+fn a_hook_behind_a_rewrite_that_may_wait_is_not_asked_where_nothing_can_be_waited_for() {
+    /// Takes the one turn that there is, as who renews a table does, and waits.
+    struct Turn(AtomicUsize);
+
+    impl Hook for Turn {
+        fn name(&self) -> &str {
+            "turn"
+        }
+
+        fn decide<'a>(
+            &'a self,
+            _: &'a EdgeRequest<'_>,
+            _: &'a mut Edits,
+            _: &'a dyn Platform,
+        ) -> Verdict<'a> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Verdict::Later(Box::pin(async { Ok(Decision::from(Reply::empty(503))) })),
+                _ => Decision::Next.into(),
+            }
+        }
+    }
+
+    let to_german = hook("locale", |request, _| match request.path().as_str() {
+        "/a" => Decision::rewrite("/de/a"),
+        _ => Ok(Decision::Next),
+    });
+    let hooks = Hooks::new().hook(to_german).at(Match::below("/de"), Turn(AtomicUsize::new(0)));
+    let asked = Asked::get("/a");
+    assert!(now(&hooks, &asked).is_none());
+    let Outcome::Answer(answer) = outcome(&hooks, &asked) else { panic!("the turn was taken before") };
+    assert_eq!(answer.reply.status(), 503);
+}
+
+#[test]
 fn nothing_is_allocated_where_nothing_is_changed() {
     let rules = (0..100).map(|number| Rule::new(&format!("/old-{number}"), "/"));
     let hooks = Hooks::new()

@@ -37,12 +37,12 @@ impl Site {
                 false => RefusedBecause::NoRoute,
             };
             let api = self.api.is_some().then(|| "the application's API may answer it".to_owned());
-            let hooked = self.hooks.may_concern(&path, None);
+            let hooked = !self.hooks.at_path(&path, None).is_empty();
             return Explanation { hooked, ..refused(404, why, api) };
         };
         let mut explanation = Explanation {
             route: Some(route_facts(&page.route)),
-            hooked: self.hooks.may_concern(&path, Some(page.route.pattern())),
+            hooked: !self.hooks.at_path(&path, Some(page.route.pattern())).is_empty(),
             ..refused(404, RefusedBecause::NotListed, None)
         };
         if !self.listed.has(page, path.as_str()) {

@@ -231,7 +231,7 @@ impl Site {
             cx,
             statics,
             root_files: dist.as_ref().map(crate::dispatch::root_files).unwrap_or_default(),
-            api: app.api.take().map(|api| api.fallback(async || axum::Extension(crate::dispatch::Unmatched))),
+            api: app.api.take().map(crate::dispatch::named_api),
             scripts: crate::dispatch::scripts(),
             hub: Hub::default(),
             first_renders: tokio::sync::Semaphore::new(Limits::default().renders),

@@ -99,6 +99,12 @@ async fn Board(State(reads): State<Reads>) -> PageResult {
     view! { <main data-live=live_url()><p id="count">{count}</p></main> }.into_page()
 }
 
+/// A query of a handler.
+async fn extract_sizes() -> String {
+    let db: Db = tropos::extract().await.unwrap();
+    sizes(db).await.unwrap().to_string()
+}
+
 #[server]
 async fn write(tag: String) -> Result<(), ServerFnError> {
     tropos::revalidate::tag(tag).await?;
@@ -138,7 +144,12 @@ impl Running {
         change(&mut config);
         let pages = tropos::routes![Ssg, Isr, Server, Endless, Board];
         let migrations = sqlx::migrate::Migrator::with_migrations(vec![]);
+        let fails = async || -> &'static str { panic!("it rained") };
+        let api = Router::new()
+            .route("/api/items/{id}", get(async || extract_sizes().await))
+            .nest("/api/v2", Router::new().route("/items/{id}", get(fails)));
         let app = app()
+            .api(api)
             .pages(pages)
             .migrations(migrations)
             .state(Reads::default())
@@ -224,6 +235,28 @@ async fn a_streamed_page_has_its_reads_beneath_its_render_and_what_is_waited_for
     // What went out is a child of the fetch, and the fetch's own.
     let seen = running.upstream.seen.lock().unwrap().clone();
     assert_eq!(seen["traceparent"], format!("00-{}-{}-01", fetch.trace, fetch.id).as_str());
+}
+
+#[tokio::test]
+async fn a_handler_of_the_api_has_its_pattern_for_a_route_also_where_it_fails() {
+    let running = Running::plain().await;
+    for (path, status, root, inner) in [
+        ("/api/items/7", 200, "GET /api/items/{id}", "handler /api/items/{id}"),
+        ("/api/v2/items/7", 500, "GET /api/v2/items/{id}", "handler /api/v2/items/{id}"),
+    ] {
+        assert_eq!(running.site.get(path).await.status, status, "{path}");
+        let spans = running.trace(root).await;
+        assert_eq!(shape(&spans)[..2], [format!("{root} < "), format!("{inner} < {root}")], "{path}");
+        assert_eq!(spans[0].get("http.route"), &root[4..]);
+        let metrics = running.site.site.metrics();
+        let labels = format!(
+            "http_route=\"{}\",http_response_status_code=\"{status}\",url_scheme=\"http\"",
+            &root[4..]
+        );
+        assert!(metrics.contains(&labels), "{labels}: {metrics}");
+    }
+    assert_eq!(running.site.get("/api/nowhere").await.status, 404);
+    assert!(!running.site.site.metrics().contains("nowhere"));
 }
 
 #[tokio::test]
@@ -400,8 +433,10 @@ async fn answers_name_their_trace_and_what_they_took_where_that_is_chosen() {
     .await;
     let answer = running.site.get("/isr/a").await;
     let root = running.capture.span("GET /isr/:key").await;
-    assert_eq!(answer.header("traceresponse"), format!("00-{}-{}-01", root.trace, root.id));
+    let context = format!("00-{}-{}-01", root.trace, root.id);
+    assert_eq!(answer.header("traceresponse"), context);
     let timing = answer.header("server-timing");
+    assert!(timing.contains(&format!("traceparent;desc=\"{context}\", ")), "{timing}");
     for part in ["total;dur=", "cache;desc=\"fwd=uri-miss; stored\"", "lookup;dur=", "render;dur=", "db;dur="]
     {
         assert!(timing.contains(part), "{part}: {timing}");

@@ -198,7 +198,7 @@ impl Hook for Maintenance {
     ) -> Verdict<'a> {
         let (known, due) = match &self.switch {
             None => (Some(self.on), false),
-            Some(_) => self.look(platform.now()),
+            Some(_) => self.look(request.now()),
         };
         let Some((store, name)) = self.switch.as_ref().filter(|_| due) else {
             return if known.unwrap_or(self.on) {

@@ -1,7 +1,7 @@
 //! The `Cookie` header taken apart, as RFC 6265 §5.4 has browsers write it.
 
 /// Names and values of the cookies in one line, without the blanks and quotation marks around them. Hooks and pages read
-/// cookies by this alone: were there two ways to read one, a guard could see another cookie than the page behind it.
+/// cookies as this has them: were there two ways to read one, a guard could see another cookie than the page behind it.
 ///
 /// ```
 /// let pairs: Vec<_> = tropos_edge::request::cookie_pairs(r#"a=1; b=x=y;c; d=; e ="1""#).collect();
@@ -58,5 +58,16 @@ mod tests {
             }
         }
         assert_eq!(value(b"a=\xff", "a"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn one_value_is_found_in_any_line_as_all_pairs_have_it(
+            line in "[ab=;\" \\t\\x0b\\x1f\u{a0}\u{e9}]{0,24}",
+            name in "[ab\" \u{e9}]{0,2}",
+        ) {
+            let all = pairs(&line).find(|(known, _)| *known == name).map(|(_, value)| value);
+            proptest::prop_assert_eq!(value(line.as_bytes(), &name), all);
+        }
     }
 }

@@ -161,12 +161,13 @@ impl<'a> EdgeRequest<'a> {
         &self.client
     }
 
-    /// The page that the path leads to; `None` for server functions, files, event streams, and paths that lead nowhere.
+    /// The page that the path leads to; `None` for server functions, files, and paths that lead nowhere. The event stream of
+    /// an open page is asked for as its page.
     pub fn route(&self) -> Option<Route<'a>> {
         self.route
     }
 
-    /// When the request came, by the wall clock, in milliseconds since 1970.
+    /// The wall clock, in milliseconds since 1970, when a hook first asked for it: the same for all hooks of a request.
     pub fn now(&self) -> UnixMillis {
         *self.given.now.get_or_init(|| self.given.platform.map_or(0, Platform::now))
     }

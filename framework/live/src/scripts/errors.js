@@ -21,12 +21,18 @@ function report(source, error, text) {
     reported.add(name + message)
     const stack = String(error?.stack ?? '').slice(0, 8000)
     const blob = (fields) => new Blob([JSON.stringify(fields)], { type: 'application/json' })
-    const fields = { name, message, path: location.pathname, source }
+    const fields = { name, message, path: location.pathname, source, traceparent: trace() }
     const whole = blob({ ...fields, stack })
     navigator.sendBeacon('/_tropos/error', whole.size > LONGEST_REPORT ? blob(fields) : whole)
   } catch {
     // What cannot even be told is left to the console.
   }
+}
+
+// The trace of the answer that is shown, where that says it.
+function trace() {
+  const [shown] = performance.getEntriesByType('navigation')
+  return shown?.serverTiming?.find((entry) => entry.name === 'traceparent')?.description
 }
 
 // An error, or the panic that it is the trap of.

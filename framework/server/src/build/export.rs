@@ -60,7 +60,7 @@ pub(crate) async fn export(
                 headers: headers(&entry.value),
                 file,
                 hooked: CanonicalPath::parse(path)
-                    .map_or(true, |path| site.hooks.may_concern(&path, Some(pattern))),
+                    .map_or(true, |path| !site.hooks.at_path(&path, Some(pattern)).is_empty()),
             });
         }
     }

@@ -3,8 +3,10 @@
 //! In order: host, path, hooks, Tropos's own endpoints, files, pages, server functions, the application's API. Everything
 //! decides on the same parsed path.
 
+mod api;
 mod assets;
 mod drafts;
+mod ending;
 mod functions;
 pub(crate) mod guard;
 pub(crate) mod live;
@@ -15,8 +17,12 @@ mod revalidate;
 mod stored;
 mod streamed;
 mod warm;
+mod write;
 
+pub(crate) use api::named as named_api;
 pub(crate) use assets::{root_files, scripts};
+#[cfg(test)]
+pub(crate) use ending::Ending;
 pub(crate) use functions::paths as function_paths;
 pub(crate) use reply::location;
 pub(crate) use stored::render_to_store;
@@ -25,7 +31,6 @@ use crate::{
     dev,
     edge::{self, Gate},
     meter::{FILES, Hits, Told},
-    page::inputs::Inputs,
     request::RequestHead,
     routing::PageRoute,
     site::Site,
@@ -33,8 +38,7 @@ use crate::{
 };
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
-use http_body_util::Limited;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tracing::{Instrument as _, Span};
 use tropos_cache::{
     Purpose, Scope,
@@ -42,36 +46,34 @@ use tropos_cache::{
 };
 use tropos_core::{CanonicalPath, Mode, Params, manifest::ASSETS_PATH};
 use tropos_edge::{request::internal, run::Passed};
+use tropos_telemetry::trace::Guard;
 
 /// A path and query that are longer are refused with 414. Browsers and proxies stop at about as much.
 pub(crate) const LONGEST_TARGET: usize = 8 * 1024;
-
-/// The longest body that a server function or API handler is sent; a longer one is refused with 413, or cut off where its
-/// length was not declared. As Axum's own limit: more than any form, less than an upload, which streams elsewhere.
-const LONGEST_BODY: usize = 2 * 1024 * 1024;
-
-/// A server function or API handler that takes longer, the arrival of its body included, is given up.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Site {
     /// Answers one request.
     pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
         let method = request.method().clone();
-        let underway = self.meter.begin(&request);
-        let mut response = self.clone().answer(request).await;
+        let mut underway = self.meter.begin(&request);
+        let (mut response, trace) = self.clone().answer(request).await;
         // A browser must not take an answer for another type than it says.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        underway.answered(reply::without_body_for_head(&method, response))
+        underway.answered(&mut response);
+        reply::without_body_for_head(&method, response)
+            .map(|body| ending::Ending::body(body, underway, trace))
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+    /// The answer, and its trace where that ends with the body.
+    async fn answer(self: Arc<Self>, request: Request<Body>) -> (Response<Body>, Option<Guard>) {
         let (mut head, body) = request.into_parts();
         let stated = self.stated(&mut head);
         if stated.is_none() && edge::requires_statement(&head) {
-            return reply::plain(
+            let refused = reply::plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "what the edge has decided is not believed here, and the hooks cannot decide in its place",
             );
+            return (refused, None);
         }
         internal::strip(&mut head.headers);
         let is_allowed = guard::host_is_allowed(&head, &self.config);
@@ -81,11 +83,12 @@ impl Site {
             && stated.is_none()
             && let Some(answer) = self.ready_answer(&head)
         {
-            return answer;
+            return (answer, None);
         }
         let (traced, span) = self.begin_trace(&mut head);
-        let answer = self.clone().answer_otherwise(is_allowed, stated, head, body).instrument(span).await;
-        self.end_trace(traced, answer)
+        let mut answer = self.clone().answer_otherwise(is_allowed, stated, head, body).instrument(span).await;
+        let trace = self.end_trace(traced, &mut answer);
+        (answer, trace)
     }
 
     /// What is no hit.
@@ -248,94 +251,6 @@ impl Site {
         }
     }
 
-    /// What is no page: server functions and the application's API. They may write, so what another site made a browser
-    /// send is refused before it runs; only reads of the API are open to other sites.
-    async fn write(
-        self: &Arc<Self>,
-        path: &CanonicalPath,
-        mut head: Parts,
-        body: Body,
-    ) -> Option<Response<Body>> {
-        // All decide on the one spelling of the path.
-        if let Some(uri) = with_path(&head.uri, path, None) {
-            head.uri = uri;
-        }
-        let is_function = functions::exists(head.uri.path(), &head.method);
-        let route = functions::paths().find(|known| is_function && *known == head.uri.path());
-        let (route, mode) = (route.unwrap_or_default(), if is_function { "function" } else { "api" });
-        let api = self.api.as_ref().filter(|_| !is_function).cloned();
-        if !is_function && api.is_none() {
-            return None;
-        }
-        let may_write = is_function || !matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if may_write && !guard::is_same_site(&head, &self.config) {
-            tracing::warn!(path = path.as_str(), "a write from another site was refused");
-            return Some(reply::plain(StatusCode::FORBIDDEN, "a page of another site sent this request"));
-        }
-        if declared_length(&head).is_some_and(|length| length > LONGEST_BODY as u64) {
-            return Some(reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 2 MiB"));
-        }
-        // In a task of its own: a client that leaves between a write and its invalidation must not part the two.
-        let site = self.clone();
-        let known = is_function.then(|| head.uri.path().to_owned());
-        if let (Some(path), Some(trace)) = (&known, traces::of(&head)) {
-            trace.set_route(path.clone());
-        }
-        let span = spans::function(known.as_deref());
-        let action = tokio::spawn(async move { site.act(route, api, head, body).await }.instrument(span));
-        let answer = match tokio::time::timeout(WRITE_TIMEOUT, action).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                tracing::error!(path = path.as_str(), "a server function or API handler panicked");
-                Some(self.error_page())
-            }
-            Err(_) => {
-                tracing::error!(
-                    path = path.as_str(),
-                    "a server function or API handler takes longer than 60 s"
-                );
-                if is_function {
-                    self.errors.function_failed(
-                        path.as_str(),
-                        None,
-                        "the server function took longer than 60 s",
-                    );
-                }
-                Some(reply::plain(StatusCode::SERVICE_UNAVAILABLE, "this took too long"))
-            }
-        };
-        answer.map(|answer| told(answer, route, mode))
-    }
-
-    /// Runs a server function, or the API's handler.
-    async fn act(
-        &self,
-        route: &'static str,
-        api: Option<axum::Router>,
-        head: Parts,
-        body: Body,
-    ) -> Option<Response<Body>> {
-        let visitor = self.visitor(&head);
-        let inputs = Inputs::of_query(head.uri.query().unwrap_or_default());
-        let (cx, additions) =
-            self.page_cx(Mode::Server, Params::default(), inputs, Some(visitor.clone()), None);
-        let request = Request::from_parts(head, Body::new(Limited::new(body, LONGEST_BODY)));
-        let scope = self.scope(Purpose::Action, &visitor);
-        if !route.is_empty() {
-            scope.set_route(route);
-        }
-        let mut response = match api {
-            None => scope.run(functions::call(cx, additions, request, &self.config)).await,
-            Some(api) => {
-                let mut response = scope.run(cx.scope(call_api(api, request))).await?;
-                reply::add(&mut response, additions.take().headers);
-                response
-            }
-        };
-        self.remember_writes(&scope, &visitor, &mut response).await;
-        Some(response)
-    }
-
     /// Whether the public origin is `https`.
     pub(crate) fn is_secure(&self) -> bool {
         self.config.is_https()
@@ -401,10 +316,6 @@ fn told(mut answer: Response<Body>, route: &'static str, mode: &'static str) -> 
     answer
 }
 
-fn declared_length(head: &Parts) -> Option<u64> {
-    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 /// The same address with this path in its one spelling, and with another query where one is given.
 pub(crate) fn with_path(uri: &Uri, path: &CanonicalPath, query: Option<&str>) -> Option<Uri> {
     let query = query.or(uri.query()).map(|query| format!("?{query}")).unwrap_or_default();
@@ -412,17 +323,4 @@ pub(crate) fn with_path(uri: &Uri, path: &CanonicalPath, query: Option<&str>) ->
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = format!("{}{slash}{query}", path.as_str()).parse().ok();
     Uri::from_parts(parts).ok()
-}
-
-/// Marks the answer of a router that had no route.
-#[derive(Clone, Copy)]
-pub(crate) struct Unmatched;
-
-async fn call_api(api: axum::Router, request: Request<Body>) -> Option<Response<Body>> {
-    use tower::ServiceExt;
-    let response = match api.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    response.extensions().get::<Unmatched>().is_none().then_some(response)
 }

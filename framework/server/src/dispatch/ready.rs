@@ -24,7 +24,7 @@ use tropos_core::{CanonicalPath, Mode};
 use tropos_edge::{Variants, hooks::AtPath};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Targets that are remembered, each variant of one for itself: 128 KiB of slots, and at most 6 MiB with all that is in them. A site with more hot pages
+/// Targets that are remembered, each variant of one for itself: 128 KiB of slots, and some 6 MiB with what is in them mostly. A site with more hot pages
 /// answers the others by the longer way, at some thousand requests a second less.
 const SLOTS: usize = 16 * 1024;
 
@@ -226,7 +226,13 @@ impl Site {
         if !canonical || target.len() > LONGEST || self.index.slots.is_empty() {
             return;
         }
-        let Ok(gate) = self.gate(path) else { return };
+        let has = |variants: &str| {
+            self.index.find(target, variants, |known| (!known.is_gone()).then_some(())).is_some()
+        };
+        if has("") && (variants.is_empty() || has(variants)) {
+            return;
+        }
+        let Ok(mut gate) = self.gate(path) else { return };
         let page = gate.as_ref().and_then(|gate| gate.page.as_ref());
         let variants = match &gate {
             Some(_) => variants,
@@ -235,18 +241,15 @@ impl Site {
             None => "",
         };
         debug_assert!(variants.is_empty() || page.is_some(), "variants are of a page");
-        let has =
-            |variants: &str| self.index.find(target, variants, |known| (!known.is_gone()).then_some(()));
-        if has(variants).is_none()
+        if !has(variants)
             && let Some(place) = place()
         {
-            let gate = if variants.is_empty() { gate } else { None };
+            let gate = if variants.is_empty() { gate.take() } else { None };
             let (target, variants, place) = (target.into(), variants.into(), Some(place));
             let hits = place.as_ref().map(|place| self.meter.hits_of(place.key()).clone());
             self.index.learn(Known { target, variants, mode, place, gate, hits });
         }
-        if !variants.is_empty() && has("").is_none() {
-            let Ok(gate) = self.gate(path) else { return };
+        if !variants.is_empty() && !has("") {
             let (target, variants) = (target.into(), "".into());
             self.index.learn(Known { target, variants, mode, place: None, gate, hits: None });
         }

@@ -4,6 +4,7 @@ use std::{
     io::Read as _,
     path::{Path, PathBuf},
 };
+use tropos_core::CanonicalPath;
 use tropos_edge::{EdgeRequest, Edits, Error, Hook, Platform, Verdict, ready::redirects::Redirects};
 
 /// A longer file is no table: 100,000 rules are some ten megabytes.
@@ -97,6 +98,10 @@ impl Hook for Table {
         false
     }
 
+    fn concerns(&self, path: &CanonicalPath) -> bool {
+        self.read.as_ref().map_or(true, |table| table.concerns(path))
+    }
+
     fn check(&self) -> Result<(), Error> {
         match &self.read {
             Ok(table) => table.check().map_err(|error| self.wrong(&error.to_string())),
@@ -108,6 +113,17 @@ impl Hook for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_costs_no_path_that_it_is_not_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "/old,/new\n/items/:id,/products/:id\n").unwrap();
+        let table = Table::read(path);
+        let concerns = |path: &str| table.concerns(&CanonicalPath::parse(path).unwrap());
+        assert!(concerns("/old") && concerns("/items/7"));
+        assert!(!concerns("/new") && !concerns("/items"));
+    }
 
     #[test]
     fn a_table_that_is_wrong_says_which_file_and_what_to_do() {

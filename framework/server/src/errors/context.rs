@@ -2,7 +2,7 @@
 
 use crate::page::PageCx;
 use tropos_cache::Scope;
-use tropos_telemetry::errors::ErrorContext;
+use tropos_telemetry::{errors::ErrorContext, trace::SpanContext};
 
 /// What is known of the render, server function or task that runs.
 pub(crate) fn context() -> ErrorContext {
@@ -26,8 +26,8 @@ pub(super) fn of(cx: Option<&PageCx>) -> ErrorContext {
     context
 }
 
-/// The trace that the caller has begun (W3C Trace Context §3.2).
-pub(super) fn trace_of(headers: &http::HeaderMap) -> Option<String> {
-    let id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
-    (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
+/// The trace that the caller has begun.
+fn trace_of(headers: &http::HeaderMap) -> Option<String> {
+    let caller = SpanContext::parse(headers.get("traceparent")?.as_bytes())?;
+    Some(caller.trace.to_string())
 }

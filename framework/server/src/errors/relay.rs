@@ -56,7 +56,11 @@ impl Site {
         let page = path.and_then(|path| self.table.find(&path).map(|(page, _)| page.clone()));
         context.route = page.as_ref().map(|page| page.route.pattern().to_owned());
         context.mode = page.as_ref().map(|page| page.route.mode().as_str());
-        context.trace_id = context.trace_id.or_else(|| super::context::trace_of(&head.headers));
+        // The page's answer is what failed in the browser; the request that reports it is nothing to look at.
+        if let Some(page) = error.trace() {
+            context.trace_id = Some(page.trace.to_string());
+            context.span_id = Some(page.span.to_string());
+        }
         inner.reporter.report(error.into_report(now), context, || None);
         taken()
     }

@@ -13,7 +13,7 @@ mod standing;
 mod told;
 
 pub(crate) use hits::{Hit, Hits};
-pub(crate) use request::Told;
+pub(crate) use request::{Told, Underway, protocol_version};
 pub(crate) use told::Teller;
 
 use crate::{page::Route, routing::Table, site::Site};

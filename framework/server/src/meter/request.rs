@@ -1,19 +1,16 @@
 //! One request, from its head to the end of its body.
 
 use super::Meter;
-use axum::body::Body;
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Version};
-use http_body::{Frame, SizeHint};
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use http::{Request, Response, StatusCode, Version};
+use std::sync::Arc;
 use tokio::time::Instant;
 use tropos_telemetry::{
     metrics::UpDown,
-    names::metrics::{self as names, OTHER},
+    names::{
+        method_name,
+        metrics::{self as names, OTHER},
+    },
+    trace::Ended,
 };
 
 /// What answered a request: an extension of the answer.
@@ -35,16 +32,22 @@ pub(crate) struct Underway {
     active: UpDown,
     told: Told,
     status: Option<StatusCode>,
-    /// Whether the answer went out to its end.
-    whole: bool,
-    /// Whether the body failed.
-    failed: bool,
+    end: End,
+}
+
+/// What became of the answer's body.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// Nothing yet. If that stays so, its reader has left.
+    None,
+    Whole,
+    Failed,
 }
 
 impl Meter {
     /// A request has come.
     pub(crate) fn begin<B>(self: &Arc<Self>, request: &Request<B>) -> Underway {
-        let method = known(request.method());
+        let method = method_name(request.method()).unwrap_or(OTHER);
         let active = self.active.iter().find(|(known, _)| known == request.method());
         let active = active.map_or_else(
             || self.registry.up_down(&names::HTTP_SERVER_ACTIVE_REQUESTS, &[method, self.scheme]),
@@ -55,28 +58,31 @@ impl Meter {
             meter: self.clone(),
             began: Instant::now(),
             method,
-            version: match request.version() {
-                Version::HTTP_10 => "1.0",
-                Version::HTTP_2 => "2",
-                _ => "1.1",
-            },
+            version: protocol_version(request.version()),
             active,
             told: Told { route: "", mode: "none" },
             status: None,
-            whole: false,
-            failed: false,
+            end: End::None,
         }
     }
 }
 
 impl Underway {
-    /// There is an answer, which is counted when the last of it has gone out.
-    pub(crate) fn answered(mut self, mut response: Response<Body>) -> Response<Body> {
+    /// There is an answer; it is counted when the last of it has gone out.
+    pub(crate) fn answered<B>(&mut self, response: &mut Response<B>) {
         self.status = Some(response.status());
         if let Some(told) = response.extensions_mut().remove::<Told>() {
             self.told = told;
         }
-        response.map(|body| Body::new(Measured { body, underway: self }))
+    }
+
+    /// The body has ended. The first time counts.
+    pub(crate) fn ended(&mut self, ended: &Ended) {
+        self.end = match (self.end, ended) {
+            (End::None, Ended::Whole) => End::Whole,
+            (End::None, Ended::Failed(_)) => End::Failed,
+            (known, _) => known,
+        };
     }
 }
 
@@ -85,11 +91,11 @@ impl Drop for Underway {
         self.active.down();
         let failed = self.status.is_some_and(|status| status.is_server_error());
         let status = self.status.as_ref().map_or("", |status| status.as_str());
-        let error = match (failed, self.failed, self.whole) {
-            (true, ..) => status,
-            (false, true, _) => OTHER,
-            (false, false, true) => "",
-            (false, false, false) => "cancelled",
+        let error = match (failed, self.end) {
+            (true, _) => status,
+            (false, End::Failed) => OTHER,
+            (false, End::Whole) => "",
+            (false, End::None) => "cancelled",
         };
         let (Told { route, mode }, Meter { registry, scheme, .. }) = (self.told, &*self.meter);
         let labels = [self.method, route, status, scheme, self.version, error, mode];
@@ -97,66 +103,21 @@ impl Drop for Underway {
     }
 }
 
-/// A method by its name; what HTTP does not know is one, so that nobody makes series by inventing some.
-fn known(method: &Method) -> &'static str {
-    const KNOWN: [(Method, &str); 8] = [
-        (Method::GET, "GET"),
-        (Method::HEAD, "HEAD"),
-        (Method::POST, "POST"),
-        (Method::PUT, "PUT"),
-        (Method::PATCH, "PATCH"),
-        (Method::DELETE, "DELETE"),
-        (Method::OPTIONS, "OPTIONS"),
-        (Method::TRACE, "TRACE"),
-    ];
-    KNOWN.iter().find(|(known, _)| known == method).map_or(OTHER, |(_, name)| name)
-}
-
-/// A body that tells its end.
-struct Measured {
-    body: Body,
-    underway: Underway,
-}
-
-impl http_body::Body for Measured {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match &frame {
-            None => self.underway.whole = true,
-            Some(Err(_)) => self.underway.failed = true,
-            Some(Ok(_)) => {}
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        // Where the length is known, nobody asks for the end.
-        if http_body::Body::is_end_stream(&self.body) {
-            self.underway.whole = true;
-        }
+/// A version of HTTP, as the conventions write it.
+pub(crate) fn protocol_version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::Table;
+    use crate::{dispatch::Ending, routing::Table};
+    use axum::body::Body;
     use http_body_util::BodyExt as _;
     use tropos_telemetry::metrics::text;
 
@@ -194,7 +155,9 @@ mod tests {
             ("broken", "GET", 200, broken, true, "error_type=\"_OTHER\","),
         ] {
             let meter = Meter::new(&Table::new(Vec::new()).unwrap(), true);
-            let response = meter.begin(&ask(method)).answered(answer(status, body));
+            let (mut underway, mut response) = (meter.begin(&ask(method)), answer(status, body));
+            underway.answered(&mut response);
+            let response = response.map(|body| Ending::body(body, underway, None));
             assert!(lines(&meter).is_empty(), "{name}: counted at its end");
             if read {
                 drop(response.into_body().collect().await);
@@ -207,11 +170,5 @@ mod tests {
             );
             assert_eq!(lines(&meter), [expected], "{name}");
         }
-    }
-
-    #[test]
-    fn methods_that_nobody_knows_are_one() {
-        assert_eq!(known(&Method::PATCH), "PATCH");
-        assert_eq!(known(&"BREW".parse().unwrap()), OTHER);
     }
 }

@@ -2,12 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `body` | an answer as it goes out, whose end is that of its trace |
 //! | `spans` | the spans that the server makes below a request's |
 //! | `timing` | `Server-Timing` |
 //! | `session` | the stream of a live page |
 
-mod body;
 mod session;
 pub(crate) mod spans;
 mod timing;
@@ -18,10 +16,11 @@ use crate::{
     config::Config,
     dispatch::guard,
     edge::{self, Peer},
+    meter::protocol_version,
     site::Site,
 };
 use axum::body::Body;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use tracing::Span;
 use tropos_cache::http::{CACHE_STATUS, CacheStatus};
@@ -108,13 +107,7 @@ impl Site {
             attributes.push(("server.address", name.to_owned().into()));
             attributes.extend(port.map(|port| ("server.port", i64::from(port).into())));
         }
-        let version = match head.version {
-            Version::HTTP_10 => Some("1.0"),
-            Version::HTTP_11 => Some("1.1"),
-            Version::HTTP_2 => Some("2"),
-            _ => None,
-        };
-        attributes.extend(version.map(|version| ("network.protocol.version", version.into())));
+        attributes.push(("network.protocol.version", protocol_version(head.version).into()));
         if self.config.trace_client_address {
             let peer = head.extensions.get::<Peer>().copied();
             let client =
@@ -124,38 +117,41 @@ impl Site {
         attributes
     }
 
-    /// What is said of the answer, and the answer as it goes out.
-    pub(crate) fn end_trace(&self, traced: Traced, mut response: Response<Body>) -> Response<Body> {
+    /// What is said of the answer. Where its trace goes on with its body, that is left to the end of this guard.
+    pub(crate) fn end_trace(&self, traced: Traced, response: &mut Response<Body>) -> Option<Guard> {
         let Traced { guard, method } = traced;
         let trace = guard.trace().clone();
         let cache_status = response.headers().get(CACHE_STATUS).and_then(|status| status.to_str().ok());
         trace.answered(response.status().as_u16(), cache_status);
-        self.tell_of_trace(&trace, &mut response);
+        self.tell_of_trace(&trace, response);
         let is_there = response.body().size_hint().exact().is_some();
         let ends_now =
             is_there || method == Method::HEAD || response.extensions().get::<EndsWithHead>().is_some();
-        match ends_now {
-            true => {
-                trace.finish(Ended::Whole);
-                response
-            }
-            false => response.map(|body| Body::new(body::Traced::new(body, guard))),
+        if ends_now {
+            trace.finish(Ended::Whole);
+            return None;
         }
+        Some(guard)
     }
 
     fn tell_of_trace(&self, trace: &RequestTrace, response: &mut Response<Body>) {
-        let headers = response.headers_mut();
-        if self.config.traceresponse
-            && let Ok(value) = HeaderValue::from_str(&trace.context().to_string())
-        {
-            headers.insert(TRACERESPONSE, value);
+        if !self.config.tells_of_traces() {
+            return;
         }
-        // In development each page says it beside the number of its record.
-        if self.config.server_timing && !headers.contains_key(SERVER_TIMING) {
+        let headers = response.headers_mut();
+        let context = trace.context().to_string();
+        // In development each page says what it took beside the number of its record.
+        let took = (self.config.server_timing && !headers.contains_key(SERVER_TIMING)).then(|| {
             let cached = headers.get(CACHE_STATUS).and_then(|status| status.to_str().ok());
-            let text = timing::text(trace.lasted(), &trace.sums(), cached);
+            timing::text(trace.lasted(), &trace.sums(), cached)
+        });
+        // Scripts can read no other header of the page they are on.
+        let timing = [Some(format!("traceparent;desc=\"{context}\"")), took];
+        let timing = timing.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let own = self.config.traceresponse.then_some((TRACERESPONSE, context));
+        for (name, text) in own.into_iter().chain([(SERVER_TIMING, timing)]) {
             if let Ok(value) = HeaderValue::from_str(&text) {
-                headers.append(SERVER_TIMING, value);
+                headers.append(name, value);
             }
         }
     }

@@ -38,13 +38,22 @@ pub(crate) fn suspended(parent: &Span) -> Span {
 }
 
 /// A server function, or a handler of the application's API.
+///
+/// Which handler it is is known only when the router has found it: [`named`] says so.
 pub(crate) fn function(path: Option<&str>) -> Span {
     let span = debug_span!(target: "tropos::request", "function", otel.name = Empty, http.route = Empty, error.type = Empty);
-    if let (Some(path), false) = (path, span.is_disabled()) {
-        span.record("otel.name", format!("server function {path}"));
-        span.record("http.route", path);
+    if let Some(path) = path {
+        named(&span, "server function", path);
     }
     span
+}
+
+/// Says which of its sort a span is of.
+pub(crate) fn named(span: &Span, sort: &str, route: &str) {
+    if !span.is_disabled() {
+        span.record("otel.name", format!("{sort} {route}"));
+        span.record("http.route", route);
+    }
 }
 
 /// A page made again without a visitor.

@@ -2,6 +2,7 @@
 //! read strictly, and becomes a report whose texts are scrubbed as all others.
 
 use super::report::{ErrorReport, Frame, Kind, MOST_FRAMES, cut};
+use crate::trace::SpanContext;
 use serde::Deserialize;
 use tropos_core::UnixMillis;
 
@@ -24,6 +25,9 @@ pub struct BrowserError {
     stack: String,
     /// The path of the open page, without its query.
     path: String,
+    /// The span of the answer that the browser shows, as its `Server-Timing` named it (W3C Trace Context §3.2); empty where it did not.
+    #[serde(default)]
+    traceparent: String,
     /// Whether nothing had caught it: `error`, `rejection`, `panic`, or `island` for one that failed to start.
     source: Source,
 }
@@ -59,6 +63,11 @@ impl BrowserError {
     /// The path of the page that was open: to find its route by, and for nothing else.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The span of the answer that was open, where the browser knows it.
+    pub fn trace(&self) -> Option<SpanContext> {
+        SpanContext::parse(self.traceparent.as_bytes())
     }
 
     /// The report of it.
@@ -140,6 +149,18 @@ mod tests {
             (report.kind, report.type_name.as_str(), report.frames.len()),
             (Kind::Browser, "TypeError", 2)
         );
+    }
+
+    #[test]
+    fn the_trace_of_the_page_is_taken_where_it_is_one() {
+        let with = |traceparent: &str| {
+            let body = GOOD.replace(r#""source""#, &format!(r#""traceparent":"{traceparent}","source""#));
+            BrowserError::read(body.as_bytes()).unwrap().trace().map(|context| context.to_string())
+        };
+        let own = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(with(own).as_deref(), Some(own));
+        assert_eq!((with(""), with("00-x")), (None, None));
+        assert_eq!(BrowserError::read(GOOD.as_bytes()).unwrap().trace(), None);
     }
 
     #[test]

@@ -199,7 +199,7 @@ pub const SPANS: &[SpanName] = &[
         sort: "server function",
         target: REQUEST_TARGET,
         span: "function",
-        shown: "`server function {route}`",
+        shown: "`server function {route}`, or `handler {route}`",
         kind: Kind::Internal,
         about: "A server function, or a handler of the application's API.",
         attributes: &["http.route", ERROR_TYPE],

@@ -9,7 +9,7 @@ use super::{
     span::{Attribute, Span, Text, Trace, UnixNanos, Value},
     tracer::Tracer,
 };
-use crate::names::spans;
+use crate::names::{method_name, spans};
 use http::{HeaderMap, Method};
 use std::{borrow::Cow, fmt, sync::Arc};
 use tokio::time::Instant;
@@ -145,7 +145,7 @@ impl Tracer {
 fn request_span(method: &Method, parent: Option<SpanId>, id: SpanId, start: UnixNanos) -> Span {
     let name = spans::sort_of(spans::REQUEST_TARGET, spans::REQUEST).unwrap_or(&spans::SPANS[0]);
     let mut span = recorder::empty(name, id, parent, start);
-    match known(method) {
+    match method_name(method) {
         Some(word) => {
             span.name = word.into();
             span.attributes.push(("http.request.method", word.into()));
@@ -159,11 +159,6 @@ fn request_span(method: &Method, parent: Option<SpanId>, id: SpanId, start: Unix
         }
     }
     span
-}
-
-fn known(method: &Method) -> Option<&'static str> {
-    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    KNOWN.iter().find(|word| **word == method.as_str()).copied()
 }
 
 impl RequestTrace {

@@ -152,11 +152,11 @@ impl Hook for Flags {
         if is_for_a_file(request) {
             return Decision::Next.into();
         }
-        let now = platform.now();
         let Some(memo) = &self.store else {
             self.judge(&self.written, request, edits);
             return Decision::Next.into();
         };
+        let now = request.now();
         if let Some(table) = memo.fresh(now) {
             self.judge(&table, request, edits);
             return Decision::Next.into();

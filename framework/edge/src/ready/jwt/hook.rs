@@ -82,15 +82,15 @@ impl<T: ContextValue> Hook for Jwt<T> {
             Sent::Cookie(token) => (token, true),
         };
         let Some(jwks) = &self.jwks else {
-            let read = self.read(token, platform.now());
+            let read = self.read(token, request.now());
             return self.verdict(read, is_cookie, edits).into();
         };
         // What is no token at all is not worth a fetch.
         if let Err(refusal) = Token::parse(token) {
             return self.verdict(Err(refusal), is_cookie, edits).into();
         }
-        if let Some(keys) = jwks.ready(platform.now()) {
-            let read = self.read_by(&keys, token, platform.now());
+        if let Some(keys) = jwks.ready(request.now()) {
+            let read = self.read_by(&keys, token, request.now());
             if !matches!(read, Err(Refusal::UnknownKey)) {
                 return self.verdict(read, is_cookie, edits).into();
             }

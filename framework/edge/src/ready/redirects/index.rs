@@ -113,7 +113,9 @@ impl Index {
     pub(super) fn may_find(&self, rules: &[Ready], path: &CanonicalPath) -> bool {
         // A pattern matches no path with a slash at its end; it is asked without.
         let Ok(bare) = CanonicalPath::parse(path.as_str()) else { return true };
-        let mut patterns = self.patterns.values().flatten().filter_map(|(_, at)| rules.get(*at));
+        let of = |first: Option<String>| self.patterns.get(&first).into_iter().flatten();
+        let first = bare.segments().next().map(str::to_owned);
+        let mut patterns = of(None).chain(of(first)).filter_map(|(_, at)| rules.get(*at));
         self.exact.values().any(|paths| paths.contains_key(path.as_str()))
             || self.below.contains_key(path.as_str())
             || patterns.any(|ready| ready.from.matches(&bare).is_some())

@@ -22,9 +22,9 @@ impl<T: ContextValue> Hook for Sessions<T> {
         &'a self,
         request: &'a EdgeRequest<'_>,
         edits: &'a mut Edits,
-        platform: &'a dyn Platform,
+        _: &'a dyn Platform,
     ) -> Verdict<'a> {
-        let now = platform.now();
+        let now = request.now();
         let name = self.cookie_name();
         if let Some(opened) = request.cookie(&name).and_then(|token| self.read(token, now)) {
             edits.context(&opened.value);

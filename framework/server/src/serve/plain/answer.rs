@@ -153,14 +153,23 @@ impl Site {
         }
         let query = target.split_once('?').map_or("", |(_, query)| query);
         let target = edge::target_of(path, passed.query.as_deref().unwrap_or(query));
+        let mut is_stored = false;
         let sent = self.known(&target, |known| {
+            is_stored = true;
             // What hooks chose counts also where none is for the new path, which is not known of such a target.
             let chosen = known.gate.is_some() || passed.variants.is_empty();
             if chosen { self.hit_of(known, &passed.variants, put) } else { None }
         });
-        let Some(sent) = sent else { return Answered::Leave };
-        passed.events.iter().for_each(edge::told);
-        Answered::Sent(sent)
+        match sent {
+            Some(sent) => {
+                passed.events.iter().for_each(edge::told);
+                Answered::Sent(sent)
+            }
+            // Only just stale, say.
+            None if is_stored => Answered::Ask(Some(Ran::new(Outcome::Pass(passed)))),
+            // It may be a page that streams.
+            None => Answered::Leave,
+        }
     }
 
     /// Answers as a hook does.

@@ -1,4 +1,4 @@
-//! The server whose page is measured, in a process of its own.
+//! The server of the pages that `hooks` and `telemetry` measure, in a process of its own.
 
 use leptos::prelude::*;
 use std::{fs, process::Stdio, sync::Arc};
@@ -7,6 +7,7 @@ use tokio::{
     net::TcpListener,
     process::{Child, ChildStdin, ChildStdout, Command},
 };
+use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use tropos::{
     App, PageResult, Variant,
     edge::{
@@ -99,10 +100,13 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
         let variable = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| collector.clone());
         config.telemetry = tropos_telemetry::Config::read("bench", variable);
     }
+    // As the server's own logging has it, without lines.
+    let recording = tropos_telemetry::trace::layer(config.telemetry.records());
+    tracing_subscriber::registry().with(recording).try_init().map_err(|error| failed(&error))?;
     let site =
         Site::open(app, config, None, Arc::new(SystemClock::new())).await.map_err(|error| failed(&error))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}/page", listener.local_addr()?);
+    println!("http://{}", listener.local_addr()?);
     let until = async { drop(tokio::io::stdin().read(&mut [0]).await) };
     site.serve_on(listener, until).await.map_err(|error| failed(&error))?;
     Ok(String::new())
@@ -120,17 +124,10 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Starts one with these hooks, and has its page made.
-    pub(super) async fn with(hooks: &[&str]) -> Result<Self, Problem> {
-        let started = Self::start(hooks).await?;
-        super::warm(&started.url).await?;
-        Ok(started)
-    }
-
     /// Starts one with these arguments.
     pub(crate) async fn start(arguments: &[&str]) -> Result<Self, Problem> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg("hooks-server")
+            .arg("pages-server")
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -145,13 +142,13 @@ impl Started {
         Ok(Self { child, stdin, _stdout: stdout, url: url.trim().to_owned() })
     }
 
-    /// The address of the page.
+    /// Its origin.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// For how long its threads have had a processor, in microseconds; not a number where the system does not tell (Linux does).
-    pub(super) fn worked_us(&self) -> f64 {
+    pub(crate) fn worked_us(&self) -> f64 {
         let tasks = self.child.id().and_then(|id| fs::read_dir(format!("/proc/{id}/task")).ok());
         let times = tasks.into_iter().flatten().flatten().filter_map(|task| {
             let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
