@@ -56,6 +56,9 @@ pub enum Error {
     /// What a hook itself could not do. The request is then answered with 500: a guard that fails guards.
     #[error("{0}")]
     Hook(String),
+    /// A hook panicked, with this message. The request is answered as that of any hook that fails.
+    #[error("it panicked: {0}")]
+    Panicked(String),
 }
 
 impl Error {

@@ -32,6 +32,7 @@
 //!
 //! Nothing here does I/O, and all of it compiles for wasm32. A value that a client could use up without end has a bound.
 
+mod caught;
 pub mod decision;
 pub mod edits;
 mod error;

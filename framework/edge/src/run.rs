@@ -1,7 +1,7 @@
 //! One request through all hooks.
 
 use crate::{
-    Decision, EdgeRequest, Edits, Error, Event, Hooks, Platform, Redirect, Reply, Variants, Verdict,
+    Decision, EdgeRequest, Edits, Error, Event, Hooks, Platform, Redirect, Reply, Variants, Verdict, caught,
     decision::Target,
     edits::{CONTEXT_FULL, EDITS_FULL, HeaderEdit, LONGEST_CONTEXT, MOST_EDITS, Parts},
     event::MOST_EVENTS,
@@ -193,9 +193,9 @@ async fn drive<'a>(
             if !may_wait && hook.waits() {
                 return None;
             }
-            let verdict = match hook.decide(&request, &mut edits, platform) {
+            let verdict = match caught::decide(&**hook, &request, &mut edits, platform) {
                 Verdict::Now(result) => result,
-                Verdict::Later(waiting) if may_wait => waiting.await,
+                Verdict::Later(waiting) if may_wait => caught::decided(waiting).await,
                 Verdict::Later(_) => return None,
             };
             state.personal |= hook.depends_on_visitor();

@@ -159,6 +159,48 @@ fn a_hook_behind_a_rewrite_that_may_wait_is_not_asked_where_nothing_can_be_waite
 }
 
 #[test]
+fn a_hook_that_panics_fails_its_request_and_no_other() {
+    struct Later;
+
+    impl Hook for Later {
+        fn name(&self) -> &str {
+            "later"
+        }
+
+        fn decide<'a>(
+            &'a self,
+            _: &'a EdgeRequest<'_>,
+            _: &'a mut Edits,
+            platform: &'a dyn Platform,
+        ) -> Verdict<'a> {
+            Verdict::Later(Box::pin(async move {
+                drop(platform.lookup("a", "b").await);
+                panic!("it rained")
+            }))
+        }
+    }
+
+    let at_once = hook("at once", |_, edits| {
+        edits.response_headers().set("x-seen", "1");
+        panic!("it rained");
+        #[expect(unreachable_code, reason = "says what it would have given")]
+        Decision::Next
+    });
+    let hooks = Hooks::new().at(Match::path("/a"), at_once).at(Match::path("/b"), Later);
+    for (path, now_too) in [("/a", true), ("/b", false)] {
+        let asked = Asked::get(path);
+        let outcomes = [Some(outcome(&hooks, &asked)), if now_too { now(&hooks, &asked) } else { None }];
+        for outcome in outcomes.into_iter().flatten() {
+            let Outcome::Answer(answer) = outcome else { panic!("{path} was let through") };
+            assert_eq!(answer.reply.status(), 500);
+            assert!(answer.response.is_empty());
+            assert_eq!(answer.error.unwrap().to_string(), "it panicked: it rained");
+        }
+    }
+    assert!(matches!(outcome(&hooks, &Asked::get("/c")), Outcome::Pass(_)));
+}
+
+#[test]
 fn nothing_is_allocated_where_nothing_is_changed() {
     let rules = (0..100).map(|number| Rule::new(&format!("/old-{number}"), "/"));
     let hooks = Hooks::new()

@@ -114,6 +114,13 @@ async fn site(config: Config, failing: &Failing) -> TestApp {
         Match::below("/hooked"),
         hook("broken hook", |_, _| Err::<Decision, _>(tropos_edge::Error::Hook(MESSAGE.into()))),
     );
+    let hooks = hooks.at(
+        Match::below("/hook-panics"),
+        hook("broken hook", |_, _| {
+            panics_within();
+            Decision::Next
+        }),
+    );
     let pages = tropos::routes![Fails, Panics, StoredPanics, Renews, Board];
     TestApp::with_config(app().pages(pages).state(failing.clone()).hooks(hooks), config).await
 }
@@ -193,6 +200,17 @@ async fn panics_of_renders_functions_and_spawned_work_are_reported_once_with_the
         assert!(event.frames().last().unwrap()["lineno"].is_u64());
     }
     assert!(events.iter().filter(|event| event.text("/contexts/trace/trace_id") == TRACE).count() >= 3);
+    assert_nothing_personal(&sentry);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_costs_one_answer_and_is_reported_once() {
+    let sentry = Sentry::start().await;
+    let site = site(sentry.config(), &Failing::default()).await;
+    assert_eq!(get(&site, "/hook-panics/planted-path").await, 500);
+    site.site.close().await;
+    let events = sentry.events(1).await;
+    assert_eq!((events.len(), events[0].kind()), (1, "panic"), "{events:#?}");
     assert_nothing_personal(&sentry);
 }
 
@@ -322,7 +340,7 @@ async fn an_error_of_a_browser_is_reported_by_the_relay_and_nothing_else_is_take
         statuses.push(site.send(from_browser(REPORT, &[])).await.status.as_u16());
     }
     // Five were let through before: what is refused for its form is counted too.
-    assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 14, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 15, "{statuses:?}");
     site.advance(Duration::from_secs(60));
     assert_eq!(site.send(from_browser(REPORT, &[])).await.status, 204);
 }

@@ -154,7 +154,10 @@ impl Site {
         events.iter().for_each(told);
         if let Some(error) = error {
             tracing::error!(hook, %error, "a hook failed, and with it the request");
-            self.errors.hook_failed(&hook.to_string(), &error.to_string());
+            // A panic is reported where it happens.
+            if !matches!(error, tropos_edge::Error::Panicked(_)) {
+                self.errors.hook_failed(&hook, &error.to_string());
+            }
         }
         let status = reply.status();
         // RFC 9110 §6.4.1: these have none. One that is sent all the same is read as the connection's next answer.

@@ -6,6 +6,7 @@ use crate::{
     dispatch::{guard, reply},
     edge::client_of,
     site::Site,
+    traces,
 };
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header, request::Parts};
@@ -56,10 +57,13 @@ impl Site {
         let page = path.and_then(|path| self.table.find(&path).map(|(page, _)| page.clone()));
         context.route = page.as_ref().map(|page| page.route.pattern().to_owned());
         context.mode = page.as_ref().map(|page| page.route.mode().as_str());
-        // The page's answer is what failed in the browser; the request that reports it is nothing to look at.
-        if let Some(page) = error.trace() {
-            context.trace_id = Some(page.trace.to_string());
-            context.span_id = Some(page.span.to_string());
+        // The page's answer is what failed in the browser; the request that reports it is second best.
+        match error.trace() {
+            Some(page) => {
+                context.trace_id = Some(page.trace.to_string());
+                context.span_id = Some(page.span.to_string());
+            }
+            None => context.trace_id = traces::of(head).map(|trace| trace.id().to_string()),
         }
         inner.reporter.report(error.into_report(now), context, || None);
         taken()

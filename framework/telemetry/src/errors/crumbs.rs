@@ -14,7 +14,9 @@ impl ErrorContext {
         if self.route.is_none() {
             self.route = current.route().map(str::to_owned);
         }
-        self.breadcrumbs = current.work(MOST_BREADCRUMBS).iter().map(crumb).collect();
+        // A render that ends by the error is not what led to it.
+        let work = current.work(MOST_BREADCRUMBS).into_iter().filter(|span| span.sort != "render");
+        self.breadcrumbs = work.map(|span| crumb(&span)).collect();
     }
 }
 

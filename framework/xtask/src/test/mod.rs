@@ -83,6 +83,11 @@ struct Phase {
     took: Duration,
 }
 
+/// What tests drive is built as for deployment but for how hard the compiler tries, which takes half of the time and changes nothing that they
+/// look at. Measurements and the demo build it whole; what goes to browsers and to the edge always is.
+const QUICK: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")];
+
 /// Tests of Workers, in workerd.
 const EDGE: &str = "e2e/edge";
 
@@ -132,7 +137,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
     let mut fixture = steps.cargo();
     fixture.args(["run", "--package", "tropos-cases", "--", "upstream", "--"]);
     let xtask = own(steps);
-    fixture.arg(xtask.get_program()).args(xtask.get_args());
+    fixture.arg(xtask.get_program()).args(xtask.get_args()).envs(QUICK);
     let has_fixture = runner.check("fixture", fixture.arg("fixture"));
     if has_fixture {
         runner.count("cases", steps.cargo().args(["run", "--package", "tropos-cases"]));
@@ -149,7 +154,7 @@ pub(crate) fn run(options: &Options, steps: &Steps) -> Result<ExitCode, Error> {
         runner.phase("cases", || Outcome::Skipped("the fixture was not built".into()));
     }
     hooks(&mut runner);
-    runner.check("storefront", own(steps).args(["demo", "--build-only"]));
+    runner.check("storefront", own(steps).args(["demo", "--build-only"]).envs(QUICK));
     // What the tests of the dev server's scripts look at: a program of development, and patches as they are really made.
     runner.check("programs of development", steps.cargo().args(["build", "--package", "storefront"]));
     let mut patch = steps.cargo();
