@@ -224,6 +224,8 @@ async fn a_streamed_page_has_its_reads_beneath_its_render_and_what_is_waited_for
     for expected in ["render < GET /server/:key", "GET < render", "render suspended < GET /server/:key"] {
         assert!(shape.iter().any(|line| line == expected), "{expected}: {shape:?}");
     }
+    let suspended = spans.iter().find(|span| span.name == "render suspended").unwrap();
+    assert_eq!(suspended.events, ["part"], "one for each part that was waited for: {suspended:?}");
     let function = spans.iter().find(|span| span.name.contains("sizes")).unwrap();
     let query = spans.iter().find(|span| span.get("db.system.name") == "sqlite").unwrap();
     assert!(query.name.starts_with(QUERY) && query.kind == "client", "{query:?}");

@@ -9,12 +9,16 @@ use crate::{
 };
 use serde_json::json;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 
 cases! {
     26 "an invalidation survives kill -9" => after_kill;
     26 "an invalidation survives SIGTERM" => after_sigterm;
     75 "on SIGTERM the server says that it is not ready, finishes running answers and exits with 0" => drains;
+    75 "a collector that never answers delays neither answers nor the end" => ends_without_collector;
     75 "on SIGTERM an open event stream does not keep the process alive" => ends_streams;
 }
 
@@ -99,4 +103,29 @@ async fn ends_streams(c: Context) -> Outcome {
     server.ask_to_end().await?;
     let status = server.ended().await?;
     that(status.code() == Some(0), format!("ended with {status}\n{}", server.log()))
+}
+
+/// Spans and series wait to be sent when the process is to end; what holds them is given up after seconds.
+async fn ends_without_collector(c: Context) -> Outcome {
+    let collector = TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}", collector.local_addr()?);
+    let all = [("OTEL_EXPORTER_OTLP_ENDPOINT", address.as_str()), ("OTEL_TRACES_SAMPLER", "always_on")];
+    let mut server = c.own_server(Some(TOKEN), &all).await?;
+    let key = c.key("told");
+    c.upstream.set(&format!("server-{key}"), "quick");
+    let began = Instant::now();
+    for _ in 0..100 {
+        server.http().get(&format!("/server/{key}")).await?.shows("quick")?;
+    }
+    let took = began.elapsed();
+    that(took < Duration::from_secs(10), format!("100 answers took {took:?}"))?;
+    // It is asked, and holds its connections.
+    let asked = timeout(Duration::from_secs(10), collector.accept()).await;
+    that(asked.is_ok(), "nothing was sent to the collector")?;
+    let began = Instant::now();
+    server.ask_to_end().await?;
+    let status = server.ended().await?;
+    that(status.code() == Some(0), format!("ended with {status}\n{}", server.log()))?;
+    let took = began.elapsed();
+    that(took < Duration::from_secs(15), format!("it ended after {took:?}"))
 }

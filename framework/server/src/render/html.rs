@@ -130,6 +130,7 @@ async fn start_unguarded(
         let piece = html.next().await?;
         Some((piece, (html, owner)))
     });
+    let html = html.inspect(|piece| crate::traces::spans::parts(piece));
     let html = AssertUnwindSafe(html).catch_unwind().map(|piece| piece.map_err(|panic| panicked(&*panic)));
     Ok(Html { pieces: InContext::new(Box::pin(html), cx) })
 }

@@ -2,7 +2,9 @@
 //! `tropos_telemetry::names::spans`.
 
 use crate::routing::PageRoute;
+use memchr::memmem;
 use tracing::{Span, debug_span, field::Empty};
+use tropos_telemetry::trace::current;
 
 /// The request itself.
 pub(super) fn request() -> Span {
@@ -35,6 +37,18 @@ pub(crate) fn render(page: &PageRoute) -> Span {
 /// What is streamed after the head. Part of `parent`, whoever polls it.
 pub(crate) fn suspended(parent: &Span) -> Span {
     debug_span!(target: "tropos::render", parent: parent, "suspended", error.type = Empty, exception.message = Empty)
+}
+
+/// Notes which of a page's suspended parts go out by this piece of it, within its span.
+pub(crate) fn parts(piece: &str) {
+    // As Leptos writes them: `<template id="1-f">`, `f` for what fills the place of the fallback.
+    const BEFORE: &str = "<template id=\"";
+    for at in memmem::find_iter(piece.as_bytes(), BEFORE) {
+        let id = piece.get(at + BEFORE.len()..).and_then(|rest| rest.split('"').next()?.strip_suffix("-f"));
+        if let (Some(id), Some(current)) = (id, current()) {
+            current.event("part", vec![("tropos.render.part", id.to_owned().into())]);
+        }
+    }
 }
 
 /// A server function, or a handler of the application's API.

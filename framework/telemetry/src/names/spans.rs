@@ -158,8 +158,8 @@ pub const SPANS: &[SpanName] = &[
         span: "suspended",
         shown: "render suspended",
         kind: Kind::Internal,
-        about: "What is streamed after the head: the parts within `Suspense`.",
-        attributes: &["http.route", ERROR_TYPE],
+        about: "What is streamed after the head: the parts within `Suspense`, with an event `part` for each when it goes out.",
+        attributes: &["http.route", "tropos.render.part", ERROR_TYPE],
     },
     SpanName {
         sort: "fetch",
@@ -295,6 +295,11 @@ pub const ATTRIBUTES: &[AttributeName] = &[
         name: "tropos.mode",
         is: "string",
         about: "The mode of the page: `ssg`, `isr`, `server`, `live`.",
+    },
+    AttributeName {
+        name: "tropos.render.part",
+        is: "string",
+        about: "Which of the page's parts within `Suspense` an event `part` is of: the number that its fallback has in the page.",
     },
     AttributeName {
         name: "tropos.response.ended",
