@@ -170,7 +170,7 @@ impl Site {
 
     async fn assemble(
         app: &mut App,
-        config: Config,
+        mut config: Config,
         dist: Option<Dist>,
         manifest: Option<Manifest>,
         engine: Engine,
@@ -201,6 +201,8 @@ impl Site {
         let shell = document(app.shell.iter().cloned().collect());
         let table =
             Table::new(routes.into_iter().map(|(route, layouts)| (route, document(layouts))).collect())?;
+        let release = crate::errors::release(&config, &table);
+        config.telemetry.identify(&tropos_telemetry::config::instance_id(), release.as_deref());
         let errors = Errors::start(app, &config, &table, engine.clock().clone())?;
         parts.errors = errors.clone();
         let meter = Meter::new(&table, config.is_https());

@@ -77,6 +77,12 @@ pub fn report(error: impl Into<Failure>) {
 #[error("the render panicked: {0}")]
 pub(crate) struct Panicked(pub(crate) String);
 
+/// The application and its version, as `shop@1.4.0`: what is configured, else the package of its pages.
+pub(crate) fn release(config: &Config, table: &Table) -> Option<String> {
+    let of_package = || table.all().first().map(|page| page.route.spec.package.to_owned());
+    config.sentry.release.clone().or_else(of_package)
+}
+
 impl Errors {
     /// Starts reporting, where somebody is to be told.
     ///
@@ -95,8 +101,7 @@ impl Errors {
         let named = |name: &str| Some(name.to_owned());
         settings.environment =
             settings.environment.or(named(if config.production { "production" } else { "development" }));
-        settings.release =
-            settings.release.or(table.all().first().and_then(|page| named(page.route.spec.package)));
+        settings.release = release(config, table);
         let reporter = Reporter::start(settings, app.on_error.clone(), clock)?;
         let source = |page: &Arc<PageRoute>| {
             let spec = &page.route.spec;

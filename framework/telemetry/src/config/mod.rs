@@ -119,10 +119,33 @@ impl Default for Config {
     }
 }
 
+/// A name for an instance that no other has: a random UUID (RFC 9562 §5.4), as the conventions of resources ask for.
+pub fn instance_id() -> String {
+    let random = rand::random::<u128>();
+    let number = random & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+    let digits = format!("{number:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    parts.map(|part| digits.get(part).unwrap_or_default()).join("-")
+}
+
 impl Config {
     /// The configuration by an environment. `program` names the service where no variable does.
     pub fn read(program: &str, variable: impl Fn(&str) -> Option<String>) -> Self {
         read::config(program, &variable)
+    }
+
+    /// Names this instance, and the version of what runs in it, in the resource: collectors tell the series of several instances apart
+    /// by it. What the environment lists stays.
+    ///
+    /// `release` is as Sentry has it: `shop@1.4.0`, or a version alone.
+    pub fn identify(&mut self, instance: &str, release: Option<&str>) {
+        let version = release.map(|release| release.rsplit_once('@').map_or(release, |(_, version)| version));
+        let version = version.filter(|version| !version.is_empty());
+        for (name, value) in [("service.instance.id", Some(instance)), ("service.version", version)] {
+            if let (Some(value), false) = (value, self.resource.iter().any(|(known, _)| known == name)) {
+                self.resource.push((name.to_owned(), value.to_owned()));
+            }
+        }
     }
 
     /// Whether anybody is shown what a request did, so that it must be recorded.

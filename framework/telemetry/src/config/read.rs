@@ -10,17 +10,34 @@ use std::{str::FromStr, time::Duration};
 const MOST_ATTRIBUTES: usize = 64;
 
 /// Variables that other exporters know and this one does not: who sets one must learn that it does nothing.
-const UNKNOWN_HERE: [(&str, &str); 4] = [
-    ("OTEL_EXPORTER_OTLP_CERTIFICATE", "certificates are those that the machine trusts: add it there"),
-    (
-        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-        "certificates of clients are not supported: use a collector on this machine",
-    ),
-    (
-        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-        "certificates of clients are not supported: use a collector on this machine",
-    ),
+const UNKNOWN_HERE: [(&str, &str); 10] = [
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", TRUSTED),
+    ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", TRUSTED),
+    ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", TRUSTED),
+    ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", NO_CLIENTS),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", NO_CLIENTS),
+    ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", NO_CLIENTS),
+    ("OTEL_EXPORTER_OTLP_CLIENT_KEY", NO_CLIENTS),
+    ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", NO_CLIENTS),
+    ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", NO_CLIENTS),
     ("OTEL_CONFIG_FILE", "configuration files are not supported: write the variables"),
+];
+
+const TRUSTED: &str = "certificates are those that the machine trusts: add it there";
+const NO_CLIENTS: &str = "certificates of clients are not supported: use a collector on this machine";
+
+/// Variables of which one value alone is what is done anyway: who sets another must learn that it does nothing.
+const ONE_VALUE: [(&str, &str, &str); 2] = [
+    (
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        "cumulative",
+        "series are sent as `cumulative`: have the collector make deltas of them",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        "explicit_bucket_histogram",
+        "histograms are sent as `explicit_bucket_histogram`, with the buckets of the conventions",
+    ),
 ];
 
 struct Read<'a> {
@@ -33,6 +50,11 @@ pub(super) fn config(program: &str, variable: &dyn Fn(&str) -> Option<String>) -
     let mut config = Config { resource: read.resource(program), ..Config::default() };
     for (name, instead) in UNKNOWN_HERE {
         if read.text(name).is_some() {
+            read.wrong(name, instead);
+        }
+    }
+    for (name, is_done, instead) in ONE_VALUE {
+        if read.text(name).is_some_and(|value| !value.eq_ignore_ascii_case(is_done)) {
             read.wrong(name, instead);
         }
     }
@@ -62,6 +84,11 @@ pub(super) fn config(program: &str, variable: &dyn Fn(&str) -> Option<String>) -
     };
     config.metric_interval =
         read.millis("OTEL_METRIC_EXPORT_INTERVAL", config.metric_interval).max(Duration::from_millis(10));
+    // What a message may take in all; the default is the specification's.
+    let longest = read.millis("OTEL_METRIC_EXPORT_TIMEOUT", Duration::from_secs(30));
+    if let Some(otlp) = &mut config.metrics {
+        otlp.timeout = otlp.timeout.min(longest);
+    }
     config.problems = read.problems;
     config
 }
@@ -114,16 +141,20 @@ impl Read<'_> {
 
     fn resource(&mut self, program: &str) -> Vec<(String, String)> {
         let mut attributes: Vec<(String, String)> = Vec::new();
-        let listed = self.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
-        match pairs(&listed) {
-            Some(pairs) => attributes.extend(pairs.into_iter().take(MOST_ATTRIBUTES)),
-            // The specification has the whole value left out.
-            None => self.wrong("OTEL_RESOURCE_ATTRIBUTES", "it is not of the form `name=value,name=value`"),
-        }
         let own = |attributes: &mut Vec<(String, String)>, name: &str, value: String| {
             attributes.retain(|(known, _)| known != name);
             attributes.push((name.to_owned(), value));
         };
+        let listed = self.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        match pairs(&listed) {
+            // Of one that is listed twice, the last counts: no resource has two values of one name.
+            Some(pairs) => {
+                let pairs = pairs.into_iter().take(MOST_ATTRIBUTES);
+                pairs.for_each(|(name, value)| own(&mut attributes, &name, value));
+            }
+            // The specification has the whole value left out.
+            None => self.wrong("OTEL_RESOURCE_ATTRIBUTES", "it is not of the form `name=value,name=value`"),
+        }
         if let Some(name) = self.text("OTEL_SERVICE_NAME") {
             own(&mut attributes, "service.name", name);
         } else if !attributes.iter().any(|(name, _)| name == "service.name") {
@@ -169,8 +200,15 @@ impl Read<'_> {
             Protocol::HttpProtobuf => format!("{}/{}", endpoint.trim_end_matches('/'), signal.path()),
             Protocol::Grpc if endpoint.contains("://") => endpoint,
             // Without a scheme, `insecure` decides.
-            Protocol::Grpc if self.flag("OTEL_EXPORTER_OTLP_INSECURE") => format!("http://{endpoint}"),
-            Protocol::Grpc => format!("https://{endpoint}"),
+            Protocol::Grpc => {
+                let insecure = if self.text(of.insecure).is_some() {
+                    of.insecure
+                } else {
+                    "OTEL_EXPORTER_OTLP_INSECURE"
+                };
+                let scheme = if self.flag(insecure) { "http" } else { "https" };
+                format!("{scheme}://{endpoint}")
+            }
         };
         let uri: Option<Uri> = endpoint.parse().ok();
         if !uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
@@ -254,6 +292,7 @@ struct Names {
     headers: &'static str,
     timeout: &'static str,
     compression: &'static str,
+    insecure: &'static str,
 }
 
 impl Names {
@@ -266,6 +305,7 @@ impl Names {
                 headers: "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
                 timeout: "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
                 compression: "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+                insecure: "OTEL_EXPORTER_OTLP_TRACES_INSECURE",
             },
             Signal::Metrics => Self {
                 exporter: "OTEL_METRICS_EXPORTER",
@@ -274,6 +314,7 @@ impl Names {
                 headers: "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
                 timeout: "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
                 compression: "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION",
+                insecure: "OTEL_EXPORTER_OTLP_METRICS_INSECURE",
             },
         }
     }

@@ -59,6 +59,26 @@ fn grpc_without_a_scheme_is_secure_unless_said_otherwise() {
     assert_eq!(read(&[grpc, at]).traces.unwrap().endpoint, "https://c:4317");
     let insecure = ("OTEL_EXPORTER_OTLP_INSECURE", "true");
     assert_eq!(read(&[grpc, at, insecure]).traces.unwrap().endpoint, "http://c:4317");
+    let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false");
+    let config = read(&[grpc, at, insecure, of_traces]);
+    assert_eq!(config.traces.unwrap().endpoint, "https://c:4317");
+    assert_eq!(config.metrics.unwrap().endpoint, "http://c:4317");
+}
+
+#[test]
+fn a_message_of_series_takes_no_longer_than_its_own_variable_says() {
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c");
+    let long = ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000");
+    let of_series = ("OTEL_METRIC_EXPORT_TIMEOUT", "1500");
+    for (name, variables, metrics, traces) in [
+        ("neither", &[on][..], 10_000, 10_000),
+        ("the default of the specification", &[on, long], 30_000, 60_000),
+        ("its own", &[on, long, of_series], 1_500, 60_000),
+    ] {
+        let config = read(variables);
+        let took = |otlp: Option<Otlp>| otlp.unwrap().timeout.as_millis();
+        assert_eq!((took(config.metrics), took(config.traces)), (metrics, traces), "{name}");
+    }
 }
 
 #[test]
@@ -87,6 +107,15 @@ fn what_is_wrong_is_told_and_left_out() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "`10s` is no such number"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "secret", "not of the form"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem", "that the machine trusts"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "ca.pem", "that the machine trusts"),
+        ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "key.pem", "certificates of clients"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "sent as `cumulative`"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "base2_exponential_bucket_histogram",
+            "sent as `explicit_bucket_histogram`",
+        ),
+        ("OTEL_METRIC_EXPORT_TIMEOUT", "1s", "`1s` is no such number"),
         ("OTEL_RESOURCE_ATTRIBUTES", "a,b", "not of the form"),
         ("OTEL_SDK_DISABLED", "1", "neither `true` nor `false`"),
         ("OTEL_TRACES_EXPORTER", "zipkin", "`zipkin` is not known here"),
@@ -105,6 +134,8 @@ fn what_is_wrong_is_told_and_left_out() {
     let config = read(&[on, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "two")]);
     assert!(config.problems[0].to_string().starts_with("OTEL_TRACES_SAMPLER_ARG: "), "{:?}", config.problems);
     assert_eq!(config.sampler, Sampler::named("traceidratio", None).unwrap());
+    let config = read(&[on, ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "Cumulative")]);
+    assert!(config.problems.is_empty(), "{:?}", config.problems);
 }
 
 #[test]
@@ -118,6 +149,46 @@ fn the_resource_is_of_the_variables_and_the_name_of_the_service_goes_first() {
     assert_eq!(get("service.name"), Some("b"));
     assert_eq!(get("deployment.environment.name"), Some("test,1"));
     assert_eq!(get("telemetry.sdk.name"), Some("tropos"));
+}
+
+#[test]
+fn of_an_attribute_that_is_listed_twice_the_last_counts() {
+    let config = read(&[("OTEL_RESOURCE_ATTRIBUTES", "a=1,b=2,a=3")]);
+    let of_a: Vec<&str> =
+        config.resource.iter().filter(|(name, _)| name == "a").map(|(_, value)| value.as_str()).collect();
+    assert_eq!(of_a, ["3"]);
+}
+
+#[test]
+fn an_instance_has_a_name_and_a_version_unless_they_are_listed() {
+    let listed = ("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=pod-7,service.version=9");
+    for (name, variables, release, instance, version) in [
+        ("a release", &[][..], Some("shop@1.4.0"), "i", Some("1.4.0")),
+        ("a package with a scope", &[], Some("@shop/web@1.4.0"), "i", Some("1.4.0")),
+        ("a commit", &[], Some("4b4591d"), "i", Some("4b4591d")),
+        ("nothing known", &[], None, "i", None),
+        ("nothing behind the name", &[], Some("shop@"), "i", None),
+        ("both listed", &[listed], Some("shop@1.4.0"), "pod-7", Some("9")),
+    ] {
+        let mut config = read(variables);
+        config.identify("i", release);
+        let get = |name: &str| {
+            let mut of = config.resource.iter().filter(|(known, _)| known == name);
+            let value = of.next().map(|(_, value)| value.as_str());
+            assert!(of.next().is_none(), "{name}");
+            value
+        };
+        assert_eq!((get("service.instance.id"), get("service.version")), (Some(instance), version), "{name}");
+    }
+}
+
+#[test]
+fn names_of_instances_differ_and_are_random_uuids() {
+    let (one, other) = (crate::config::instance_id(), crate::config::instance_id());
+    assert_ne!(one, other);
+    let lengths: Vec<usize> = one.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12], "{one}");
+    assert_eq!((one.as_bytes()[14], b"89ab".contains(&one.as_bytes()[19])), (b'4', true), "{one}");
 }
 
 #[test]
