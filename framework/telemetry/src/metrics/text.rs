@@ -2,7 +2,10 @@
 
 use super::snapshot::{Family, Snapshot, Value};
 use crate::names::metrics::{Kind, prometheus_label};
-use std::fmt::{self, Display, Write as _};
+use std::{
+    collections::HashSet,
+    fmt::{self, Display, Write as _},
+};
 
 /// The type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -18,7 +21,10 @@ pub fn text(snapshot: &Snapshot, resource: &[(String, String)]) -> String {
 
 fn write(out: &mut String, snapshot: &Snapshot, resource: &[(String, String)]) -> fmt::Result {
     out.push_str("# HELP target_info What is said of this instance.\n# TYPE target_info gauge\n");
+    // Two names may be one for Prometheus, which takes nothing of a scrape in which a label stands twice.
+    let mut written = HashSet::new();
     let labels = resource.iter().map(|(name, value)| (prometheus_label(name), value.as_str()));
+    let labels = labels.filter(|(name, _)| written.insert(name.clone()));
     line(out, "target_info", labels, None, 1)?;
     for family in &snapshot.families {
         let name = family.metric.prometheus_name();
@@ -120,6 +126,15 @@ mod tests {
         ] {
             assert!(text.contains(&line), "{line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn each_label_of_the_instance_is_written_once_and_is_one() {
+        let resource = [("k8s.pod.name", "a"), ("k8s_pod_name", "b"), ("2nd", "c"), ("ö", "d")];
+        let resource = resource.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = text(&Registry::new().snapshot(), &resource);
+        let line = text.lines().find(|line| line.starts_with("target_info{"));
+        assert_eq!(line, Some("target_info{k8s_pod_name=\"a\",_2nd=\"c\",_=\"d\"} 1"));
     }
 
     #[test]

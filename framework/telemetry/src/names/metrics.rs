@@ -74,9 +74,10 @@ impl Metric {
     }
 }
 
-/// An attribute's name for Prometheus.
+/// An attribute's name for Prometheus: what it does not know there becomes `_`, and no name begins with a digit.
 pub fn prometheus_label(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    let before = name.starts_with(|c: char| c.is_ascii_digit()).then_some('_');
+    before.into_iter().chain(name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })).collect()
 }
 
 /// The value of every attribute of the series that takes what no other series has room for.
