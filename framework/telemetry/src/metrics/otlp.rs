@@ -1,7 +1,10 @@
 //! Series in the form of OTLP: cumulative, from the start of the process. Pure.
 
 use super::snapshot::{Family, Point, Snapshot, Value};
-use crate::{names::metrics::Kind, trace::otlp::scope};
+use crate::{
+    names::metrics::{Kind, label},
+    trace::otlp::scope,
+};
 use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value},
@@ -95,13 +98,21 @@ fn distribution(
 }
 
 fn attributes(family: &Family, point: &Point) -> Vec<KeyValue> {
-    let text = |value: &str| Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) });
     let attribute = |(name, value): (&str, &str)| KeyValue {
         key: name.to_owned(),
-        value: text(value),
+        value: Some(AnyValue { value: Some(typed(name, value)) }),
         ..KeyValue::default()
     };
     family.labels(point).map(attribute).collect()
+}
+
+/// Attributes that are whole numbers by the conventions, where spans have them too: a query over both compares them.
+const NUMBERS: [&str; 2] = [label::STATUS, label::PORT];
+
+/// A value in the type of its attribute; a text where it is no number, as `_OTHER`.
+fn typed(name: &str, value: &str) -> any_value::Value {
+    let number = NUMBERS.contains(&name).then(|| value.parse().ok()).flatten();
+    number.map_or_else(|| any_value::Value::StringValue(value.to_owned()), any_value::Value::IntValue)
 }
 
 #[cfg(test)]
@@ -116,6 +127,7 @@ mod tests {
     fn named(attributes: &[KeyValue]) -> String {
         let text = |value: &Option<AnyValue>| match value.clone().and_then(|value| value.value) {
             Some(any_value::Value::StringValue(text)) => text,
+            Some(any_value::Value::IntValue(number)) => number.to_string(),
             _ => String::new(),
         };
         let pairs =
@@ -164,6 +176,22 @@ mod tests {
             }
         }
         all
+    }
+
+    #[test]
+    fn attributes_have_the_types_of_the_conventions() {
+        let (number, text) =
+            (any_value::Value::IntValue, |text: &str| any_value::Value::StringValue(text.to_owned()));
+        for (name, value, expected) in [
+            (label::STATUS, "200", number(200)),
+            (label::PORT, "5432", number(5432)),
+            (label::STATUS, "_OTHER", text("_OTHER")),
+            (label::ROUTE, "200", text("200")),
+            (label::VERSION, "2", text("2")),
+            (label::ERROR, "500", text("500")),
+        ] {
+            assert_eq!(typed(name, value), expected, "{name}={value}");
+        }
     }
 
     #[test]
