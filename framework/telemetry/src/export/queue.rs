@@ -204,7 +204,20 @@ impl Worker {
 
     async fn send(&mut self, batch: Collected, limit: Duration) {
         let Collected { traces, spans, bytes, .. } = batch;
-        let message = otlp::request(&self.resource, &traces);
+        let message = match traces.iter().any(|trace| otlp::has_words(trace)) {
+            // Scrubbing many texts takes milliseconds, for which requests on this thread would wait.
+            true => {
+                let resource = self.resource.clone();
+                tokio::task::spawn_blocking(move || otlp::request(&resource, &traces)).await.ok()
+            }
+            false => Some(otlp::request(&self.resource, &traces)),
+        };
+        let Some(message) = message else {
+            // The process ends.
+            self.waiting.gone(spans, bytes);
+            self.waiting.counts.failed.fetch_add(spans as u64, Ordering::Relaxed);
+            return;
+        };
         let sent = self.sender.send_within(&message, limit).await;
         self.waiting.gone(spans, bytes);
         let (counts, spans) = (&self.waiting.counts, spans as u64);

@@ -2,6 +2,7 @@
 
 use super::context::SpanContext;
 use super::span::{Attribute, Event, Kind, Span, Trace, Value};
+use crate::errors::scrub;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
@@ -73,15 +74,27 @@ fn span_out(trace: &Trace, span: &Span) -> SpanOut {
         status: span
             .failure
             .as_ref()
-            .map(|message| Status { message: message.clone(), code: StatusCode::Error as i32 }),
+            .map(|message| Status { message: clean(message), code: StatusCode::Error as i32 }),
     }
 }
+
+/// Whether a trace has words of a failure, which are scrubbed: it may take a while.
+pub(crate) fn has_words(trace: &Trace) -> bool {
+    let of_event = |event: &Event| event.attributes.iter().any(|(name, _)| WORDS.contains(name));
+    let of_span = |span: &Span| {
+        span.failure.as_ref().is_some_and(|words| !words.is_empty()) || span.events.iter().any(of_event)
+    };
+    trace.spans.iter().any(of_span)
+}
+
+/// Attributes of events that hold what somebody wrote of a failure, and perhaps of whom it concerned.
+const WORDS: [&str; 2] = ["exception.message", "exception.stacktrace"];
 
 fn event(event: &Event) -> EventOut {
     EventOut {
         time_unix_nano: event.at,
         name: event.name.to_string(),
-        attributes: event.attributes.iter().map(attribute).collect(),
+        attributes: event.attributes.iter().map(of_event).collect(),
         dropped_attributes_count: 0,
     }
 }
@@ -92,6 +105,21 @@ fn link(to: &SpanContext) -> Link {
         span_id: to.span.bytes().to_vec(),
         flags: u32::from(to.sampled) | KNOWS_REMOTE,
         ..Link::default()
+    }
+}
+
+fn clean(words: &str) -> String {
+    match words {
+        // Most failures are told by their type alone: for them no rule is looked at, nor made.
+        "" => String::new(),
+        words => scrub(words),
+    }
+}
+
+fn of_event(of: &Attribute) -> KeyValue {
+    match of {
+        (name, Value::Text(words)) if WORDS.contains(name) => text(name, clean(words)),
+        other => attribute(other),
     }
 }
 
@@ -181,5 +209,55 @@ mod tests {
             (1, 2, 3)
         );
         assert_eq!(root.attributes.len(), 4);
+    }
+
+    #[test]
+    fn words_of_failures_are_scrubbed_before_they_are_sent() {
+        let words = "no basket for ada@example.org at /basket?step=2";
+        let clean = "no basket for [email] at /basket?[removed]";
+        let event = |name| Event {
+            name: "exception".into(),
+            at: 12,
+            attributes: vec![(name, words.to_owned().into())],
+        };
+        let span = |failure: Option<&str>, events| Span {
+            id: SpanId::new(2).unwrap(),
+            parent: None,
+            name: "GET /".into(),
+            sort: "request",
+            kind: Kind::Server,
+            start: 10,
+            end: 30,
+            attributes: Vec::new(),
+            events,
+            links: Vec::new(),
+            failure: failure.map(str::to_owned),
+            left_out: [0; 3],
+        };
+        let trace = |span| Trace {
+            id: TraceId::new(7).unwrap(),
+            state: String::new(),
+            sampled: true,
+            kept: Kept::Sampled,
+            spans: vec![span],
+            left_out: 0,
+        };
+        for (name, span, has, status, of_event) in [
+            ("a status", span(Some(words), vec![]), true, Some(clean), None),
+            ("no words", span(Some(""), vec![]), false, Some(""), None),
+            ("an event", span(None, vec![event("exception.message")]), true, None, Some(clean)),
+            ("its stack", span(None, vec![event("exception.stacktrace")]), true, None, Some(clean)),
+            ("what is none", span(None, vec![event("note")]), false, None, Some(words)),
+        ] {
+            let trace = trace(span);
+            assert_eq!(has_words(&trace), has, "{name}");
+            let sent = request(&Resource::default(), &[Arc::new(trace)]);
+            let span = &sent.resource_spans[0].scope_spans[0].spans[0];
+            assert_eq!(span.status.as_ref().map(|status| status.message.as_str()), status, "{name}");
+            let words = span.events.first().and_then(|event| event.attributes[0].value.clone());
+            let words = words.and_then(|words| words.value);
+            let of_event = of_event.map(|text| any_value::Value::StringValue(text.to_owned()));
+            assert_eq!(words, of_event, "{name}");
+        }
     }
 }
