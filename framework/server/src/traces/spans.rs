@@ -88,8 +88,10 @@ pub(crate) fn push() -> Span {
 /// Says that a render has failed.
 pub(crate) fn failed(span: &Span, why: &dyn std::fmt::Display) {
     if !span.is_disabled() {
+        // Written out before anybody who listens holds a lock: where it panics, the report of the panic looks at the trace.
+        let why = why.to_string();
         span.record("error.type", "_OTHER");
-        span.record("exception.message", tracing::field::display(why));
+        span.record("exception.message", why.as_str());
     }
 }
 

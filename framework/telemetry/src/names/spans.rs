@@ -22,6 +22,17 @@ pub struct SpanName {
     pub attributes: &'static [&'static str],
 }
 
+/// A sort of events that spans have.
+#[derive(Debug, Clone, Copy)]
+pub struct EventName {
+    /// The name under which it is sent, or how that is made.
+    pub shown: &'static str,
+    /// What it says.
+    pub about: &'static str,
+    /// Attributes that it may have.
+    pub attributes: &'static [&'static str],
+}
+
 /// An attribute.
 #[derive(Debug, Clone, Copy)]
 pub struct AttributeName {
@@ -56,6 +67,10 @@ pub const WITHIN_REQUEST: (&str, &str) = ("tropos::page", "page");
 
 const CACHE_STATUS: &str = "tropos.cache.status";
 const ERROR_TYPE: &str = "error.type";
+/// Of the first span of a trace.
+const KEPT: &str = "tropos.trace.kept";
+/// Of the first span of a trace.
+const LEFT_OUT: &str = "tropos.trace.left_out";
 
 /// All sorts of spans.
 pub const SPANS: &[SpanName] = &[
@@ -80,7 +95,8 @@ pub const SPANS: &[SpanName] = &[
             "tropos.mode",
             CACHE_STATUS,
             "tropos.response.ended",
-            "tropos.trace.kept",
+            KEPT,
+            LEFT_OUT,
             ERROR_TYPE,
         ],
     },
@@ -127,7 +143,7 @@ pub const SPANS: &[SpanName] = &[
         shown: "`regenerate {route}`, or `regenerate {function}`",
         kind: Kind::Internal,
         about: "A render in the background. The first span of a trace of its own, linked to the request that caused it.",
-        attributes: &["http.route", "tropos.cache.key", "tropos.trace.kept", ERROR_TYPE],
+        attributes: &["http.route", "tropos.cache.key", KEPT, LEFT_OUT, ERROR_TYPE],
     },
     SpanName {
         sort: "invalidate",
@@ -192,6 +208,7 @@ pub const SPANS: &[SpanName] = &[
             "db.response.returned_rows",
             "server.address",
             "server.port",
+            "db.namespace",
             ERROR_TYPE,
         ],
     },
@@ -211,7 +228,7 @@ pub const SPANS: &[SpanName] = &[
         shown: "`live session {route}`",
         kind: Kind::Internal,
         about: "The stream of changes of one open page, from its first event to its end. The first span of a trace of its own, linked to the request that opened it.",
-        attributes: &["http.route", "tropos.live.frames", "tropos.response.ended", "tropos.trace.kept"],
+        attributes: &["http.route", "tropos.live.frames", "tropos.response.ended", KEPT, LEFT_OUT],
     },
     SpanName {
         sort: "live push",
@@ -220,11 +237,18 @@ pub const SPANS: &[SpanName] = &[
         shown: "`live push {route}`",
         kind: Kind::Internal,
         about: "A render of an open page after an invalidation, for all who have it open. The first span of a trace of its own, linked to the session that began following the page.",
-        attributes: &["http.route", "tropos.trace.kept", ERROR_TYPE],
+        attributes: &["http.route", KEPT, LEFT_OUT, ERROR_TYPE],
     },
 ];
 
-/// All attributes of spans.
+/// All sorts of events.
+pub const EVENTS: &[EventName] = &[EventName {
+    shown: "the figure's name",
+    about: "A business figure that counted: on the span within which it was told.",
+    attributes: &["tropos.business.number", "tropos.business.minor", "tropos.business.currency"],
+}];
+
+/// All attributes of spans and of their events.
 pub const ATTRIBUTES: &[AttributeName] = &[
     AttributeName {
         name: "client.address",
@@ -232,6 +256,7 @@ pub const ATTRIBUTES: &[AttributeName] = &[
         about: "Who asks, behind trusted proxies. Only where `TROPOS_TRACE_CLIENT_ADDRESS=1`: it is personal.",
     },
     AttributeName { name: "code.function.name", is: "string", about: "The function, with its module." },
+    AttributeName { name: "db.namespace", is: "string", about: "The database of PostgreSQL." },
     AttributeName {
         name: "db.query.summary",
         is: "string",
@@ -273,6 +298,21 @@ pub const ATTRIBUTES: &[AttributeName] = &[
     },
     AttributeName { name: "server.port", is: "int", about: "Its port." },
     AttributeName {
+        name: "tropos.business.currency",
+        is: "string",
+        about: "The currency of an amount, as `business::value` was told.",
+    },
+    AttributeName {
+        name: "tropos.business.minor",
+        is: "int",
+        about: "An amount, in the currency's smallest unit.",
+    },
+    AttributeName {
+        name: "tropos.business.number",
+        is: "int",
+        about: "A number, as `business::count` was told.",
+    },
+    AttributeName {
         name: "tropos.cache.key",
         is: "string",
         about: "The name of the stored page: its route, path, query keys and variants.",
@@ -312,6 +352,11 @@ pub const ATTRIBUTES: &[AttributeName] = &[
         about: "Only where the sampler did not keep the trace: `failed` or `slow`.",
     },
     AttributeName {
+        name: "tropos.trace.left_out",
+        is: "int",
+        about: "Only where the trace had more spans than one may: how many are not there.",
+    },
+    AttributeName {
         name: "url.full",
         is: "string",
         about: "The address of a fetch, without its query and without credentials.",
@@ -325,7 +370,7 @@ pub fn sort_of(target: &str, span: &str) -> Option<&'static SpanName> {
     SPANS.iter().find(|name| name.span == span && name.target == target)
 }
 
-/// Both tables as the reference has them.
+/// The tables as the reference has them.
 pub fn markdown() -> String {
     let mut text =
         String::from("| span | name | kind | what it covers | attributes |\n|---|---|---|---|---|\n");
@@ -347,6 +392,11 @@ pub fn markdown() -> String {
             attributes.join(", ")
         );
     }
+    text.push_str("\n| event | when | attributes |\n|---|---|---|\n");
+    for event in EVENTS {
+        let attributes: Vec<String> = event.attributes.iter().map(|name| format!("`{name}`")).collect();
+        let _ = writeln!(text, "| {} | {} | {} |", event.shown, event.about, attributes.join(", "));
+    }
     text.push_str("\n| attribute | type | what it says |\n|---|---|---|\n");
     for attribute in ATTRIBUTES {
         let _ = writeln!(text, "| `{}` | {} | {} |", attribute.name, attribute.is, attribute.about);
@@ -359,15 +409,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_attribute_of_a_span_is_described_and_every_description_is_used() {
+    fn every_attribute_of_a_span_or_event_is_described_and_every_description_is_used() {
         for span in SPANS {
             assert!(TARGETS.contains(&span.target), "{}", span.sort);
             for name in span.attributes {
                 assert!(ATTRIBUTES.iter().any(|known| known.name == *name), "{}: {name}", span.sort);
             }
         }
+        for name in EVENTS.iter().flat_map(|event| event.attributes) {
+            assert!(ATTRIBUTES.iter().any(|known| known.name == *name), "{name}");
+        }
         for attribute in ATTRIBUTES {
-            assert!(SPANS.iter().any(|span| span.attributes.contains(&attribute.name)), "{}", attribute.name);
+            let of_spans = SPANS.iter().map(|span| span.attributes);
+            let mut all = of_spans.chain(EVENTS.iter().map(|event| event.attributes));
+            assert!(all.any(|names| names.contains(&attribute.name)), "{}", attribute.name);
         }
         assert!(ATTRIBUTES.is_sorted_by_key(|attribute| attribute.name));
     }

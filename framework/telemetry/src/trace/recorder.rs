@@ -97,7 +97,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         if let Some(building) = handed {
             if building.records {
                 let limits = building.limits();
-                building.change(0, |root| _ = fill(root, limits, |visit| attributes.record(visit)));
+                let fields = read(limits, |visit| attributes.record(visit));
+                building.change(0, |root| _ = fill(root, limits, fields));
             }
             let (id, ends) = (building.root, Ends::Nothing);
             span.extensions_mut().insert(Within { building, id, at: 0, ends });
@@ -110,13 +111,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         let Some(name) = spans::sort_of(metadata.target(), metadata.name()) else { return };
         if name.sort == "regenerate" {
             let mut made = empty(name, SpanId::random(), None, 0);
-            fill(&mut made, Limits::default(), |visit| attributes.record(visit));
+            let limits = Limits::default();
+            fill(&mut made, limits, read(limits, |visit| attributes.record(visit)));
             span.extensions_mut().insert(Caused(made));
             return;
         }
         let Some(Within { building, id: parent, .. }) = within(&span) else { return };
         let mut made = empty(name, SpanId::random(), Some(parent), building.now());
-        fill(&mut made, building.limits(), |visit| attributes.record(visit));
+        let limits = building.limits();
+        fill(&mut made, limits, read(limits, |visit| attributes.record(visit)));
         let id = made.id;
         if let Some(at) = building.begin(made) {
             span.extensions_mut().insert(Within { building, id, at, ends: Ends::Span });
@@ -134,18 +137,24 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 
     fn on_record(&self, id: &Id, values: &Record<'_>, cx: Context<'_, S>) {
         let Some(span) = cx.span(id) else { return };
-        if let Some(Caused(made)) = span.extensions_mut().get_mut() {
-            fill(made, Limits::default(), |visit| values.record(visit));
+        let within = span.extensions().get::<Within>().cloned();
+        let Some(Within { building, at, .. }) = within else {
+            if span.extensions().get::<Caused>().is_some() {
+                let limits = Limits::default();
+                let fields = read(limits, |visit| values.record(visit));
+                if let Some(Caused(made)) = span.extensions_mut().get_mut() {
+                    fill(made, limits, fields);
+                }
+            }
             return;
-        }
-        let extensions = span.extensions();
-        let Some(Within { building, at, .. }) = extensions.get::<Within>() else { return };
+        };
         if !building.records {
             return;
         }
         let (limits, now) = (building.limits(), building.now());
-        building.change(*at, |span| {
-            if fill(span, limits, |visit| values.record(visit)) {
+        let fields = read(limits, |visit| values.record(visit));
+        building.change(at, |span| {
+            if fill(span, limits, fields) {
                 span.end = now.max(span.start + 1);
             }
         });
@@ -207,86 +216,130 @@ pub(crate) fn empty(name: &spans::SpanName, id: SpanId, parent: Option<SpanId>, 
     }
 }
 
-/// Takes fields into a span; says whether they said that it is done, though spans below it go on.
-fn fill(span: &mut Span, limits: Limits, record: impl FnOnce(&mut Fields<'_>)) -> bool {
-    let mut fields = Fields { span, limits, done: false };
+/// A field and its value.
+type Given = (&'static str, Value);
+
+/// The fields as they are given. Read before anything is locked: a value is written by whoever made its type, and where that panics, what
+/// reports the panic looks at the trace.
+fn read(limits: Limits, record: impl FnOnce(&mut Fields)) -> Vec<Given> {
+    let mut fields = Fields { limits, given: Vec::new() };
     record(&mut fields);
-    fields.done
+    fields.given
 }
 
-struct Fields<'a> {
-    span: &'a mut Span,
-    limits: Limits,
-    done: bool,
-}
-
-impl Fields<'_> {
-    fn set(&mut self, field: &Field, value: Value) {
-        let name = field.name();
-        match (name, &value) {
-            ("otel.name", Value::Text(text)) => {
-                self.span.name = building::short(text.clone(), self.limits.text.min(256));
-                return;
-            }
-            // Of its sort.
-            ("otel.kind", _) => return,
-            ("tropos.done", _) => {
-                self.done = true;
-                return;
-            }
-            ("exception.message", Value::Text(text)) => {
-                let text = building::short(text.clone(), self.limits.text).into_owned();
-                self.span.failure = Some(text);
-                return;
-            }
-            // What the database's pool knows a server by.
-            ("server.address", Value::Text(text)) if self.span.sort == "query" => {
-                let split = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-                if let Some((host, port)) = split.map(|(host, port): (&str, u16)| (host.to_owned(), port)) {
-                    building::set(self.span, &self.limits, name, host.into());
-                    building::set(self.span, &self.limits, "server.port", i64::from(port).into());
-                    return;
-                }
-            }
-            // The key of a function has its arguments, which are values.
-            ("tropos.cache.key", _) if self.span.attribute("http.route").is_none() => return,
-            ("error.type", _) => {
-                self.span.failure.get_or_insert_default();
-            }
-            // By the conventions of clients, an answer of 400 and more is an error.
-            ("http.response.status_code", Value::Int(status @ 400..)) if self.span.kind == Kind::Client => {
-                self.span.failure.get_or_insert_default();
-                building::set(self.span, &self.limits, "error.type", status.to_string().into());
-            }
-            _ => {}
+/// Takes fields into a span; says whether they said that it is done, though spans below it go on.
+fn fill(span: &mut Span, limits: Limits, given: Vec<Given>) -> bool {
+    let mut done = false;
+    for (name, value) in given {
+        match name {
+            "tropos.done" => done = true,
+            _ => take(span, limits, name, value),
         }
-        building::set(self.span, &self.limits, name, value);
     }
+    done
 }
 
-impl Visit for Fields<'_> {
+fn take(span: &mut Span, limits: Limits, name: &'static str, value: Value) {
+    match (name, &value) {
+        ("otel.name", Value::Text(text)) => {
+            span.name = building::short(text.clone(), limits.text.min(256));
+            return;
+        }
+        // Of its sort.
+        ("otel.kind", _) => return,
+        ("exception.message", Value::Text(text)) => {
+            let text = building::short(text.clone(), limits.text).into_owned();
+            span.failure = Some(text);
+            return;
+        }
+        // What the database's pool knows a server by.
+        ("server.address", Value::Text(text)) if span.sort == "query" => {
+            if let Some((host, port, database)) = parts_of_place(text) {
+                let (host, database) = (host.to_owned(), database.map(str::to_owned));
+                building::set(span, &limits, name, host.into());
+                building::set(span, &limits, "server.port", i64::from(port).into());
+                if let Some(database) = database {
+                    building::set(span, &limits, "db.namespace", database.into());
+                }
+                return;
+            }
+        }
+        // The key of a function has its arguments, which are values.
+        ("tropos.cache.key", _) if span.attribute("http.route").is_none() => return,
+        ("error.type", _) => {
+            span.failure.get_or_insert_default();
+        }
+        // By the conventions of clients, an answer of 400 and more is an error.
+        ("http.response.status_code", Value::Int(status @ 400..)) if span.kind == Kind::Client => {
+            span.failure.get_or_insert_default();
+            building::set(span, &limits, "error.type", status.to_string().into());
+        }
+        _ => {}
+    }
+    building::set(span, &limits, name, value);
+}
+
+/// Host, port and database of `host:port/database`. A host may have colons, and the folder of a socket slashes: the port is what stands
+/// as a number between one of each.
+fn parts_of_place(place: &str) -> Option<(&str, u16, Option<&str>)> {
+    place.match_indices(':').find_map(|(at, _)| {
+        let (host, rest) = (place.get(..at)?, place.get(at + 1..)?);
+        let (port, database) = rest.split_once('/').map_or((rest, None), |(port, name)| (port, Some(name)));
+        Some((host, port.parse().ok()?, database.filter(|name| !name.is_empty())))
+    })
+}
+
+struct Fields {
+    limits: Limits,
+    given: Vec<Given>,
+}
+
+impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field, value.into());
+        self.given.push((field.name(), value.into()));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field, value.into());
+        self.given.push((field.name(), value.into()));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field, i64::try_from(value).unwrap_or(i64::MAX).into());
+        self.given.push((field.name(), i64::try_from(value).unwrap_or(i64::MAX).into()));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field, value.into());
+        self.given.push((field.name(), value.into()));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         let most = value.floor_char_boundary(self.limits.text);
-        self.set(field, value.get(..most).unwrap_or_default().to_owned().into());
+        let text = value.get(..most).unwrap_or_default();
+        self.given.push((field.name(), text.to_owned().into()));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field, format!("{value:?}").into());
+        self.given.push((field.name(), format!("{value:?}").into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_the_database_has_a_host_a_port_and_a_database() {
+        for (place, expected) in [
+            ("db-1:5432/shop", Some(("db-1", 5432, Some("shop")))),
+            ("db-1:5432", Some(("db-1", 5432, None))),
+            ("db-1:5432/", Some(("db-1", 5432, None))),
+            ("::1:5432/shop", Some(("::1", 5432, Some("shop")))),
+            ("[::1]:5432/shop", Some(("[::1]", 5432, Some("shop")))),
+            ("/var/run/postgresql:5432/shop", Some(("/var/run/postgresql", 5432, Some("shop")))),
+            ("db-1:5432/a/b", Some(("db-1", 5432, Some("a/b")))),
+            ("db-1", None),
+            ("db-1:99999/shop", None),
+        ] {
+            assert_eq!(parts_of_place(place), expected, "{place}");
+        }
     }
 }

@@ -29,6 +29,8 @@ pub struct Captured {
     pub attributes: BTreeMap<String, String>,
     /// Its events, by their names.
     pub events: Vec<String>,
+    /// The attributes of each of its events.
+    pub of_events: Vec<BTreeMap<String, String>>,
     /// Trace and span of each link.
     pub links: Vec<(String, String)>,
     /// Why it failed, if it did.
@@ -72,6 +74,7 @@ fn captured(span: Span, resource: BTreeMap<String, String>) -> Captured {
         start: span.start_time_unix_nano,
         end: span.end_time_unix_nano,
         attributes: attributes(&span.attributes),
+        of_events: span.events.iter().map(|event| attributes(&event.attributes)).collect(),
         events: span.events.into_iter().map(|event| event.name).collect(),
         links: span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect(),
         error: span
