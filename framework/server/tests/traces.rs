@@ -16,7 +16,7 @@ use std::{
 };
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use tropos::{
-    Db, Failure, PageError, PageResult, Path, Result, State, cached,
+    Db, Failure, PageError, PageResult, Path, Result, State, business, cached,
     edge::{Decision, Hooks, Reply, hook, hook::hook_for_all},
     live_url, page,
     prelude::*,
@@ -107,6 +107,8 @@ async fn extract_sizes() -> String {
 
 #[server]
 async fn write(tag: String) -> Result<(), ServerFnError> {
+    business::count("orders", 1);
+    business::value("revenue", 1999, "EUR");
     tropos::revalidate::tag(tag).await?;
     Ok(())
 }
@@ -173,7 +175,7 @@ impl Running {
 
 /// Names and attributes are those of the reference.
 fn is_as_listed(span: &Captured) {
-    for (name, value) in &span.attributes {
+    for (name, value) in span.attributes.iter().chain(span.of_events.iter().flatten()) {
         assert!(spans::ATTRIBUTES.iter().any(|known| known.name == name), "{}: {name}", span.name);
         for planted in ["Marlowe", "Vivian"] {
             assert!(!value.contains(planted), "{}: {name} = {value}", span.name);
@@ -347,6 +349,10 @@ async fn a_server_function_and_its_invalidation_are_within_its_request() {
         shape(&spans),
         [format!("{root} < "), format!("{function} < {root}"), format!("invalidate < {function}")]
     );
+    assert_eq!(spans[1].events, ["orders", "revenue"]);
+    let said = |at: usize, name: &str| spans[1].of_events[at].get(name).map(String::as_str);
+    assert_eq!(said(0, "tropos.business.number"), Some("1"));
+    assert_eq!(said(1, "tropos.business.minor"), Some("1999"));
     let invalidation = spans.last().unwrap();
     assert_eq!(
         (invalidation.get("tropos.invalidation.tags"), invalidation.get("tropos.invalidation.strength")),
@@ -459,7 +465,7 @@ async fn a_hit_on_the_quick_path_is_one_span_in_its_callers_trace_and_none_where
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let head = format!(
-            "GET /isr/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flag}\r\n\r\n"
+            "GET /isr/a HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flag}\r\ntracestate: a=1\r\ntracestate: b=2\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut text = String::new();
@@ -477,5 +483,10 @@ async fn a_hit_on_the_quick_path_is_one_span_in_its_callers_trace_and_none_where
     assert_eq!(root[0].parent.as_deref(), Some("b7ad6b7169203331"));
     assert_eq!((root[0].get("tropos.mode"), root[0].get("url.path")), ("isr", "/isr/a"));
     assert!(root[0].get("tropos.cache.status").starts_with("tropos; hit; ttl="));
+    assert_eq!(root[0].state, "a=1,b=2");
+    assert_eq!((root[0].get("server.address"), root[0].get("server.port")), ("localhost", "8080"));
+    assert_eq!(root[0].get("network.protocol.version"), "1.1");
+    assert_eq!(root[0].resource["service.version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(root[0].resource["service.instance.id"].len(), 36);
     assert_eq!(running.capture.spans().len(), 1, "the others were not the caller's to keep");
 }

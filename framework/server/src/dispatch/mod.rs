@@ -30,11 +30,11 @@ pub(crate) use stored::render_to_store;
 use crate::{
     dev,
     edge::{self, Gate},
-    meter::{FILES, Hits, Told},
+    meter::{FILES, Hits, Told, protocol_version},
     request::RequestHead,
     routing::PageRoute,
     site::Site,
-    traces::{self, spans},
+    traces::{self, AskedHit, spans},
 };
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
@@ -162,9 +162,16 @@ impl Site {
         self.ready(target.as_str(), |page, facts, hit| {
             hit.count();
             let (route, mode) = hit.hits.map(Hits::route).unwrap_or_default();
-            let traced = self.hit_begins(|| head.headers.get("traceparent").map(HeaderValue::as_bytes));
+            let lines = |name| head.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+            let traced = self.hit_begins(lines);
             let answer = reply::from_cache(respond(&head.method, &head.headers, page, facts), page);
-            self.hit_ends(traced, &head.method, target.as_str(), answer.status(), facts.cache_status);
+            let of = AskedHit {
+                method: &head.method,
+                target: target.as_str(),
+                host: guard::host_of(head),
+                version: protocol_version(head.version),
+            };
+            self.hit_ends(traced, of, answer.status(), facts.cache_status);
             Some(told(answer, route, mode))
         })
     }

@@ -51,6 +51,16 @@ pub(crate) fn id() -> Option<String> {
     current().map(|current| current.trace().to_string())
 }
 
+/// As what a hit was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct AskedHit<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) target: &'a str,
+    pub(crate) host: Option<&'a str>,
+    /// Of HTTP.
+    pub(crate) version: &'static str,
+}
+
 /// A request under way.
 pub(crate) struct Traced {
     guard: Guard,
@@ -68,31 +78,34 @@ impl Site {
         (Traced { guard, method: head.method.clone() }, span)
     }
 
-    /// A hit is about to be answered. Where it is told of, its time is taken; else this costs a look at one number.
-    pub(crate) fn hit_begins<'h>(&self, traceparent: impl FnOnce() -> Option<&'h [u8]>) -> Option<Hit> {
-        if !self.tracer.records() {
-            return None;
-        }
-        self.tracer.hit(traceparent())
+    /// A hit is about to be answered. Where it is told of, its time is taken; else this costs a look at one number, and at the lines of
+    /// `traceparent` where anything is recorded. `lines` are those of the header of a name.
+    pub(crate) fn hit_begins<'l, L>(&self, lines: impl Fn(&'static str) -> L) -> Option<Hit>
+    where
+        L: Iterator<Item = &'l [u8]>,
+    {
+        self.tracer.hit(lines)
     }
 
     /// It is answered: the one span of its trace is made here, outside of all of `tracing`.
     pub(crate) fn hit_ends(
         &self,
         hit: Option<Hit>,
-        method: &Method,
-        target: &str,
+        asked: AskedHit<'_>,
         status: StatusCode,
         cache_status: CacheStatus,
     ) {
         let Some(hit) = hit else { return };
+        let AskedHit { method, target, host, version } = asked;
         let known = self.route_of_known(target);
         let path = target.split('?').next().unwrap_or_default();
         let mut attributes: Vec<Attribute> = vec![
             ("url.scheme", if self.is_secure() { "https" } else { "http" }.into()),
             ("url.path", path.to_owned().into()),
+            ("network.protocol.version", version.into()),
             ("tropos.cache.status", cache_status.to_string().into()),
         ];
+        attributes.extend(host.into_iter().flat_map(of_host));
         attributes.extend(known.as_ref().map(|(_, mode)| ("tropos.mode", mode.as_str().into())));
         let route = known.as_ref().map(|(route, _)| route.as_str());
         hit.finish(&self.tracer, method, route, status.as_u16(), attributes);
@@ -102,11 +115,7 @@ impl Site {
         let scheme = if self.is_secure() { "https" } else { "http" };
         let mut attributes: Vec<Attribute> =
             vec![("url.scheme", scheme.into()), ("url.path", head.uri.path().to_owned().into())];
-        if let Some(host) = guard::host_of(head) {
-            let (name, port) = name_and_port(host);
-            attributes.push(("server.address", name.to_owned().into()));
-            attributes.extend(port.map(|port| ("server.port", i64::from(port).into())));
-        }
+        attributes.extend(guard::host_of(head).into_iter().flat_map(of_host));
         attributes.push(("network.protocol.version", protocol_version(head.version).into()));
         if self.config.trace_client_address {
             let peer = head.extensions.get::<Peer>().copied();
@@ -171,6 +180,13 @@ impl Config {
     pub(crate) fn tells_of_traces(&self) -> bool {
         self.traceresponse || self.server_timing
     }
+}
+
+/// What is said of the host that was asked.
+fn of_host(host: &str) -> impl Iterator<Item = Attribute> {
+    let (name, port) = name_and_port(host);
+    let port = port.map(|port| ("server.port", i64::from(port).into()));
+    std::iter::once(("server.address", name.to_owned().into())).chain(port)
 }
 
 /// A host and its port.

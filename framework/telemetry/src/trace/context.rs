@@ -143,8 +143,7 @@ impl TraceState {
                 if member.is_empty() {
                     continue;
                 }
-                let name = |member: &str| member.split('=').next().unwrap_or_default().to_owned();
-                let known = members.iter().any(|known| name(known) == name(member));
+                let known = members.iter().any(|known| key(known) == key(member));
                 if !is_member(member) || known || members.len() == MOST_MEMBERS {
                     return Self::default();
                 }
@@ -163,6 +162,16 @@ impl TraceState {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As [`as_str`](Self::as_str), without a copy.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// What stands before the `=`.
+fn key(member: &str) -> &str {
+    member.split_once('=').map_or(member, |(key, _)| key)
 }
 
 /// `key=value` (§3.3.1.3).

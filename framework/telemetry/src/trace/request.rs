@@ -106,38 +106,45 @@ impl Tracer {
     }
 
     /// Whether a hit is to be told of. To be asked before it is answered: then its time is taken. Where it is not, this has cost a look at
-    /// one number.
-    pub fn hit(&self, traceparent: Option<&[u8]>) -> Option<Hit> {
+    /// one number and at the lines of `traceparent`. `lines` are those of the header of a name.
+    pub fn hit<'l, L>(&self, lines: impl Fn(&'static str) -> L) -> Option<Hit>
+    where
+        L: Iterator<Item = &'l [u8]>,
+    {
         if !self.records() {
             return None;
         }
-        let caller = traceparent.filter(|_| self.inner().propagate.trace).and_then(SpanContext::parse);
+        let caller = self.caller(|| lines("traceparent"));
         let id = caller.map_or_else(TraceId::random, |caller| caller.trace);
         let sampled = self.samples(caller.map(|caller| caller.sampled), id);
         sampled.then(|| Hit {
             id,
             caller: caller.map(|caller| caller.span),
+            state: caller.map(|_| TraceState::parse(lines("tracestate"))).unwrap_or_default(),
             start: self.wall(),
             began: Instant::now(),
         })
     }
 
     fn of_caller(&self, headers: &HeaderMap) -> (Option<SpanContext>, TraceState, Baggage) {
-        let propagate = self.inner().propagate;
-        let caller = || {
-            let mut lines = headers.get_all("traceparent").iter();
-            // W3C Trace Context §3.2.1: of several, none counts.
-            let only = lines.next().filter(|_| lines.next().is_none())?;
-            SpanContext::parse(only.as_bytes())
-        };
-        let caller = caller().filter(|_| propagate.trace);
         let lines = |name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+        let caller = self.caller(|| lines("traceparent"));
         let state = caller.map(|_| TraceState::parse(lines("tracestate"))).unwrap_or_default();
-        let baggage = match propagate.baggage {
+        let baggage = match self.inner().propagate.baggage {
             true => Baggage::parse(lines("baggage")),
             false => Baggage::default(),
         };
         (caller, state, baggage)
+    }
+
+    /// The caller's span, by the lines of `traceparent`. W3C Trace Context §3.2.1: of several, none counts.
+    fn caller<'l, L: Iterator<Item = &'l [u8]>>(&self, lines: impl FnOnce() -> L) -> Option<SpanContext> {
+        if !self.inner().propagate.trace {
+            return None;
+        }
+        let mut lines = lines();
+        let only = lines.next().filter(|_| lines.next().is_none())?;
+        SpanContext::parse(only)
     }
 }
 
@@ -321,6 +328,7 @@ impl fmt::Debug for Background {
 pub struct Hit {
     id: TraceId,
     caller: Option<SpanId>,
+    state: TraceState,
     start: UnixNanos,
     began: Instant,
 }
@@ -347,7 +355,7 @@ impl Hit {
         for (name, value) in attributes {
             building::set(&mut span, &limits, name, value);
         }
-        let (id, kept, state) = (self.id, Kept::Sampled, String::new());
+        let (id, kept, state) = (self.id, Kept::Sampled, self.state.into_text());
         tracer.keep(Trace { id, state, sampled: true, kept, spans: vec![span], left_out: 0 });
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     edge::{self, Peer, Ran},
     meter::Hit,
     site::Site,
+    traces::AskedHit,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -213,8 +214,9 @@ impl Site {
         send: impl FnOnce(&[u8], &Bytes) -> R,
     ) -> Option<R> {
         desk.head.clear();
-        let traced = self.hit_begins(|| asked.all("traceparent").next());
+        let traced = self.hit_begins(|name| asked.all(name));
         let method = if asked.without_body { &Method::HEAD } else { &Method::GET };
+        let of = AskedHit { method, target: asked.target, host: Some(asked.host), version: "1.1" };
         let nothing = Bytes::new();
         let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
         let ready = page.ready_head(coding, facts.mode, facts.lifetime).filter(|_| !asked.has_conditions);
@@ -231,7 +233,7 @@ impl Site {
             let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
             let sent = send(&desk.head, body);
             hit.answered(asked.without_body, page.status(), desk.took());
-            self.hit_ends(traced, method, asked.target, page.status(), facts.cache_status);
+            self.hit_ends(traced, of, page.status(), facts.cache_status);
             return Some(sent);
         }
         let mut answer = weigh(asked, page, facts)?;
@@ -243,7 +245,7 @@ impl Site {
         self.end(desk, closing);
         let sent = send(&desk.head, answer.body());
         hit.answered(asked.without_body, answer.status(), desk.took());
-        self.hit_ends(traced, method, asked.target, answer.status(), facts.cache_status);
+        self.hit_ends(traced, of, answer.status(), facts.cache_status);
         Some(sent)
     }
 
