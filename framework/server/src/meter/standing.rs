@@ -17,8 +17,8 @@ pub(super) fn observe(site: &Site, observed: &mut Observed) {
         tropos_telemetry::errors::observe(&counts, observed);
     }
     if let Some((counts, _)) = site.tracer.counts() {
-        let lost =
-            [&counts.rejected, &counts.full, &counts.failed].map(|count| count.load(Ordering::Relaxed));
+        let lost = [&counts.rejected, &counts.full, &counts.failed, &counts.left_out];
+        let lost = lost.map(|count| count.load(Ordering::Relaxed));
         observed.put(&names::TELEMETRY_DROPPED, &["traces"], lost.iter().sum::<u64>() as f64);
     }
     for (metric, number) in [

@@ -36,6 +36,8 @@ pub struct Counts {
     pub full: AtomicU64,
     /// Spans of messages that were not taken.
     pub failed: AtomicU64,
+    /// Spans that had no room in their trace.
+    pub left_out: AtomicU64,
 }
 
 /// Traces that wait to be sent. Adding one never waits: where there is no room, it is dropped, and counted.
@@ -71,6 +73,7 @@ impl Queue {
     pub fn offer(&self, trace: Arc<Trace>) {
         let (spans, bytes) = size(&trace);
         let waiting = &self.waiting;
+        waiting.counts.left_out.fetch_add(u64::from(trace.left_out), Ordering::Relaxed);
         let fits = waiting.spans.load(Ordering::Relaxed) + spans <= self.most
             && waiting.bytes.load(Ordering::Relaxed) + bytes <= MOST_BYTES;
         if fits {

@@ -259,7 +259,7 @@ metrics! {
     ERRORS_DROPPED = "tropos.errors.dropped", "{error}", COUNTER, [DROPPED], "Errors that nobody was told of, or Sentry was not.";
 
     TELEMETRY_DROPPED = "tropos.telemetry.dropped", "{item}", COUNTER,
-        [SIGNAL], "Spans and exports that no collector took: the queue was full, or it did not answer.";
+        [SIGNAL], "Spans and exports that no collector took: the queue was full, it did not answer, or a trace had more spans than one may.";
     TELEMETRY_SERIES_OVERFLOWED = "tropos.telemetry.series_overflowed", "{record}", COUNTER,
         [], "Records that went to a series of `_OTHER`, since their metric has as many series as it may.";
 }

@@ -184,6 +184,11 @@ impl Building {
         }
     }
 
+    /// Whether it has been sent, or left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().gone
+    }
+
     /// Sends what there is, where the root ended so long ago; says whether the trace is gone.
     pub(crate) fn give_up(&self, after: Duration) -> bool {
         let work = self.lock();
@@ -219,6 +224,9 @@ impl Building {
         };
         if let (Some(root), true) = (spans.first_mut(), kept != Kept::Sampled) {
             set(root, &self.limits(), "tropos.trace.kept", kept.as_str().into());
+        }
+        if let (Some(root), true) = (spans.first_mut(), left_out > 0) {
+            set(root, &self.limits(), "tropos.trace.left_out", i64::from(left_out).into());
         }
         let state = self.state.as_str().to_owned();
         self.tracer.keep(Trace { id: self.id, state, sampled: self.is_sampled(), kept, spans, left_out });

@@ -18,7 +18,7 @@ use crate::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 use tokio::task::AbortHandle;
@@ -50,8 +50,28 @@ pub(super) struct Inner {
     ring: Option<Ring>,
     queue: Option<Queue>,
     /// Traces whose request was answered, and in which something goes on.
-    lingering: Mutex<Vec<Arc<Building>>>,
+    lingering: Mutex<Lingering>,
     filling: Option<AbortHandle>,
+}
+
+#[derive(Default)]
+struct Lingering {
+    traces: Vec<Arc<Building>>,
+    /// Nearly all of them were found to go on since the last sweep: to look again for each trace that comes would cost each a thousand.
+    is_full: bool,
+    /// Nothing sweeps any more.
+    is_closed: bool,
+}
+
+impl Lingering {
+    /// Whether there is room for one more.
+    fn has_room(&mut self) -> bool {
+        if self.traces.len() >= MOST_LINGERING && !self.is_full {
+            self.traces.retain(|building| !building.is_gone());
+            self.is_full = self.traces.len() > MOST_LINGERING / 2;
+        }
+        self.traces.len() < MOST_LINGERING && !self.is_closed
+    }
 }
 
 impl Tracer {
@@ -125,6 +145,7 @@ impl Tracer {
         if let Some(filling) = &self.0.filling {
             filling.abort();
         }
+        self.0.lingering().is_closed = true;
         self.0.sweep(Duration::ZERO);
         if let Some(queue) = &self.0.queue {
             queue.close(limit).await;
@@ -175,9 +196,9 @@ impl Tracer {
 
     /// Waits a while for what goes on in a trace.
     pub(super) fn linger(&self, building: &Arc<Building>) {
-        let mut lingering = self.0.lingering.lock().unwrap_or_else(PoisonError::into_inner);
-        match lingering.len() < MOST_LINGERING {
-            true => lingering.push(building.clone()),
+        let mut lingering = self.0.lingering();
+        match lingering.has_room() {
+            true => lingering.traces.push(building.clone()),
             false => {
                 drop(lingering);
                 building.give_up(Duration::ZERO);
@@ -189,9 +210,24 @@ impl Tracer {
 impl Inner {
     /// Sends the traces that were waited for long enough.
     fn sweep(&self, after: Duration) {
-        let lingering = std::mem::take(&mut *self.lingering.lock().unwrap_or_else(PoisonError::into_inner));
+        let lingering = std::mem::take(&mut self.lingering().traces);
         let left: Vec<_> = lingering.into_iter().filter(|building| !building.give_up(after)).collect();
-        self.lingering.lock().unwrap_or_else(PoisonError::into_inner).extend(left);
+        let mut lingering = self.lingering();
+        lingering.is_full = false;
+        match lingering.is_closed {
+            false => lingering.traces.extend(left),
+            // Closed while this looked: no other sweep comes.
+            true => {
+                drop(lingering);
+                for building in left {
+                    building.give_up(Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    fn lingering(&self) -> MutexGuard<'_, Lingering> {
+        self.lingering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
