@@ -1,6 +1,6 @@
 //! One trace for each request: its spans, their parents and their words, as a collector gets them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends here")]
 
 mod common;
 
