@@ -174,8 +174,8 @@ pub const SPANS: &[SpanName] = &[
         span: "suspended",
         shown: "render suspended",
         kind: Kind::Internal,
-        about: "What is streamed after the head: the parts within `Suspense`, with an event `part` for each when it goes out.",
-        attributes: &["http.route", "tropos.render.part", ERROR_TYPE],
+        about: "What is streamed after the head: the parts within `Suspense`.",
+        attributes: &["http.route", ERROR_TYPE],
     },
     SpanName {
         sort: "fetch",
@@ -242,11 +242,18 @@ pub const SPANS: &[SpanName] = &[
 ];
 
 /// All sorts of events.
-pub const EVENTS: &[EventName] = &[EventName {
-    shown: "the figure's name",
-    about: "A business figure that counted: on the span within which it was told.",
-    attributes: &["tropos.business.number", "tropos.business.minor", "tropos.business.currency"],
-}];
+pub const EVENTS: &[EventName] = &[
+    EventName {
+        shown: "`part`",
+        about: "A part within `Suspense` goes out, on the span of what is streamed.",
+        attributes: &["tropos.render.part"],
+    },
+    EventName {
+        shown: "the figure's name",
+        about: "A business figure has counted, on the span within which it was told.",
+        attributes: &["tropos.business.number", "tropos.business.minor", "tropos.business.currency"],
+    },
+];
 
 /// All attributes of spans and of their events.
 pub const ATTRIBUTES: &[AttributeName] = &[
