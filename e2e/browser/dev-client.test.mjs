@@ -345,6 +345,25 @@ test('a load keeps scroll, focus and what was entered', async () => {
   assert.deepEqual(errors, [])
 })
 
+test('who scrolls before all of the page is there stays where they are', async () => {
+  const image = { type: 'image/svg+xml', text: '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>' }
+  server.files['/late.svg'] = image
+  await open('<div style="height: 5000px"></div><img src="/late.svg">')
+  await page.evaluate(() => ((globalThis.before = true), scrollTo(0, 1234)))
+  let release
+  image.wait = new Promise((resolve) => (release = resolve))
+  const loaded = page.waitForEvent('load')
+  server.send({ kind: 'reload', why: 'a test' })
+  await page.waitForFunction(() => !globalThis.before && scrollY === 1234 && document.readyState !== 'complete')
+  await page.mouse.wheel(0, 500)
+  await page.waitForFunction(() => scrollY === 1734)
+  release()
+  await loaded
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)))
+  assert.equal(await page.evaluate(() => scrollY), 1734)
+  assert.deepEqual(errors, [])
+})
+
 describe('what was entered outlives pages that stand in between:', async () => {
   const waits = await readFile(new URL('../../framework/cli/src/dev/proxy/screen.html', import.meta.url), 'utf8')
   const failure = '<!doctype html><script type="module" src="/_tropos/dev/client.js"></script><p>failed</p>'

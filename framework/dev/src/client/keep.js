@@ -43,8 +43,10 @@ function changed(field) {
 let state = null
 /** Those of its fields that were there to take what was kept; what became of it since is the page's. */
 const taken = new Set()
-/** Whether the page was long enough to be scrolled to where it was, or the user has scrolled it since. */
+/** Whether the page was long enough to be scrolled to where it was. */
 let reached = false
+/** Whether the user has gone elsewhere since. */
+let moved = false
 /** Whether the page only says why there is none: the dev server's own. What was kept is for the one that comes after it. */
 const screen = document.documentElement.hasAttribute('data-tropos-screen')
 
@@ -75,7 +77,7 @@ function present() {
     fields: fields().filter(changed).map((field) => [pathTo(field), field.name ?? '', stateOf(field)]),
   }
   if (!state) return now
-  if (!reached) now.scroll = state.scroll
+  if (!reached && !moved) now.scroll = state.scroll
   if (!focus && state.focus && !document.querySelector(state.focus)) [now.focus, now.selection] = [state.focus, state.selection]
   now.fields = [...now.fields, ...state.fields.filter((field) => !taken.has(field))].slice(0, MOST_FIELDS)
   return now
@@ -112,15 +114,17 @@ export function restore() {
 }
 
 /** Where the user goes, the page stays. */
-for (const kind of ['wheel', 'touchmove', 'keydown', 'mousedown']) addEventListener(kind, () => (reached = true), { once: true, passive: true })
+for (const kind of ['wheel', 'touchmove', 'keydown', 'mousedown']) addEventListener(kind, () => (moved = true), { once: true, passive: true })
 
 function place() {
   if (!state) return
-  for (const [path, left, top] of state.scrolled) document.querySelector(path)?.scrollTo(left, top)
-  scrollTo(...state.scroll)
-  const [left, top] = state.scroll
-  // By less than a pixel, where the screen's pixels are smaller than those of the page.
-  reached = Math.abs(scrollX - left) < 1 && Math.abs(scrollY - top) < 1
+  if (!moved) {
+    for (const [path, left, top] of state.scrolled) document.querySelector(path)?.scrollTo(left, top)
+    scrollTo(...state.scroll)
+    const [left, top] = state.scroll
+    // By less than a pixel, where the screen's pixels are smaller than those of the page.
+    reached = Math.abs(scrollX - left) < 1 && Math.abs(scrollY - top) < 1
+  }
   // Not before: until the page is loaded, the browser would scroll to where it was on a page that stood in between.
   if (document.readyState === 'complete') setTimeout(() => (history.scrollRestoration = 'auto'))
 }

@@ -1,7 +1,7 @@
 //! The application's admin listener, at an address that stays: each process has one of its own.
 
 use super::{Body, BoxError, Proxy, guard, text};
-use http::{StatusCode, Uri, header};
+use http::{HeaderName, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming};
 
@@ -9,9 +9,11 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Answers at the configured admin address, where `advise`, `explain` and a scraper of metrics ask.
 ///
-/// Pages of other sites are refused, since the listener answers what a program of this machine may know and do.
+/// Pages of other sites are refused, since the listener answers what a program of this machine may know and do. They may lead
+/// to the dashboard, as those of the application do.
 pub(super) async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Response<Body> {
-    if !guard::is_own(request.headers(), &proxy.allowed_hosts) {
+    let may_ask = if is_visit(&request) { guard::is_for_this } else { guard::is_own };
+    if !may_ask(request.headers(), &proxy.allowed_hosts) {
         return text(StatusCode::FORBIDDEN, PLAIN, "Only programs of this machine may ask for this.\n");
     }
     // Records, the dashboard and invalidation are for who develops, also where this listener is open to a scraper elsewhere.
@@ -21,6 +23,16 @@ pub(super) async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Respons
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     hand_on(proxy, &path, request).await
+}
+
+/// Whether a page of the dashboard is gone to, from wherever. The application's own origin is another one here, and often another
+/// site: `localhost` beside `127.0.0.1`. What is gone to changes nothing, and the page that led there cannot read it: the dashboard
+/// refuses frames, and what says that it is for anything but a window of its own is no visit (Fetch Metadata, §2.1).
+fn is_visit(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    let is_page = (path == "/dashboard" || path.starts_with("/dashboard/")) && path != "/dashboard/stream";
+    let whereto = request.headers().get(HeaderName::from_static("sec-fetch-dest"));
+    request.method() == Method::GET && is_page && whereto.is_none_or(|whereto| whereto == "document")
 }
 
 /// Leads a page of the application to the dashboard, which is at the admin listener's own address: `dashboard/trace/ID` to

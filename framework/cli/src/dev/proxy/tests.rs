@@ -336,6 +336,37 @@ async fn the_admin_listener_keeps_its_address_whichever_process_answers() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_application_leads_to_the_dashboard_and_reads_nothing_of_the_admin_listener() {
+    let (proxy, _) = proxy().await;
+    let addr = listen(&proxy, Face::Admin).await;
+    switch(&proxy, 1, application(mirror).await);
+    let (get, post) = (Method::GET, Method::POST);
+    for site in ["same-site", "cross-site"] {
+        for (method, path, dest, expected) in [
+            (&get, "/dashboard", "document", StatusCode::OK),
+            (&get, "/dashboard/trace/x", "document", StatusCode::OK),
+            (&get, "/dashboard/trace/x", "", StatusCode::OK),
+            (&get, "/dashboard/trace/x", "iframe", StatusCode::FORBIDDEN),
+            (&get, "/dashboard/trace/x", "empty", StatusCode::FORBIDDEN),
+            (&get, "/dashboard/stream", "document", StatusCode::FORBIDDEN),
+            (&get, "/dashboardx", "document", StatusCode::FORBIDDEN),
+            (&get, "/metrics", "document", StatusCode::FORBIDDEN),
+            (&get, "/dev/renders", "document", StatusCode::FORBIDDEN),
+            (&post, "/dashboard/invalidate", "document", StatusCode::FORBIDDEN),
+        ] {
+            let mut lines = vec![("sec-fetch-site", site)];
+            lines.extend((!dest.is_empty()).then_some(("sec-fetch-dest", dest)));
+            let (status, ..) = ask(addr, method.clone(), path, &lines).await;
+            assert_eq!(status, expected, "{method} {path} for {dest:?} of {site}");
+        }
+    }
+    for line in [("host", "rebound.example"), ("x-forwarded-for", "192.0.2.7")] {
+        let (status, ..) = ask(addr, Method::GET, "/dashboard/trace/x", &[line]).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_websocket_passes() {
     let (proxy, addr) = proxy().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
