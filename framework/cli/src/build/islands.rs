@@ -47,6 +47,12 @@ const PROFILE_SETTINGS: &[&str] = &[
     "strip=false",
 ];
 
+/// The islands and the Worker are one library by one profile, and differ by a feature. Of a package that is no registry's, cargo
+/// names a `cdylib` without a hash, so each would take the place of the other and both be compiled by every build. With this they
+/// have names of their own and share what they depend on, which a second target folder would not. It is cargo's own, for the
+/// libraries of rustc; where it is not known, all that is lost is the time.
+const APART: (&str, &str) = ("__CARGO_DEFAULT_LIB_METADATA", "tropos");
+
 /// Refuses an application whose wasm-bindgen writes another format than this command reads.
 ///
 /// # Errors
@@ -77,6 +83,10 @@ pub(crate) fn compile(
         feature,
         debug,
     ));
+    if !debug {
+        // By the dev profile there are islands alone, and they share procedural macros with the server.
+        command.env(APART.0, APART.1);
+    }
     target.apply(&mut command);
     let compiled = cargo::compile(command, &project.library, together)?;
     let is_module = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
@@ -257,6 +267,43 @@ mod tests {
             release.contains("--profile wasm-release")
                 && release.contains("profile.wasm-release.opt-level=\"z\"")
         );
+    }
+
+    #[test]
+    fn islands_and_worker_do_not_take_the_place_of_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let package = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        let features = "[features]\nhydrate = []\nedge = []\n[workspace]\n";
+        let target = format!("[build]\ntarget-dir = {:?}\n", path("target"));
+        let library = "#[cfg(feature = \"edge\")]\n#[unsafe(no_mangle)]\npub extern \"C\" fn decide() {}\n";
+        for (name, text) in [
+            ("Cargo.toml", format!("{package}{features}")),
+            (".cargo/config.toml", target),
+            ("src/lib.rs", library.to_owned()),
+        ] {
+            fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            fs::write(path(name), text).unwrap();
+        }
+        let project = Project {
+            name: "shop".into(),
+            library: "shop".into(),
+            manifest: path("Cargo.toml"),
+            directory: folder.path().into(),
+            target: path("target"),
+            hydrates: true,
+            has_edge: true,
+            wasm_bindgen: None,
+            out: path("dist"),
+        };
+        let installed = super::super::target::look().unwrap();
+        let compiled = |feature: &str| {
+            let compiled = compile(&project, feature, false, &installed, &Together::new(false)).unwrap();
+            let decides = fs::read(&compiled.path).unwrap().windows(6).any(|bytes| bytes == b"decide");
+            (compiled.crates, decides)
+        };
+        let made = ["hydrate", "edge", "hydrate", "edge"].map(compiled);
+        assert_eq!([made[2], made[3]], [(0, false), (0, true)], "{made:?}");
     }
 
     #[test]

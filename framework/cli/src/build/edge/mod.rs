@@ -60,8 +60,11 @@ pub(crate) fn make(
     let folder = dist.join(FOLDER);
     fs::create_dir_all(&folder).map_err(Error::file("making", &folder))?;
     bind(&module.path, &folder)?;
-    if let Found::Usable(tool) = wasm_opt::find(options.wasm_opt.as_deref(), &project.directory)? {
-        wasm_opt::run(&tool, &folder.join(MODULE))?;
+    match wasm_opt::find(options.wasm_opt.as_deref(), &project.directory)? {
+        Found::Usable(tool) => wasm_opt::run(&tool, &folder.join(MODULE))?,
+        // Said already where the islands were to be optimised as well.
+        Found::None(note) if options.debug || !project.hydrates => terminal.note(note),
+        Found::None(_) => {}
     }
     let read =
         |name: &str| fs::read_to_string(folder.join(name)).map_err(Error::file("reading", folder.join(name)));
