@@ -42,7 +42,7 @@ impl Outcome {
     fn holds(&self) -> bool {
         match self {
             Outcome::Checked(holds) => *holds,
-            Outcome::Counted { count, succeeded } => *succeeded && count.failed == 0,
+            Outcome::Counted { count, succeeded } => *succeeded && count.failed == 0 && count.passed > 0,
             Outcome::Skipped(_) => false,
         }
     }
@@ -353,6 +353,8 @@ FAIL browser  00:03  0 passed, 0 failed (the runner itself failed)";
     fn a_runner_that_counts_a_failure_has_not_succeeded_whatever_it_returned() {
         let lying = Outcome::Counted { count: Count { passed: 1, failed: 1 }, succeeded: true };
         assert!(!lying.holds());
+        let idle = Outcome::Counted { count: Count::default(), succeeded: true };
+        assert!(!idle.holds(), "nothing was shown");
         assert!(!Outcome::Skipped("no fixture".into()).holds());
     }
 
