@@ -425,9 +425,10 @@ async fn ten_of_one_kind_on_one_route_pass_in_a_minute() {
 async fn a_dead_sentry_costs_requests_nothing_and_the_end_its_limit_at_most() {
     // Takes connections and never answers.
     let hole = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Refuses connections: it is held, so that nobody else listens there meanwhile, and does not listen itself.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let ports = [hole.local_addr().unwrap().port(), closed.local_addr().unwrap().port()];
-    drop(closed);
     let failing = async |config: Config| {
         let site = site(config, &Failing::default()).await;
         let began = Instant::now();
@@ -446,7 +447,8 @@ async fn a_dead_sentry_costs_requests_nothing_and_the_end_its_limit_at_most() {
         let mut config = TestConfig::silent();
         config.sentry = config.sentry.dsn(&format!("http://key@127.0.0.1:{port}/7")).unwrap();
         let (beside, close) = failing(config).await;
-        assert!(beside < alone * 3 + Duration::from_secs(1), "{beside:?} for {alone:?}");
+        // Far less than if each of the 200 waited for an answer.
+        assert!(beside < alone * 3 + Duration::from_secs(5), "{beside:?} for {alone:?}");
         assert!(close < Duration::from_secs(4), "{close:?}");
     }
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "common/varied.rs"]
+mod varied;
 
 use common::{Reads, app};
 use leptos::{nonce::use_nonce, prelude::*};
@@ -19,10 +21,10 @@ use tokio::{
     sync::oneshot,
 };
 use tropos::{
-    PageResult, State, Variant,
+    PageResult, State,
     cookie::Cookie,
     edge::{
-        Decision, Hooks, Match, Reply, VariantName as _, hook,
+        Decision, Hooks, Match, Reply, hook,
         hook::hook_for_all,
         ready::{
             experiment::Experiment,
@@ -35,8 +37,7 @@ use tropos::{
 };
 use tropos_server::Config;
 use tropos_testing::TestApp;
-
-tropos::edge::variant! { enum Ab: "ab" { A = "a", B = "b" } }
+use varied::{Ab, Open, Varied};
 
 /// Of `own()`, as a policy names it.
 const OWN_HASH: &str = "'sha256-1yruO3ZUqBddjC8oRrsLLZ/oiHYCAveB39McCaLvqnk='";
@@ -45,20 +46,6 @@ const OWN_HASH: &str = "'sha256-1yruO3ZUqBddjC8oRrsLLZ/oiHYCAveB39McCaLvqnk='";
 async fn Kept(Path(key): Path<String>, State(reads): State<Reads>) -> PageResult {
     // Long enough to be worth compressing.
     view! { <p id="key">{format!("{key} {}", reads.one())}</p><script nonce=use_nonce()>"own()"</script>{"text ".repeat(100)} }.into_page()
-}
-
-#[page("/variant/:key", isr(revalidate = "60s", variants = Ab))]
-async fn Varied(
-    Path(key): Path<String>,
-    Variant(side): Variant<Ab>,
-    State(reads): State<Reads>,
-) -> PageResult {
-    view! { <p id="side">{format!("{key} {} {}", side.as_str(), reads.one())}</p> }.into_page()
-}
-
-#[page("/open", isr(revalidate = "60s"))]
-async fn Open() -> PageResult {
-    view! { <p id="key">"open"</p> }.into_page()
 }
 
 #[page("/gone/:key", isr(revalidate = "60s"))]

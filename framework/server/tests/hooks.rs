@@ -1,20 +1,21 @@
 //! Hooks in front of pages, streams and server functions.
 
 mod common;
+#[path = "common/varied.rs"]
+mod varied;
 
 use common::{Reads, app};
 use leptos::{prelude::*, server_fn::ServerFn};
 use serde::{Deserialize, Serialize};
 use tropos::{
-    Context, Cookies, Headers, PageResult, State, Variant,
+    Context, Cookies, Headers, PageResult, State,
     cookie::Cookie,
     edge::{Decision, Hooks, Match, Reply, VariantName as _, edits::ContextValue, hook, hook::hook_for_all},
     page,
     prelude::*,
 };
 use tropos_testing::TestApp;
-
-tropos::edge::variant! { enum Ab: "ab" { A = "a", B = "b" } }
+use varied::{Ab, Open, Varied};
 
 /// Who a hook found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,20 +44,6 @@ async fn Guarded(
 #[page("/kept/:key", isr(revalidate = "60s"))]
 async fn Kept(Path(key): Path<String>, State(reads): State<Reads>) -> PageResult {
     view! { <p id="key">{format!("{key} {}", reads.one())}</p> }.into_page()
-}
-
-#[page("/variant/:key", isr(revalidate = "60s", variants = Ab))]
-async fn Varied(
-    Path(key): Path<String>,
-    Variant(side): Variant<Ab>,
-    State(reads): State<Reads>,
-) -> PageResult {
-    view! { <p id="side">{format!("{key} {} {}", side.as_str(), reads.one())}</p> }.into_page()
-}
-
-#[page("/open", isr(revalidate = "60s"))]
-async fn Open() -> PageResult {
-    view! { <p id="key">"open"</p> }.into_page()
 }
 
 #[page("/live/:key", live)]

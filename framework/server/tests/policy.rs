@@ -204,7 +204,9 @@ async fn a_page_that_was_stored_before_anybody_asked_for_a_policy_names_its_scri
 
 #[tokio::test]
 async fn what_a_live_page_sends_has_no_nonce_and_a_render_that_differs_by_it_alone_is_no_change() {
-    let site = site(strict()).await;
+    let reads = Reads::default();
+    let app = app().hooks(strict()).pages(tropos::routes![Watched]).state(reads.clone());
+    let site = TestApp::new(app).await;
     let page = site.get("/watched").await;
     let nonce = nonce(&page);
     let text = page.text();
@@ -213,25 +215,28 @@ async fn what_a_live_page_sends_has_no_nonce_and_a_render_that_differs_by_it_alo
     let mut stream = site.start(TestApp::request("GET", &url, "", &[])).await;
     let mut pieces = std::mem::take(stream.body_mut()).into_data_stream();
     let mut seen = String::new();
-    let mut wait = async |span: u64| {
-        let until = tokio::time::Instant::now() + Duration::from_millis(span);
-        while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(until, pieces.next()).await {
-            seen.push_str(&String::from_utf8_lossy(&piece));
-            if span > 1_000 && seen.contains("data:") {
-                break;
+    // Reads on until then, and for 5 s at most.
+    let mut read = async |done: &dyn Fn(&str) -> bool| {
+        let end = tokio::time::Instant::now() + Duration::from_secs(5);
+        while !done(&seen) {
+            assert!(tokio::time::Instant::now() < end, "{seen}");
+            let piece = tokio::time::timeout(Duration::from_millis(10), pieces.next()).await;
+            if let Ok(piece) = piece {
+                seen.push_str(&String::from_utf8_lossy(&piece.unwrap().unwrap()));
             }
         }
         seen.clone()
     };
     // The second render says what the first did; the third is the first to say something else.
     site.invalidate("watched").await;
-    let quiet = wait(500).await;
-    assert!(!quiet.contains("data:"), "{quiet}");
+    read(&|_| reads.count() == 2).await;
     site.invalidate("watched").await;
-    let event = wait(5_000).await;
-    assert!(event.contains("data:"), "{event}");
-    assert!(!event.contains(&nonce), "{event}");
-    assert!(!event.contains("nonce=\\\"") || event.contains("guessed"), "{event}");
+    let sent = read(&|seen| seen.split_once("data:").is_some_and(|(_, event)| event.contains("\n\n"))).await;
+    assert_eq!(reads.count(), 3);
+    assert_eq!(sent.matches("data:").count(), 1, "of the third alone: {sent}");
+    assert!(!sent.contains(&nonce), "{sent}");
+    let smuggled = sent.matches("nonce=\\\"guessed").count();
+    assert_eq!(sent.matches("nonce=\\\"").count(), smuggled, "no other nonce is sent: {sent}");
 }
 
 #[tokio::test]
