@@ -146,8 +146,14 @@ pub(super) fn at(nanos: u64) -> AnyView {
     view! { {seconds.to_owned()}<span class="wide">{format!(".{millis}")}</span> }.into_any()
 }
 
-/// How long something took, with a bar beside it: `part` of the longest.
-pub(super) fn took(line: &Line, part: f64) -> AnyView {
+/// How long the longest of them took, in seconds: what their bars are drawn by.
+pub(super) fn longest(lines: &[Line]) -> f64 {
+    lines.iter().map(|line| line.took).max().unwrap_or_default().as_secs_f64()
+}
+
+/// How long something took, with a bar beside it: its part of the longest, in seconds.
+pub(super) fn took(line: &Line, longest: f64) -> AnyView {
+    let part = if longest > 0.0 { line.took.as_secs_f64() / longest } else { 0.0 };
     let width = format!("width:{:.1}%", (part * 100.0).clamp(0.0, 100.0));
     view! { {words::time(line.took)}<span class="bar" aria-hidden="true"><i style=width></i></span> }
         .into_any()

@@ -14,11 +14,10 @@ const MOST: usize = 50;
 
 pub(super) fn view(site: &Site) -> AnyView {
     let lines = requests::last(site, MOST);
-    let longest = lines.iter().map(|line| line.took).max().unwrap_or_default().as_secs_f64();
+    let longest = frame::longest(&lines);
     let rows = lines
         .iter()
         .map(|line| {
-            let part = if longest > 0.0 { line.took.as_secs_f64() / longest } else { 0.0 };
             view! {
                 <tr>
                     <td class="t">{frame::at(line.at)}</td>
@@ -26,7 +25,7 @@ pub(super) fn view(site: &Site) -> AnyView {
                     <td class="wide">{line.mode.clone()}</td>
                     <td>{frame::cached(line.cached.as_ref())}</td>
                     <td>{frame::status(line)}</td>
-                    <td class="n took">{frame::took(line, part)}</td>
+                    <td class="n took">{frame::took(line, longest)}</td>
                 </tr>
             }
             .into_any()

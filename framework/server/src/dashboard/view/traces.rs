@@ -16,12 +16,11 @@ const MOST: usize = 200;
 
 pub(super) fn view(site: &Site, of: &TracesOf) -> AnyView {
     let traces = requests::listed(site, of, MOST);
-    let longest = traces.lines.iter().map(|line| line.took).max().unwrap_or_default().as_secs_f64();
+    let longest = frame::longest(&traces.lines);
     let rows = traces
         .lines
         .iter()
         .map(|line| {
-            let part = if longest > 0.0 { line.took.as_secs_f64() / longest } else { 0.0 };
             view! {
                 <tr>
                     <td class="t">{frame::at(line.at)}</td>
@@ -30,7 +29,7 @@ pub(super) fn view(site: &Site, of: &TracesOf) -> AnyView {
                     <td>{frame::status(line)}</td>
                     <td class="n wide">{line.spans}</td>
                     <td class="n wide">{line.queries}</td>
-                    <td class="n took">{frame::took(line, part)}</td>
+                    <td class="n took">{frame::took(line, longest)}</td>
                 </tr>
             }
             .into_any()
