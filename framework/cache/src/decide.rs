@@ -175,8 +175,6 @@ pub fn effective_revalidate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Stamp;
-    use tropos_core::Tags;
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -184,16 +182,7 @@ mod tests {
 
     /// An entry of tick 0.
     fn meta(revalidate: Option<u64>, expire: Option<u64>) -> Meta {
-        Meta {
-            tags: Tags::new(),
-            stamp: Stamp::BUILD,
-            started: Tick(0),
-            started_wall: 0,
-            revalidate: revalidate.map(seconds),
-            expire: expire.map(seconds),
-            negative: false,
-            cost: Duration::ZERO,
-        }
+        Meta { revalidate: revalidate.map(seconds), expire: expire.map(seconds), ..Meta::bare() }
     }
 
     #[test]

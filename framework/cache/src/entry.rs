@@ -40,6 +40,22 @@ pub struct Meta {
     pub cost: Duration,
 }
 
+impl Meta {
+    /// Of something that no time and no tag makes stale, as if it were of the build: for what other rules decide of.
+    pub(crate) fn bare() -> Self {
+        Self {
+            tags: Tags::new(),
+            stamp: Stamp::BUILD,
+            started: Tick(0),
+            started_wall: 0,
+            revalidate: None,
+            expire: None,
+            negative: false,
+            cost: Duration::ZERO,
+        }
+    }
+}
+
 /// How often a render of this entry's successor failed in a row, and when to try next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {

@@ -225,7 +225,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Data, Meta, Stamp, Strength};
+    use crate::{Data, Meta, Strength};
     use std::sync::Arc;
     use tropos_core::{ManualClock, Tags};
 
@@ -238,22 +238,9 @@ mod tests {
             stamp: engine.tags().current(),
             started: engine.clock().now(),
             revalidate: revalidate.map(Duration::from_secs),
-            ..meta()
+            ..Meta::bare()
         };
         engine.data().inner().memory.insert(&key, Arc::new(Entry::new(meta, Data("value".into()))));
-    }
-
-    fn meta() -> Meta {
-        Meta {
-            tags: Tags::new(),
-            stamp: Stamp::BUILD,
-            started: Tick(0),
-            started_wall: 0,
-            revalidate: None,
-            expire: None,
-            negative: false,
-            cost: Duration::ZERO,
-        }
     }
 
     #[tokio::test]

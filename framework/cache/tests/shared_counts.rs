@@ -13,8 +13,11 @@ use tropos_cache::{Counted, Engine, Limit};
 use tropos_core::ManualClock;
 use tropos_parts::{Data, FaultProxy, Redis};
 
-/// What a machine that does other things as well may add to a wait of 50 ms.
-const SLACK: Duration = Duration::from_millis(250);
+/// What a machine that does other things as well may add to waits of 50 ms.
+const SLACK: Duration = Duration::from_secs(3);
+
+/// How often a store that does not answer is asked: if each waited, they would by far take longer than the slack.
+const ASKED: u32 = 200;
 
 fn limit(most: u32, seconds: u32, sliding: bool) -> Limit {
     Limit { most, seconds, sliding }
@@ -84,13 +87,14 @@ async fn windows_begin_anew_or_slide_and_who_waits_as_told_is_let_through() {
     let redis = Redis::start().await.unwrap();
     let (one, other) = two(&redis).await;
     for (key, sliding) in [("fixed", false), ("sliding", true)] {
-        let limit = limit(2, 1, sliding);
+        let limit = limit(2, 3, sliding);
         assert_eq!(count(&one, key, limit).await.left, Some(1));
         assert_eq!(count(&other, key, limit).await.left, Some(0));
         let refused = count(&one, key, limit).await;
         assert_eq!(refused.left, None);
-        // A second for the rest of this window, and, where it slides, half of the next one.
-        assert_eq!(refused.seconds, if sliding { 2 } else { 1 }, "{key}");
+        // The rest of this window, of which a second may be over, and, where it slides, half of the next one.
+        let expected = if sliding { 4..=5 } else { 2..=3 };
+        assert!(expected.contains(&refused.seconds), "{key}: {}", refused.seconds);
         tokio::time::sleep(seconds(refused.seconds.into())).await;
         assert!(count(&other, key, limit).await.left.is_some(), "{key}");
     }
@@ -109,7 +113,7 @@ async fn nobody_waits_for_a_store_that_is_silent_or_gone_and_it_counts_again_whe
     for fault in [FaultProxy::blackhole, FaultProxy::mute, FaultProxy::cut] {
         fault(&proxy);
         let mut waited = Duration::ZERO;
-        for at in 0..20 {
+        for at in 0..ASKED {
             let (counted, took) = timed(&engine, "k", limit).await;
             assert!(counted.is_none() || at == 0, "an answer may have been on its way");
             assert!(took < Duration::from_millis(50) + SLACK, "{took:?}");

@@ -1,13 +1,13 @@
 //! What is stored: answers under their URL, bounded in bytes, several of them by `Vary`.
 
-use crate::{Entry, Meta, Stamp, Value, http::policy::Stored, store::memory::Memory};
+use crate::{Entry, Meta, Value, http::policy::Stored, store::memory::Memory};
 use ::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use std::{
     hash::{BuildHasher as _, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tropos_core::{Key, Tags, Tick};
+use tropos_core::Key;
 
 /// As many as change entries at once on a busy server.
 const LOCKS: u64 = 32;
@@ -120,7 +120,7 @@ impl Store {
             });
             variants.extend(fitting);
         }
-        self.memory.insert(key, Arc::new(Entry::new(meta(), Variants(variants))));
+        self.memory.insert(key, made_of(variants));
         // What is new may go at once, where all the others are in use.
         if self.memory.place(key).is_some() { Put::Kept } else { Put::Refused }
     }
@@ -139,7 +139,7 @@ impl Store {
         match others.len() {
             0 => self.memory.remove(key),
             length if length < entry.value.0.len() => {
-                self.memory.insert(key, Arc::new(Entry::new(meta(), Variants(others))));
+                self.memory.insert(key, made_of(others));
             }
             _ => {}
         }
@@ -164,17 +164,8 @@ impl Store {
 
 /// The memory store asks for what entries of pages have. Of an HTTP answer its own header decides, so nothing is said;
 /// all have one start, so that the last one stored stays.
-fn meta() -> Meta {
-    Meta {
-        tags: Tags::new(),
-        stamp: Stamp::BUILD,
-        started: Tick(0),
-        started_wall: 0,
-        revalidate: None,
-        expire: None,
-        cost: std::time::Duration::ZERO,
-        negative: false,
-    }
+fn made_of(variants: Vec<Arc<Kept>>) -> Arc<Entry<Variants>> {
+    Arc::new(Entry::new(Meta::bare(), Variants(variants)))
 }
 
 /// Kept in memory alone: there is no form on disk, and what claims to be one is not believed.

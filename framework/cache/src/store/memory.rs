@@ -337,23 +337,12 @@ impl Hasher for Hashed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Data, Meta, Stamp};
-    use tropos_core::{Tags, Tick};
+    use crate::{Data, Meta};
 
     #[test]
     fn queues_do_not_grow_with_what_is_removed_and_stored_again() {
         let memory = Memory::new(1 << 20, usize::MAX);
-        let meta = Meta {
-            tags: Tags::new(),
-            stamp: Stamp::BUILD,
-            started: Tick(0),
-            started_wall: 0,
-            revalidate: None,
-            expire: None,
-            negative: false,
-            cost: std::time::Duration::ZERO,
-        };
-        let entry = Arc::new(Entry::new(meta, Data("v".into())));
+        let entry = Arc::new(Entry::new(Meta::bare(), Data("v".into())));
         for _ in 0..10_000 {
             memory.insert(&Key::fetch("a"), entry.clone());
             memory.remove(&Key::fetch("a"));
