@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { start } from './app-server.mjs'
 import { launch } from './chromium.mjs'
+import { checkOut } from './shop.mjs'
 
 const program = process.env.DEV_APP ?? fileURLToPath(new URL('../../target/debug/storefront', import.meta.url))
 const shots = process.env.DASHBOARD_SHOTS
@@ -43,12 +44,7 @@ async function buy() {
   await page.goto('/')
   await page.goto(await page.getAttribute('a[href^="/colour/"]', 'href'))
   await page.click('.buy form button')
-  await page.goto('/basket')
-  await page.fill('.checkout input[name=name]', 'A reader')
-  await page.fill('.checkout input[name=email]', 'reader@example.org')
-  await page.fill('.checkout [name=address]', 'Some Street 1')
-  await page.click('.checkout button')
-  await page.waitForURL(/\/order\//)
+  await checkOut(page)
   await context.close()
 }
 
@@ -82,7 +78,10 @@ describe('the dashboard', () => {
     await page.waitForSelector('.spans li')
     await followed(page)
     await page.click('.spans li:first-child summary')
-    await page.waitForTimeout(2500)
+    // A request of the same trace: the page is sent what is new in it.
+    const id = page.url().split('/').pop()
+    await fetch(`${app.url}/no-such-page`, { headers: { traceparent: `00-${id}-b7ad6b7169203331-01` } })
+    await page.waitForFunction(() => document.querySelectorAll('.waterfall').length > 1)
     assert.ok(await page.isVisible('.spans li:first-child .facts'))
     // Drawn by attributes, which the policy must allow.
     const width = await page.evaluate(() => document.querySelector('.track i').getBoundingClientRect().width)

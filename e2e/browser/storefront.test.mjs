@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { start } from './app-server.mjs'
 import { launch } from './chromium.mjs'
+import { checkOut } from './shop.mjs'
 
 const program = fileURLToPath(new URL('../../examples/storefront/dist/storefront', import.meta.url))
 
@@ -186,12 +187,7 @@ async function order(page, tins) {
   await page.goto(item)
   await page.fill('.buy input[name=quantity]', String(tins))
   await submit(page, '.buy form button')
-  await page.goto('/basket')
-  await page.fill('.checkout input[name=name]', 'A reader')
-  await page.fill('.checkout input[name=email]', 'reader@example.org')
-  await page.fill('.checkout [name=address]', 'Some Street 1')
-  await page.click('.checkout button')
-  await page.waitForURL(/\/order\//)
+  await checkOut(page)
 }
 
 describe('without script', () => {

@@ -1,7 +1,6 @@
 // An application's folder, as its author edits it.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 
 export class Application {
@@ -34,18 +33,6 @@ export class Application {
     if (after === before) throw new Error(`${name} does not hold what is to be edited`)
     return this.write(name, after)
   }
-}
-
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

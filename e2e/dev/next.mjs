@@ -4,7 +4,8 @@ import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Application, freePort, pause } from './application.mjs'
+import { freePort } from '../browser/app-server.mjs'
+import { Application, pause } from './application.mjs'
 
 const sources = fileURLToPath(new URL('./next/', import.meta.url))
 

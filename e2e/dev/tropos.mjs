@@ -6,7 +6,8 @@ import { mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Application, freePort, pause } from './application.mjs'
+import { freePort } from '../browser/app-server.mjs'
+import { Application, pause } from './application.mjs'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 

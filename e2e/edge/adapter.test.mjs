@@ -14,6 +14,8 @@ const dist = process.env.FIXTURE_DIST ?? join(import.meta.dirname, '../fixture/d
 const SECRET = 'a secret of edge and origin'
 const TOKEN = 'a token for tests'
 const HOST = 'shop.example'
+/** An answer that takes longer never comes. */
+const LONGEST_MS = 30_000
 
 let upstream, origin, edge, untrusted, plain, older
 /** The build's id, which is signed. */
@@ -65,7 +67,8 @@ after(async () => {
 function ask(at, path, { method = 'GET', headers = {}, body, until } = {}) {
   const { hostname, port } = new URL(at.url)
   return new Promise((resolve, reject) => {
-    const asked = httpRequest({ hostname, port, path, method, headers: { host: HOST, ...headers } }, (answer) => {
+    const signal = AbortSignal.timeout(LONGEST_MS)
+    const asked = httpRequest({ hostname, port, path, method, signal, headers: { host: HOST, ...headers } }, (answer) => {
       let text = ''
       const done = () => resolve({ status: answer.statusCode, headers: answer.headers, body: text, raw: answer.rawHeaders })
       answer.setEncoding('utf8')
@@ -77,7 +80,7 @@ function ask(at, path, { method = 'GET', headers = {}, body, until } = {}) {
         }
       })
       answer.on('end', done)
-      answer.on('error', () => {})
+      answer.on('error', reject)
     })
     asked.on('error', reject)
     asked.end(body)

@@ -2,30 +2,33 @@
 
 import { spawn } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../browser/app-server.mjs'
 
 const here = import.meta.dirname
 
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}
+/** More than a machine needs that does other things as well. */
+const LONGEST_START_MS = 20_000
+/** Somebody else may take the port that was free a moment ago. */
+const MOST_STARTS = 4
 
 /**
  * Runs the Worker of a build until `stop()`. `vars` are its variables; with `tags` it has a store to purge in, and with `tells` answers from its
  * cache say in `x-put` for how long they were put there.
  * @param {{worker: string, origin: string, vars?: Record<string, string>, tags?: boolean, tells?: boolean}} options
  */
-export async function startWorkerd({ worker, origin, vars = {}, tags = false, tells = false }) {
+export async function startWorkerd(options) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      if (tries === MOST_STARTS || !/address already in use/i.test(error.message)) throw error
+    }
+  }
+}
+
+async function startOnce({ worker, origin, vars = {}, tags = false, tells = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'tropos-workerd-'))
   const port = await freePort()
   cpSync(worker, join(folder, 'worker'), { recursive: true })
@@ -47,10 +50,17 @@ export async function startWorkerd({ worker, origin, vars = {}, tags = false, te
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => log.push(String(text)))
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const url = `http://127.0.0.1:${port}`
-  for (let tries = 0; ; tries += 1) {
-    if (child.exitCode !== null || tries > 400) throw new Error(`workerd did not start: ${log.join('')}`)
-    // Any answer will do: the Worker has decided on something.
-    if (await fetch(`${url}/%zz`).catch(() => null)) break
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  }
+  // Any answer will do: the Worker has decided on something.
+  while (!(await fetch(`${url}/%zz`).catch(() => null)) || child.exitCode !== null) {
+    if (child.exitCode !== null || performance.now() - started > LONGEST_START_MS) {
+      await stop()
+      throw new Error(`workerd did not start: ${log.join('')}`)
+    }
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   return {
@@ -59,10 +69,6 @@ export async function startWorkerd({ worker, origin, vars = {}, tags = false, te
     /** Milliseconds until the first answer. */
     took: performance.now() - started,
     pid: child.pid,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-      rmSync(folder, { recursive: true, force: true })
-    },
+    stop,
   }
 }

@@ -10,7 +10,7 @@
 //! | `age` of a page of the build | the server has it since the build and says nothing; a cache says how long it has kept it (RFC 9111 §5.1) |
 //!
 //! What differs from run to run is replaced by its name in braces: names by chance, signed tokens, `ETag` (which the runner compares
-//! between the two sides), and seconds that pass, which are rounded up to tens.
+//! between the two sides), and seconds that pass, which are rounded to tens: those that are left up, those that are over down.
 
 use std::fmt;
 use tropos_cases::page::Page;
@@ -69,21 +69,30 @@ pub fn shown(page: &Page, side: Side) -> (String, Option<String>) {
 fn normal(name: &str, value: &str, side: Side) -> String {
     match name {
         "etag" => "{etag}".to_owned(),
-        "age" => tens(value),
+        "age" => tens(value, Round::Down),
         "cache-status" => {
             let edge = value.split(", ").find(|member| member.starts_with("tropos-edge; hit"));
             match edge.filter(|_| side == Side::Edge) {
-                Some(hit) => tens(&hit.replace("tropos-edge", "tropos")),
-                None => tens(value),
+                Some(hit) => tens(&hit.replace("tropos-edge", "tropos"), Round::Up),
+                None => tens(value, Round::Up),
             }
         }
-        "ratelimit" | "retry-after" => tens(value),
+        "ratelimit" | "retry-after" => tens(value, Round::Up),
         _ => chance(value),
     }
 }
 
-/// Numbers rounded up to tens, but for those of one digit behind `r=`, which count.
-fn tens(text: &str) -> String {
+/// Where a number goes that a slow machine has moved: back to what it was at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// What is left, and falls.
+    Up,
+    /// What is over, and grows.
+    Down,
+}
+
+/// Numbers rounded to tens, but for those behind `r=`, which count.
+fn tens(text: &str, round: Round) -> String {
     let mut out = String::new();
     let mut digits = String::new();
     for character in text.chars().chain(['\0']) {
@@ -92,8 +101,12 @@ fn tens(text: &str) -> String {
             continue;
         }
         if let Ok(number) = digits.parse::<u64>() {
-            let counts = out.ends_with("r=");
-            out.push_str(&if counts { number } else { number.div_ceil(10) * 10 }.to_string());
+            let rounded = match round {
+                _ if out.ends_with("r=") => number,
+                Round::Up => number.div_ceil(10) * 10,
+                Round::Down => number / 10 * 10,
+            };
+            out.push_str(&rounded.to_string());
         }
         digits.clear();
         if character != '\0' {
