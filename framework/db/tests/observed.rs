@@ -1,14 +1,16 @@
 //! What is told about queries: spans, and a line for each slow one, never with a value.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use futures::StreamExt as _;
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio::time::timeout;
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
-use tropos_db::{Config, Db, sqlx};
+use tropos_db::{Config, Db, Observer, Ran, Waited, sqlx};
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -95,4 +97,86 @@ async fn a_quick_query_is_not_logged_and_has_a_span_by_the_conventions() {
     let failed = ours.iter().find(|line| line.contains("SELECT nowhere")).unwrap();
     assert!(failed.contains("\"error.type\":\"1\""), "{failed}");
     assert!(!text.contains("Marlowe") && !text.contains("Vivian"), "{text}");
+}
+
+/// What was told: the summary of each query, and its error.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<(String, Option<String>)>>>);
+
+impl Told {
+    fn take(&self) -> Vec<(String, Option<String>)> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Told {
+    fn ran(&self, query: &Ran<'_>) {
+        self.0.lock().unwrap().push((query.summary.to_owned(), query.error.map(str::to_owned)));
+    }
+
+    fn waited(&self, _: &Waited<'_>) {}
+}
+
+const SOON: Duration = Duration::from_millis(20);
+
+#[tokio::test]
+async fn a_query_that_is_given_up_is_told_of_once_as_cancelled() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
+    let _set = tracing::subscriber::set_default(subscriber);
+    let db = open(Duration::ZERO).await;
+    sqlx::query("create table person (name text)").execute(db.write()).await.unwrap();
+    let told = Told::default();
+    db.observe(told.clone());
+    // The one connection that writes is taken, so that others wait for it.
+    let tx = db.tx().await.unwrap();
+    let slow = db.stats().slow;
+    timeout(SOON, sqlx::query("delete from person").execute(db.write())).await.unwrap_err();
+    let streamed = async { _ = sqlx::query("delete from person").fetch(db.write()).next().await };
+    timeout(SOON, streamed).await.unwrap_err();
+    let cancelled = ("DELETE person".to_owned(), Some("cancelled".to_owned()));
+    assert_eq!(told.take(), [cancelled.clone(), cancelled]);
+    assert_eq!(db.stats().slow, slow + 2);
+    let text = log.text();
+    assert_eq!(text.matches("\"error\":\"cancelled\"").count(), 2, "{text}");
+    tx.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_is_left_after_its_first_row_has_not_failed() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(log.clone())
+        .finish();
+    let _set = tracing::subscriber::set_default(subscriber);
+    let db = open(Duration::from_secs(60)).await;
+    let told = Told::default();
+    db.observe(told.clone());
+    let all = "select 1 union all select 2 union all select 3";
+    let first = sqlx::query(all).fetch(db.read()).next().await;
+    assert!(first.unwrap().is_ok());
+    let mut tx = db.tx().await.unwrap();
+    let first = sqlx::query(all).fetch(&mut tx).next().await;
+    assert!(first.unwrap().is_ok());
+    drop(tx);
+    assert_eq!(told.take(), [("SELECT".to_owned(), None), ("SELECT".to_owned(), None)]);
+    let text = log.text();
+    assert_eq!(text.matches("\"db.response.returned_rows\":1").count(), 2, "{text}");
+}
+
+#[tokio::test]
+async fn a_stream_that_finds_no_connection_is_told_of_with_its_error() {
+    let mut config = Config::new("sqlite::memory:");
+    config.pool.wait = SOON;
+    let db: Db = Db::connect(&config).await.unwrap();
+    let told = Told::default();
+    db.observe(told.clone());
+    let _tx = db.tx().await.unwrap();
+    assert!(sqlx::query("delete from person").fetch(db.write()).next().await.unwrap().is_err());
+    let told = told.take();
+    let [(summary, Some(error))] = told.as_slice() else { panic!("{told:?}") };
+    assert!(summary == "DELETE person" && error != "cancelled", "{told:?}");
 }

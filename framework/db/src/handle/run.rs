@@ -64,45 +64,46 @@ async fn run<B: Backend, T>(
     add: impl Fn(&mut T, Given<B>) -> u64,
 ) -> Result<T, sqlx::Error> {
     let mut statement = statement?;
-    let watched = Watched::begin(route.kind(), statement.sql.clone(), route.cluster.config.slow);
+    let mut watched = watch(&route, &statement);
     let (mut tried, mut tries) = (Tried::default(), 0);
-    let (result, rows) = loop {
+    let result = loop {
         let mut lease = match lease(&route, tried, &watched, statement.is_one_message()).await {
             Ok(lease) => lease,
-            Err(error) => break (Err(error), 0),
+            Err(error) => break Err(error),
         };
         let again = route.may_retry(tries).then(|| statement.copy());
-        let (mut sum, mut rows) = (begin(), 0);
+        let mut sum = begin();
         let (server, limit) = (lease.server.clone(), lease.limit);
         let running = async {
             let conn = lease.begin_statement()?;
             if wanted == Wanted::First {
                 let first = B::first(conn, statement).await?;
-                rows += first.map_or(0, |row| add(&mut sum, Either::Right(row)));
+                watched.came(first.map_or(0, |row| add(&mut sum, Either::Right(row))));
                 return Ok(());
             }
             let mut given = B::run(conn, statement);
             while let Some(item) = given.next().await {
-                rows += add(&mut sum, item?);
+                watched.came(add(&mut sum, item?));
             }
             Ok(())
         };
         match bounded(server.as_ref(), limit, running).await {
             Ok(()) => {
                 lease.settled();
-                break (done(&route, lease).await.map(|()| sum), rows);
+                break done(&route, lease).await.map(|()| sum);
             }
             Err(error) => match (judge(&route, lease, &error, &mut tried), again) {
                 (true, Some(again)) => {
                     route.cluster.counts.retries();
+                    watched.begins_again();
                     statement = again;
                     tries += 1;
                 }
-                _ => break (Err(explained(&route, error)), rows),
+                _ => break Err(explained(&route, error)),
             },
         }
     };
-    watched.end(rows, result.as_ref().err(), &route.cluster.counts);
+    watched.end(result.as_ref().err());
     result
 }
 
@@ -113,20 +114,24 @@ pub(crate) fn stream<'e, B: Backend>(
 ) -> BoxStream<'e, Result<Given<B>, sqlx::Error>> {
     Box::pin(async_stream::try_stream! {
         let mut statement = statement?;
-        let watched = Watched::begin(route.kind(), statement.sql.clone(), route.cluster.config.slow);
-        let (mut tried, mut tries, mut rows) = (Tried::default(), 0, 0);
+        let mut watched = watch(&route, &statement);
+        let (mut tried, mut tries) = (Tried::default(), 0);
         loop {
-            let mut lease = lease(&route, tried, &watched, statement.is_one_message()).await?;
+            let leased = lease(&route, tried, &watched, statement.is_one_message()).await;
+            let mut lease = leased.map_err(|error| watched.failed(error))?;
             let again = route.may_retry(tries).then(|| statement.copy());
             let mut failed = None;
             let (server, limit) = (lease.server.clone(), lease.limit);
             {
-                let mut given = B::run(lease.begin_statement()?, statement);
+                let conn = lease.begin_statement().map_err(|error| watched.failed(error))?;
+                let mut given = B::run(conn, statement);
                 while let Some(item) = next(server.as_ref(), limit, &mut given).await {
                     match item {
                         Ok(item) => {
-                            rows += u64::from(item.is_right());
+                            watched.came(rows(&item));
+                            watched.hands_on(true);
                             yield item;
+                            watched.hands_on(false);
                         }
                         Err(error) => {
                             failed = Some(error);
@@ -137,24 +142,29 @@ pub(crate) fn stream<'e, B: Backend>(
             }
             let Some(error) = failed else {
                 lease.settled();
-                done(&route, lease).await?;
-                watched.end(rows, None, &route.cluster.counts);
+                done(&route, lease).await.map_err(|error| watched.failed(error))?;
+                watched.end(None);
                 return;
             };
             match (judge(&route, lease, &error, &mut tried), again) {
-                (true, Some(again)) if rows == 0 => {
+                (true, Some(again)) if watched.rows() == 0 => {
                     route.cluster.counts.retries();
                     statement = again;
                     tries += 1;
                 }
                 _ => {
-                    watched.end(rows, Some(&error), &route.cluster.counts);
+                    watched.end(Some(&error));
                     Err(explained(&route, error))?;
                     return;
                 }
             }
         }
     })
+}
+
+fn watch<B: Backend>(route: &Route<'_>, statement: &Statement<B>) -> Watched {
+    let cluster = route.cluster;
+    Watched::begin(route.kind(), statement.sql.clone(), cluster.config.slow, &cluster.counts)
 }
 
 async fn lease(

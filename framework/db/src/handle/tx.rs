@@ -118,17 +118,20 @@ impl<B: Backend> Tx<B> {
     ) -> BoxStream<'e, Result<Given<B>, sqlx::Error>> {
         Box::pin(async_stream::try_stream! {
             let statement = statement?;
-            let watched = Watched::begin(self.kind, statement.sql.clone(), self.slow);
+            let mut watched = Watched::begin(self.kind, statement.sql.clone(), self.slow, &self.counts);
             watched.at(self.lease.server.as_ref().map(|server| server.address.as_str()));
-            let (mut rows, mut failed) = (0, None);
+            let mut failed = None;
             let (server, limit) = (self.lease.server.clone(), self.lease.limit);
             {
-                let mut given = B::run(self.lease.begin_statement()?, statement);
+                let conn = self.lease.begin_statement().map_err(|error| watched.failed(error))?;
+                let mut given = B::run(conn, statement);
                 while let Some(item) = next(server.as_ref(), limit, &mut given).await {
                     match item {
                         Ok(item) => {
-                            rows += run::rows(&item);
+                            watched.came(run::rows(&item));
+                            watched.hands_on(true);
                             yield item;
+                            watched.hands_on(false);
                         }
                         Err(error) => {
                             failed = Some(error);
@@ -140,7 +143,7 @@ impl<B: Backend> Tx<B> {
             if matches!(failed, None | Some(sqlx::Error::Database(_))) {
                 self.lease.settled();
             }
-            watched.end(rows, failed.as_ref(), &self.counts);
+            watched.end(failed.as_ref());
             if let Some(error) = failed {
                 self.failed = true;
                 if let (fault::Fault::Server, Some(server)) = (fault::fault(&error), &self.lease.server) {

@@ -3,23 +3,38 @@
 use super::{Counts, Ran, summary, without_values};
 use crate::backend::Kind;
 use sqlx::SqlStr;
-use std::time::Duration;
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::time::Instant;
 use tracing::{Span, field::Empty};
 use tropos_cache::Scope;
 
-/// A query under way.
+/// What is told of a query that was given up before it ended: its reader has left, or something else was quicker.
+const CANCELLED: &str = "cancelled";
+
+/// A query under way. It is told of once: when it ends, or when it is dropped before.
 pub(crate) struct Watched {
     kind: Kind,
     sql: SqlStr,
+    /// Found out where somebody is told of it.
+    summary: OnceLock<String>,
     began: Instant,
     slow: Duration,
     span: Span,
+    counts: Arc<Counts>,
+    /// The rows that have come.
+    rows: u64,
+    /// Whether a row is in the hands of who reads them: dropped then, they have all that they wanted.
+    handed_on: bool,
+    told: bool,
 }
 
 impl Watched {
     /// A query begins. The span costs nothing where nobody listens to it.
-    pub(crate) fn begin(kind: Kind, sql: SqlStr, slow: Duration) -> Self {
+    pub(crate) fn begin(kind: Kind, sql: SqlStr, slow: Duration, counts: &Arc<Counts>) -> Self {
         let span = tracing::debug_span!(
             target: "tropos::db",
             "query",
@@ -32,13 +47,32 @@ impl Watched {
             server.address = Empty,
             error.type = Empty,
         );
-        if !span.is_disabled() {
-            let summary = summary(sql.as_str(), kind);
-            span.record("otel.name", summary.as_str());
-            span.record("db.query.summary", summary.as_str());
-            span.record("db.query.text", without_values(sql.as_str(), kind).as_ref());
+        let watched = Self {
+            kind,
+            sql,
+            summary: OnceLock::new(),
+            began: Instant::now(),
+            slow,
+            span,
+            counts: counts.clone(),
+            rows: 0,
+            handed_on: false,
+            told: false,
+        };
+        if !watched.span.is_disabled() {
+            watched.span.record("otel.name", watched.summary());
+            watched.span.record("db.query.summary", watched.summary());
+            watched.span.record("db.query.text", watched.text().as_ref());
         }
-        Self { kind, sql, began: Instant::now(), slow, span }
+        watched
+    }
+
+    fn summary(&self) -> &str {
+        self.summary.get_or_init(|| summary(self.sql.as_str(), self.kind))
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        without_values(self.sql.as_str(), self.kind)
     }
 
     /// Which server answers.
@@ -48,49 +82,88 @@ impl Watched {
         }
     }
 
-    /// It has ended.
-    pub(crate) fn end(self, rows: u64, error: Option<&sqlx::Error>, counts: &Counts) {
+    /// So many rows have come.
+    pub(crate) fn came(&mut self, rows: u64) {
+        self.rows += rows;
+    }
+
+    /// The rows that have come.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// It is tried again, from its first row.
+    pub(crate) fn begins_again(&mut self) {
+        self.rows = 0;
+    }
+
+    /// Whether what has come is in the hands of who reads it, who may want no more.
+    pub(crate) fn hands_on(&mut self, handed_on: bool) {
+        self.handed_on = handed_on;
+    }
+
+    /// It has ended. The first time counts.
+    pub(crate) fn end(&mut self, error: Option<&sqlx::Error>) {
+        self.tell(error.map(kind_of));
+    }
+
+    /// It has ended by this error, which is given back.
+    pub(crate) fn failed(&mut self, error: sqlx::Error) -> sqlx::Error {
+        self.end(Some(&error));
+        error
+    }
+
+    fn tell(&mut self, error: Option<Cow<'_, str>>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
         let took = self.began.elapsed();
+        let (is_slow, error) = (took > self.slow, error.as_deref());
         let scope = Scope::current();
         scope.iter().for_each(Scope::queried);
-        if let Some(observer) = counts.observer() {
-            let error = error.map(kind_of);
+        if let Some(observer) = self.counts.observer() {
             observer.ran(&Ran {
                 kind: self.kind,
-                summary: &summary(self.sql.as_str(), self.kind),
+                summary: self.summary(),
                 route: scope.and_then(|scope| scope.route()),
                 took,
-                slow: took > self.slow,
-                error: error.as_deref(),
+                slow: is_slow,
+                error,
             });
         }
-        self.span.record("db.response.returned_rows", rows);
+        self.span.record("db.response.returned_rows", self.rows);
         if let Some(error) = error {
-            self.span.record("error.type", kind_of(error).as_str());
+            self.span.record("error.type", error);
         }
-        if took > self.slow {
-            counts.slow();
+        if is_slow {
+            self.counts.slow();
             let _within = self.span.enter();
             tracing::warn!(
                 target: "tropos::db",
-                summary = summary(self.sql.as_str(), self.kind),
-                text = %without_values(self.sql.as_str(), self.kind),
+                summary = self.summary(),
+                text = %self.text(),
                 took_ms = took.as_millis(),
-                rows,
+                rows = self.rows,
+                error,
                 "a slow query"
             );
         }
     }
 }
 
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let error = if self.handed_on { None } else { Some(CANCELLED.into()) };
+        self.tell(error);
+    }
+}
+
 /// The database's own code, or what failed instead of it.
-fn kind_of(error: &sqlx::Error) -> String {
+fn kind_of(error: &sqlx::Error) -> Cow<'_, str> {
     match error {
-        sqlx::Error::Database(error) => {
-            error.code().map_or_else(|| "database".to_owned(), |code| code.into_owned())
-        }
-        sqlx::Error::Io(error) => error.kind().to_string(),
-        sqlx::Error::RowNotFound => "row_not_found".to_owned(),
-        _ => "client".to_owned(),
+        sqlx::Error::Database(error) => error.code().unwrap_or("database".into()),
+        sqlx::Error::Io(error) => error.kind().to_string().into(),
+        sqlx::Error::RowNotFound => "row_not_found".into(),
+        _ => "client".into(),
     }
 }
