@@ -1,15 +1,17 @@
 //! One call over the network: bounded in time, bytes and redirects.
 
 use crate::{
-    Called, Error, Fetched,
+    Error, Fetched,
     client::{self, Client},
     guard::Refused,
+    observe::Underway,
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::{Response, Url};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tropos_cache::{Purpose, Scope};
 
 /// A request and its limits.
 #[derive(Debug, Clone)]
@@ -31,6 +33,9 @@ const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// Headers by which somebody is known; they go to the origin that they were written for, and to no other.
 const CREDENTIALS: [header::HeaderName; 3] =
     [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+
+/// What callers of the application gave along (W3C Baggage).
+const BAGGAGE: header::HeaderName = header::HeaderName::from_static("baggage");
 
 /// Headers that describe a body, and go with it.
 const OF_BODY: [header::HeaderName; 5] = [
@@ -63,22 +68,13 @@ impl Call {
         // The first call of all reads the machine's certificates here, which is not a part of its time.
         client.for_url(&self.url, self.allow_private)?;
         let (url, after, now) = (self.shown_url(), self.timeout, Instant::now());
-        let (method, asked) = (self.method.clone(), self.url.clone());
+        let mut underway = Underway::begin(&client, &self.method, &self.url, now);
         let deadline = now.checked_add(after).unwrap_or_else(|| now + LONGEST);
         let answer = match tokio::time::timeout_at(deadline, self.follow(&client, deadline)).await {
             Ok(answer) => answer,
             Err(_) => Err(Error::Timeout { url: url.clone(), after }),
         };
-        if let Some(observer) = client.observer() {
-            observer.called(&Called {
-                method: method.as_str(),
-                scheme: asked.scheme(),
-                host: asked.host_str().unwrap_or_default(),
-                port: asked.port_or_known_default().unwrap_or_default(),
-                status: answer.as_ref().ok().map(|fetched| fetched.status.as_u16()),
-                took: now.elapsed(),
-            });
-        }
+        underway.end(answer.as_ref().ok().map(|fetched| fetched.status));
         match &answer {
             Ok(fetched) => {
                 tracing::debug!(url, status = fetched.status.as_u16(), bytes = fetched.body.len(), "fetched")
@@ -101,8 +97,7 @@ impl Call {
                 limit: full.limit,
                 after: self.timeout,
             })?;
-            let mut headers = self.headers.clone();
-            client.add_headers(&mut headers);
+            let headers = self.headers_with(client);
             let response = self.send(&sender, headers).await?;
             let next = if self.redirects > 0 { self.target(&response)? } else { None };
             match next {
@@ -115,6 +110,18 @@ impl Call {
             }
         }
         Err(Error::Redirects { url: first, limit: self.redirects })
+    }
+
+    /// The headers as they go out.
+    fn headers_with(&self, client: &Client) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        client.add_headers(&mut headers);
+        // What a visitor sent must not decide over an answer that others are given: it is no part of what that is stored
+        // under. What the application wrote itself is.
+        if is_for_many() && !self.headers.contains_key(BAGGAGE) {
+            headers.remove(BAGGAGE);
+        }
+        headers
     }
 
     async fn send(&self, client: &reqwest::Client, headers: HeaderMap) -> Result<Response, Error> {
@@ -195,6 +202,11 @@ impl Call {
         }
         Error::Transport { url: self.shown_url(), source: Arc::new(error.without_url()) }
     }
+}
+
+/// Whether what is read just now is stored, by itself or as a part of a page or of a cached function.
+fn is_for_many() -> bool {
+    Scope::current().is_some_and(|scope| scope.purpose() == Purpose::Stored && !scope.is_draft())
 }
 
 fn has_credentials(url: &Url) -> bool {

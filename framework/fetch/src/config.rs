@@ -66,7 +66,8 @@ impl Config {
     }
 
     /// Adds headers to each request as it goes out, in the task that sends it: for those of tracing. They are no part of what makes two
-    /// fetches the same. Default: none.
+    /// fetches the same. A `baggage` among them, which is a visitor's, is left out where the answer is stored, by itself or
+    /// as a part of a page. Default: none.
     #[must_use]
     pub fn headers(mut self, add: fn(&mut HeaderMap)) -> Self {
         self.headers = Some(add);
@@ -83,7 +84,7 @@ impl Config {
 
 /// Counts calls. Called in the midst of things: it must neither wait nor take long.
 pub trait Observer: Send + Sync + 'static {
-    /// A call has ended. What the cache answers is none.
+    /// A call has ended, or was given up. What the cache answers is none.
     fn called(&self, call: &Called<'_>);
 }
 
@@ -101,6 +102,8 @@ pub struct Called<'a> {
     pub port: u16,
     /// The status of the answer; none where there was none within the limits.
     pub status: Option<u16>,
+    /// Whether it was given up before there was one: whoever asked has left.
+    pub cancelled: bool,
     /// How long it took.
     pub took: Duration,
 }

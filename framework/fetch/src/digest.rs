@@ -7,8 +7,9 @@ use crate::{
 use std::time::Duration;
 use tropos_core::Revalidate;
 
-/// Headers that differ with each trace and change nothing about the answer (W3C Trace Context, W3C Baggage).
-const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+/// Headers that differ with each trace and change nothing about the answer (W3C Trace Context). Baggage may change it: here it
+/// is what the application wrote itself, and a visitor's goes out with no call that is stored.
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
 
 /// A digest over all that the answer depends on. Cryptographic, since secrets are a part of it and others must not be
 /// able to make theirs meet it.
@@ -76,7 +77,7 @@ mod tests {
     type Parts = (usize, String, Vec<(usize, String)>, String, (usize, usize, bool));
 
     const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::PUT];
-    const NAMES: [&str; 5] = ["a", "b", "ab", "traceparent", "baggage"];
+    const NAMES: [&str; 6] = ["a", "b", "ab", "baggage", "traceparent", "tracestate"];
 
     fn parts() -> impl Strategy<Value = Parts> {
         let headers = prop::collection::vec((0..NAMES.len(), "[ab]{0,2}"), 0..3);
@@ -103,7 +104,7 @@ mod tests {
     /// The parts that the answer depends on, in an order of their own.
     fn meant(parts: &Parts) -> Parts {
         let mut parts = parts.clone();
-        parts.2.retain(|(name, _)| *name < 3);
+        parts.2.retain(|(name, _)| *name < 4);
         parts.2.sort_by_key(|(name, _)| *name);
         parts
     }

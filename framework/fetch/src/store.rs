@@ -82,8 +82,9 @@ enum For {
 /// Reads within a span that says what became of it.
 pub(crate) async fn read(call: Call, policy: Policy) -> Result<Fetched, Error> {
     let span = observe::fetch(&call);
+    let ending = observe::Ending::of(&span);
     let answer = read_within(call, policy, &span).instrument(span.clone()).await;
-    observe::ended(&span, &answer);
+    ending.ended(&answer);
     answer
 }
 
@@ -143,7 +144,8 @@ async fn stored(scope: &Scope, call: Call, declared: Declared, span: &Span) -> R
         .once(key.as_str(), || async {
             ran = true;
             let fresh = scope.wants_fresh() || (declared.by_origin && !may_be_stale(scope, &key, &declared));
-            let request = Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh };
+            let request =
+                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh };
             let (name, declared) = (key.clone(), declared.clone());
             let served =
                 scope.engine().data().serve(request, move || produce(call, client, declared, name)).await;

@@ -5,8 +5,13 @@
 mod upstream;
 
 use axum::{body::Body, response::IntoResponse};
-use std::{io::Write, time::Duration};
-use tropos_fetch::{self as fetch, Error, Method, StatusCode};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tropos_cache::{Purpose, Scope};
+use tropos_fetch::{self as fetch, Called, Config, Error, Method, Observer, StatusCode};
 use upstream::{Upstream, endless, engine, engine_with, render};
 
 /// `size` zeros, a thousandth of that when packed.
@@ -313,4 +318,30 @@ async fn answers_are_read_as_text_or_json_or_say_why_not() {
         Err(Error::Status { status: StatusCode::NOT_FOUND, .. })
     ));
     assert!(missing().send().await.unwrap().found().is_none());
+}
+
+/// What was told of calls: their status, and whether they were given up.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<(Option<u16>, bool)>>>);
+
+impl Observer for Told {
+    fn called(&self, call: &Called<'_>) {
+        self.0.lock().unwrap().push((call.status, call.cancelled));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_told_of_once_as_every_other() {
+    let told = Told::default();
+    let allow = "127.0.0.0/8".parse().unwrap();
+    let (engine, _) = engine_with(Config::default().allow(allow).observer(told.clone()));
+    let upstream = Upstream::start().await;
+    let read = async || {
+        let scope = Scope::new(&engine, Purpose::Once);
+        scope.run(fetch::get(upstream.url("/")).send()).await
+    };
+    assert!(read().await.is_ok());
+    upstream.answers_later(|_| std::future::pending());
+    tokio::time::timeout(Duration::from_millis(50), read()).await.unwrap_err();
+    assert_eq!(*told.0.lock().unwrap(), [(Some(200), false), (None, true)]);
 }

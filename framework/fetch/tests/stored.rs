@@ -4,11 +4,12 @@
 
 mod upstream;
 
+use http::HeaderValue;
 use std::time::Duration;
 use tropos_cache::{Purpose, Scope, Strength};
 use tropos_core::{ManualClock, Tag};
-use tropos_fetch::{self as fetch, Fetch, Method, StatusCode};
-use upstream::{Upstream, engine, render};
+use tropos_fetch::{self as fetch, Config, Fetch, Method, StatusCode};
+use upstream::{Upstream, engine, engine_with, render};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -169,7 +170,6 @@ async fn another_request_or_another_declaration_is_another_entry() {
         ("the same", base()),
         ("traceparent", base().header("traceparent", "00-1-1-01")),
         ("tracestate", base().header("tracestate", "a=1")),
-        ("baggage", base().header("baggage", "user=1")),
         ("fragment", fetch::get(url("/a#b")).header("accept", "text/plain")),
         ("timeout", base().timeout(SECOND)),
         ("name in capitals", fetch::get(url("/a")).header("Accept", "text/plain")),
@@ -184,6 +184,7 @@ async fn another_request_or_another_declaration_is_another_entry() {
         ("query's value", base().query(&[("q", 2)])),
         ("header's value", fetch::get(url("/a")).header("accept", "text/html")),
         ("no header", fetch::get(url("/a"))),
+        ("baggage of its own", base().header("baggage", "user=1")),
         ("a header more", base().header("accept", "text/plain")),
         ("a header's name", fetch::get(url("/a")).header("accep", "ttext/plain")),
         ("body", base().body("b")),
@@ -199,6 +200,35 @@ async fn another_request_or_another_declaration_is_another_entry() {
         let expected = format!("call {}", at + 2);
         assert_eq!(read(fetch.clone()).await, expected, "{name}");
         assert_eq!(read(fetch).await, expected, "{name}, again");
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_baggage_goes_out_with_no_call_whose_answer_others_are_given() {
+    let config = Config::default().allow("127.0.0.0/8".parse().unwrap());
+    // As tracing adds it: what the application wrote stays.
+    let (engine, _) = engine_with(config.headers(|headers| {
+        headers.entry("baggage").or_insert(HeaderValue::from_static("tenant=visitor"));
+        headers.entry("traceparent").or_insert(HeaderValue::from_static("00-1-1-01"));
+    }));
+    let upstream = Upstream::start().await;
+    let (once, stored) = (Scope::new(&engine, Purpose::Once), Scope::new(&engine, Purpose::Stored));
+    let draft = Scope::draft(&engine, Purpose::Stored);
+    let plain = |path: &str| fetch::get(upstream.url(path));
+    let own = |fetch: Fetch| fetch.header("baggage", "tenant=own");
+    for (name, scope, fetch, expected) in [
+        ("of one request", &once, plain("/a"), "tenant=visitor"),
+        ("that is stored", &once, plain("/b").revalidate("1h"), ""),
+        ("of a page that is stored", &stored, plain("/c"), ""),
+        ("of a draft", &draft, plain("/d"), "tenant=visitor"),
+        ("with baggage of its own", &once, own(plain("/e")), "tenant=own"),
+        ("that is stored, with baggage of its own", &once, own(plain("/f")).revalidate("1h"), "tenant=own"),
+    ] {
+        scope.run(text(fetch)).await;
+        let sent = upstream.seen().pop().unwrap().headers;
+        let baggage = sent.get("baggage").map_or("", |value| value.to_str().unwrap());
+        assert_eq!(baggage, expected, "a call {name}");
+        assert!(sent.contains_key("traceparent"), "a call {name}");
     }
 }
 

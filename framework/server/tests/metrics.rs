@@ -55,12 +55,19 @@ async fn Rendered(Path(name): Path<String>, db: Db) -> PageResult {
     }
 }
 
+#[page("/waits", server)]
+async fn Waits(db: Db) -> PageResult {
+    sqlx::query("delete from unused").execute(db.write()).await?;
+    view! { <p></p> }.into_page()
+}
+
 async fn site(fails: &Fails) -> TestApp {
     let mut config = Config::default();
     config.production = true;
     config.allowed_hosts = Some(vec!["localhost".to_owned()]);
     config.database = tropos_db::Config::new("sqlite::memory:");
-    let app = app().pages(tropos::routes![Stored, Rendered]).state(Reads::default()).state(fails.clone());
+    let app =
+        app().pages(tropos::routes![Stored, Rendered, Waits]).state(Reads::default()).state(fails.clone());
     TestApp::with_config(app.migrations(migrations()), config).await
 }
 
@@ -171,6 +178,42 @@ async fn what_the_cache_did_is_counted_with_its_reason_and_what_it_saved() {
         number(&site, "tropos_render_duration_seconds_count", &labels)
     };
     assert_eq!((renders("request", "ok"), renders("background", "failed")), (Some(2.0), Some(1.0)));
+}
+
+#[tokio::test]
+async fn what_is_made_again_after_an_invalidation_is_counted_as_made_in_the_background() {
+    let fails = Fails::default();
+    let site = site(&fails).await;
+    site.get("/stored/a").await;
+    fails.0.store(true, Ordering::SeqCst);
+    site.invalidate("stored").await;
+    site.site.engine().warm(&["stored".into()]);
+    let renders = |cause: &str| {
+        let labels = [&*format!("cause=\"{cause}\""), "outcome=\"failed\"", "/stored/:name"];
+        number(&site, "tropos_render_duration_seconds_count", &labels)
+    };
+    let failures = || number(&site, "tropos_cache_regeneration_failures_total", &["/stored/:name"]);
+    let failed = async {
+        while failures() != Some(1.0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), failed).await.unwrap();
+    assert_eq!((renders("background"), renders("request")), (Some(1.0), None));
+}
+
+#[tokio::test]
+async fn a_page_whose_reader_leaves_is_counted_with_its_query_as_cancelled() {
+    let site = site(&Fails::default()).await;
+    // The one connection that writes is taken.
+    let tx = site.site.db().unwrap().tx().await.unwrap();
+    let left = tokio::time::timeout(Duration::from_millis(50), site.get("/waits")).await;
+    assert!(left.is_err(), "the page had to wait");
+    tx.rollback().await.unwrap();
+    let query = ["db_query_summary=\"DELETE unused\"", "http_route=\"/waits\"", "error_type=\"cancelled\""];
+    assert_eq!(number(&site, "db_client_operation_duration_seconds_count", &query), Some(1.0));
+    let render = ["outcome=\"cancelled\"", "http_route=\"/waits\""];
+    assert_eq!(number(&site, "tropos_render_duration_seconds_count", &render), Some(1.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

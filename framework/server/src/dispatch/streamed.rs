@@ -16,7 +16,6 @@ use axum::body::Body;
 use futures::StreamExt;
 use http::{Response, header, request::Parts};
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
 use tracing::Instrument as _;
 use tropos_cache::{
     Purpose, Reason,
@@ -59,18 +58,17 @@ impl Site {
         reply::without_body_for_head(&request.method, response)
     }
 
-    /// A render, counted. Pages that say that there is nothing, or send their reader on, have not failed.
+    /// A render, counted, also where its reader leaves before it ends. Pages that say that there is nothing, or send their
+    /// reader on, have not failed.
     pub(super) async fn measured<T>(
         &self,
         page: &PageRoute,
         cause: &str,
         render: impl Future<Output = Result<T, PageError>>,
     ) -> Result<T, PageError> {
-        let began = Instant::now();
+        let counted = self.meter.begin_render(&page.route, cause);
         let rendered = render.await;
-        let failed = matches!(rendered, Err(PageError::Failed(_)));
-        let route = &page.route;
-        self.meter.rendered(route.pattern(), route.mode().as_str(), cause, began.elapsed(), failed);
+        counted.ended(matches!(rendered, Err(PageError::Failed(_))));
         rendered
     }
 

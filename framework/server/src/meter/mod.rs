@@ -19,6 +19,7 @@ pub(crate) use told::Teller;
 use crate::{page::Route, routing::Table, site::Site};
 use http::{Method, StatusCode};
 use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tropos_cache::{Miss, Reason, Stale};
 use tropos_core::{Clock, Key};
 use tropos_telemetry::{
@@ -26,6 +27,9 @@ use tropos_telemetry::{
     metrics::{Push, Registry, UpDown},
     names::metrics as names,
 };
+
+/// What is said of what was given up before it ended: whoever asked has left.
+const CANCELLED: &str = "cancelled";
 
 /// The route of hashed files, which is no page's.
 pub(crate) const FILES: &str = "/_tropos/assets/*file";
@@ -107,16 +111,13 @@ impl Meter {
     }
 
     /// A page was rendered.
-    pub(crate) fn rendered(
-        &self,
-        route: &'static str,
-        mode: &str,
-        cause: &str,
-        took: Duration,
-        failed: bool,
-    ) {
-        let outcome = if failed { "failed" } else { "ok" };
+    fn rendered(&self, route: &str, mode: &str, cause: &str, took: Duration, outcome: &str) {
         self.registry.histogram(&names::RENDER_DURATION, &[route, mode, cause, outcome]).record(took);
+    }
+
+    /// A render begins of a page that is not stored.
+    pub(crate) fn begin_render<'m>(&'m self, route: &'m Route, cause: &'m str) -> Render<'m> {
+        Render { meter: self, route, cause, began: Instant::now(), outcome: CANCELLED }
     }
 
     /// A change was sent to an open page.
@@ -130,6 +131,34 @@ impl Meter {
     fn pattern(&self, key: &Key) -> Option<&'static str> {
         self.hits.get_key_value(key.as_page()?.route).map(|(pattern, _)| *pattern)
     }
+}
+
+/// A render under way. It is counted when this is dropped, however it ends.
+pub(crate) struct Render<'m> {
+    meter: &'m Meter,
+    route: &'m Route,
+    cause: &'m str,
+    began: Instant,
+    outcome: &'static str,
+}
+
+impl Render<'_> {
+    /// It has ended.
+    pub(crate) fn ended(mut self, failed: bool) {
+        self.outcome = outcome(failed);
+    }
+}
+
+impl Drop for Render<'_> {
+    fn drop(&mut self) {
+        let (route, mode) = (self.route.pattern(), self.route.mode().as_str());
+        self.meter.rendered(route, mode, self.cause, self.began.elapsed(), self.outcome);
+    }
+}
+
+/// What became of a render that has ended.
+fn outcome(failed: bool) -> &'static str {
+    if failed { "failed" } else { "ok" }
 }
 
 impl Site {

@@ -1,6 +1,6 @@
 //! One request, from its head to the end of its body.
 
-use super::Meter;
+use super::{CANCELLED, Meter};
 use http::{Request, Response, StatusCode, Version};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -95,7 +95,7 @@ impl Drop for Underway {
             (true, _) => status,
             (false, End::Failed) => OTHER,
             (false, End::Whole) => "",
-            (false, End::None) => "cancelled",
+            (false, End::None) => CANCELLED,
         };
         let (Told { route, mode }, Meter { registry, scheme, .. }) = (self.told, &*self.meter);
         let labels = [self.method, route, status, scheme, self.version, error, mode];

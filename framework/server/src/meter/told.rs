@@ -1,6 +1,6 @@
 //! What the cache, the database and fetches tell.
 
-use super::{Meter, words};
+use super::{CANCELLED, Meter, outcome, words};
 use crate::errors::Errors;
 use std::sync::Arc;
 use tropos_cache::{
@@ -46,7 +46,7 @@ impl tropos_cache::observe::Observer for Teller {
         if let Some(route) = page {
             let cause = if render.background { "background" } else { "request" };
             let mode = self.0.hits.get(route).map_or("", |hits| hits.route().1);
-            self.0.rendered(route, mode, cause, render.took, render.failed);
+            self.0.rendered(route, mode, cause, render.took, outcome(render.failed));
         }
         if render.background && render.failed {
             let route = page.or(render.route).unwrap_or_default();
@@ -94,6 +94,7 @@ impl tropos_fetch::Observer for Teller {
         let error = match (&status, call.status) {
             (Some(text), Some(400..)) => text,
             (Some(_), _) => "",
+            (None, _) if call.cancelled => CANCELLED,
             (None, _) => OTHER,
         };
         let status = status.as_deref().unwrap_or_default();

@@ -263,10 +263,11 @@ impl Building {
 }
 
 /// Whether a span makes its trace one that failed. A fetch that was answered 404 is an error by the conventions of clients, and often
-/// all is well.
+/// all is well; so is work that was given up because its reader left.
 fn counts_as_failed(span: &Span) -> bool {
     let refused = matches!(span.attribute("http.response.status_code"), Some(Value::Int(400..=499)));
-    span.failure.is_some() && !refused
+    let cancelled = matches!(span.attribute("error.type"), Some(Value::Text(word)) if word == "cancelled");
+    span.failure.is_some() && !refused && !cancelled
 }
 
 /// Sets an attribute, within the bounds.
