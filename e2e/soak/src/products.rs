@@ -189,6 +189,7 @@ impl Shop {
             negative: Duration::from_secs(10),
             tags: tags.clone(),
             fresh: false,
+            unasked: false,
         };
         let (database, bytes) = (self.database.clone(), self.plan.product_bytes);
         let read = move || async move {

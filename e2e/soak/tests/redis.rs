@@ -22,8 +22,14 @@ async fn instance(redis: &Redis) -> Engine {
 async fn ask(engine: &Engine, slug: usize) {
     let key = Key::page("/:slug", &format!("/{slug}"), "");
     let tags: Tags = [Tag::from(("slug", slug)), Tag::from("all")].into_iter().collect();
-    let request =
-        Request { key: &key, ages: Ages::NEVER, negative: Duration::from_secs(10), tags, fresh: false };
+    let request = Request {
+        key: &key,
+        ages: Ages::NEVER,
+        negative: Duration::from_secs(10),
+        tags,
+        fresh: false,
+        unasked: false,
+    };
     let value = Data(std::iter::repeat_with(rand_byte).take(8_000).collect());
     let render = move || async move { Ok(Produced { value, negative: slug.is_multiple_of(5), store: true }) };
     engine.data().serve(request, render).await.result.unwrap();

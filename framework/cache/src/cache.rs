@@ -15,7 +15,7 @@ use crate::{
     observe::{Read, Saved},
 };
 use render::launch;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tracing::{Instrument as _, field::Empty};
 use tropos_core::{Ages, Failure, Key, Tags, Tick};
@@ -37,6 +37,8 @@ pub struct Request<'a> {
     pub tags: Tags,
     /// Take no stale entry: wait for the render, and fall back on the stale entry only if that fails.
     pub fresh: bool,
+    /// No reader waits for it: it is made again by itself, and is told of as other renders in the background are.
+    pub unasked: bool,
 }
 
 /// What a render made.
@@ -229,7 +231,7 @@ impl<V: Value> Cache<V> {
             negative: request.negative,
             tags: request.tags,
             route: parent.as_ref().and_then(Scope::route),
-            background: false,
+            background: request.unasked,
         };
         let mut start = Some((plan, produce));
         let mut waited_for = None;
@@ -337,7 +339,7 @@ impl<V: Value> Cache<V> {
                     otel.kind = "internal",
                     otel.name = Empty,
                     http.route = plan.key.as_page().map(|page| page.route),
-                    tropos.cache.key = %plan.key,
+                    tropos.cache.key = ?Shown(&plan.key),
                 );
                 if !span.is_disabled() {
                     // Arguments of functions are values, and left out.
@@ -368,6 +370,24 @@ impl<V: Value> Cache<V> {
     }
 }
 
+/// A key as spans tell it: without values, which are the query of a page and the arguments of a function. By `{:#?}` it is whole,
+/// for what stays in this process.
+struct Shown<'k>(&'k Key);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.as_str();
+        if f.alternate() {
+            return f.write_str(text);
+        }
+        let Some(page) = self.0.as_page() else {
+            let end = text.match_indices(' ').nth(1).map_or(text.len(), |(at, _)| at);
+            return f.write_str(text.get(..end).unwrap_or_default());
+        };
+        write!(f, "{}", Key::page_variant(page.route, page.path, "", page.variants))
+    }
+}
+
 /// Why a flight ended before it began: there is an entry already. Who joined it looks again.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the render was needless")]
@@ -392,6 +412,20 @@ mod tests {
     use crate::Data;
     use tropos_core::ManualClock;
 
+    #[test]
+    fn keys_are_told_without_values_and_kept_whole() {
+        for (key, told) in [
+            (Key::page("/p/:n", "/p/a", ""), "page /p/:n /p/a"),
+            (Key::page("/p/:n", "/p/a", "q=secret"), "page /p/:n /p/a"),
+            (Key::page_variant("/p/:n", "/p/a", "q=secret", "ab=a"), "page /p/:n /p/a#ab=a"),
+            (Key::function("shop::sizes", "[\"secret\", 7]"), "fn shop::sizes"),
+            (Key::fetch("0123"), "fetch 0123"),
+        ] {
+            assert_eq!(format!("{:?}", Shown(&key)), told);
+            assert_eq!(format!("{:#?}", Shown(&key)), key.as_str());
+        }
+    }
+
     #[tokio::test]
     async fn who_joins_a_flight_that_turns_out_needless_looks_again() {
         let engine = Engine::in_memory(Arc::new(ManualClock::new()));
@@ -406,6 +440,7 @@ mod tests {
                     negative: DEFAULT_NEGATIVE,
                     tags: Tags::new(),
                     fresh: true,
+                    unasked: false,
                 };
                 let render =
                     || async { Ok(Produced { value: Data("v".into()), negative: false, store: true }) };

@@ -45,8 +45,14 @@ where
     };
     let entry: Result<Arc<Entry<Data>>, Failure> = scope
         .once(key.as_str(), || async {
-            let request =
-                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh: scope.wants_fresh() };
+            let request = Request {
+                key: &key,
+                ages,
+                negative: DEFAULT_NEGATIVE,
+                tags,
+                fresh: scope.wants_fresh(),
+                unasked: false,
+            };
             let encode = move || async move {
                 let json = serde_json::to_vec(&produce().await?)?;
                 Ok(Produced { value: Data(json.into()), negative: false, store: true })

@@ -63,4 +63,4 @@ pub use report::{Carried, Report};
 pub use scope::{Purpose, Reads, Scope};
 pub use store::{Place, Seed, redis::RedisStore};
 pub use tags::{Stamp, Strength, TagNumbers, TagRegistry, Trust, Validity};
-pub use warm::WarmLimits;
+pub use warm::{Cause, WarmLimits};

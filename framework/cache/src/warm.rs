@@ -10,7 +10,7 @@
 use crate::{Engine, Validity, report::Walks};
 use futures::future::BoxFuture;
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -43,7 +43,11 @@ impl Default for WarmLimits {
     }
 }
 
-type Regenerate = Box<dyn Fn(Key) -> BoxFuture<'static, ()> + Send + Sync>;
+/// What an invalidation happened within, in words of who told it, so that what is made again can name it.
+pub type Cause = Arc<str>;
+
+type Regenerate = Box<dyn Fn(Key, Option<Cause>) -> BoxFuture<'static, ()> + Send + Sync>;
+type NameCause = Box<dyn Fn() -> Option<Cause> + Send + Sync>;
 
 /// What makes pages again, and what waits for it.
 #[derive(Default)]
@@ -55,22 +59,23 @@ struct Warmer {
 
 struct By {
     limits: WarmLimits,
+    cause: NameCause,
     regenerate: Regenerate,
     /// Of all drivers together.
     turns: Arc<Semaphore>,
 }
 
-/// Tags whose pages are to be found, and whether somebody does so.
+/// Tags whose pages are to be found, each with what invalidated it last, and whether somebody does so.
 #[derive(Default)]
 struct Found {
-    tags: HashSet<Tag>,
+    tags: HashMap<Tag, Option<Cause>>,
     busy: bool,
 }
 
 /// Keys in the order in which they came, each once.
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Key>,
+    waiting: VecDeque<(Key, Option<Cause>)>,
     known: HashSet<Key>,
     /// Whether a task takes keys out of it.
     driven: bool,
@@ -78,7 +83,7 @@ struct Queue {
 
 impl Queue {
     /// Adds a key that does not wait already; gives whether there was room.
-    fn push(&mut self, key: Key, most: usize) -> bool {
+    fn push(&mut self, key: Key, cause: Option<Cause>, most: usize) -> bool {
         if self.known.contains(&key) {
             return true;
         }
@@ -86,29 +91,31 @@ impl Queue {
             return false;
         }
         self.known.insert(key.clone());
-        self.waiting.push_back(key);
+        self.waiting.push_back((key, cause));
         true
     }
 
     /// The next key; from now on it may come again.
-    fn pop(&mut self) -> Option<Key> {
-        let key = self.waiting.pop_front()?;
+    fn pop(&mut self) -> Option<(Key, Option<Cause>)> {
+        let (key, cause) = self.waiting.pop_front()?;
         self.known.remove(&key);
-        Some(key)
+        Some((key, cause))
     }
 }
 
 impl Engine {
     /// Says how a page is made again by its key. The first who says so stands; without anybody, nothing is warmed.
     ///
-    /// `regenerate` should wait for the render, since the number of renders at a time is counted by it.
+    /// `regenerate` should wait for the render, since the number of renders at a time is counted by it. It is given what
+    /// `cause` said within the invalidation that asked for it.
     pub fn set_warmer(
         &self,
         limits: WarmLimits,
-        regenerate: impl Fn(Key) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+        cause: impl Fn() -> Option<Cause> + Send + Sync + 'static,
+        regenerate: impl Fn(Key, Option<Cause>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) {
         let turns = Arc::new(Semaphore::new(limits.at_once.max(1)));
-        let by = By { limits, regenerate: Box::new(regenerate), turns };
+        let by = By { limits, cause: Box::new(cause), regenerate: Box::new(regenerate), turns };
         if self.extension(Warmer::default).by.set(by).is_err() {
             tracing::warn!("this engine has a warmer already, which stays");
         }
@@ -118,13 +125,14 @@ impl Engine {
     /// after the invalidation. Returns at once.
     pub fn warm(&self, tags: &[Tag]) {
         let warmer = self.extension(Warmer::default);
-        if warmer.by.get().is_none() {
+        let Some(by) = warmer.by.get() else {
             tracing::debug!("nothing is warmed: no server has said how a page is rendered");
             return;
-        }
+        };
+        let cause = (by.cause)();
         let mut found = lock(&warmer.found);
         let room = MOST_TAGS.saturating_sub(found.tags.len());
-        found.tags.extend(tags.iter().take(room).cloned());
+        found.tags.extend(tags.iter().take(room).map(|tag| (tag.clone(), cause.clone())));
         if tags.len() > room {
             tracing::warn!(left_out = tags.len() - room, "too many tags wait to be warmed");
         }
@@ -153,9 +161,9 @@ async fn find(engine: Engine, warmer: Arc<Warmer>) {
         let looked = tokio::task::spawn_blocking(move || {
             let mut keys = Vec::new();
             walks.walk(&of.pages().inner().memory, |key, entry| {
-                let carries = entry.meta.tags.iter().any(|tag| tags.contains(tag));
-                if carries && entry.validity(of.tags()) != Validity::Valid {
-                    keys.push(key.clone());
+                let cause = entry.meta.tags.iter().find_map(|tag| tags.get(tag));
+                if let Some(cause) = cause.filter(|_| entry.validity(of.tags()) != Validity::Valid) {
+                    keys.push((key.clone(), cause.clone()));
                 }
             });
             drop(turn);
@@ -165,11 +173,14 @@ async fn find(engine: Engine, warmer: Arc<Warmer>) {
     }
 }
 
-fn enqueue(warmer: &Arc<Warmer>, keys: Vec<Key>) {
+fn enqueue(warmer: &Arc<Warmer>, keys: Vec<(Key, Option<Cause>)>) {
     let Some(By { limits, .. }) = warmer.by.get() else { return };
     let found = keys.len();
     let mut queue = lock(&warmer.queue);
-    let left_out = keys.into_iter().filter(|key| !queue.push(key.clone(), limits.waiting)).count();
+    let mut left_out = 0;
+    for (key, cause) in keys {
+        left_out += usize::from(!queue.push(key, cause, limits.waiting));
+    }
     tracing::debug!(found, left_out, waiting = queue.waiting.len(), "pages wait to be made again");
     if left_out > 0 {
         tracing::warn!(left_out, "too many pages wait to be warmed; these are made at their next request");
@@ -196,11 +207,11 @@ async fn drive(warmer: Arc<Warmer>) {
             queue.driven = next.is_some();
             next
         };
-        let Some(key) = next else { return };
+        let Some((key, cause)) = next else { return };
         let warmer = warmer.clone();
         tokio::spawn(async move {
             if let Some(by) = warmer.by.get() {
-                (by.regenerate)(key).await;
+                (by.regenerate)(key, cause).await;
             }
             drop(turn);
         });

@@ -185,8 +185,14 @@ async fn an_answer_that_may_not_be_stored_is_made_for_every_request_and_ends_an_
     let source = Source::new("v");
     let get = |store| {
         let source = source.clone();
-        let request =
-            Request { key: &key, ages: ages(1, 99), negative: seconds(1), tags: Tags::new(), fresh: true };
+        let request = Request {
+            key: &key,
+            ages: ages(1, 99),
+            negative: seconds(1),
+            tags: Tags::new(),
+            fresh: true,
+            unasked: false,
+        };
         let made = async move { Ok(tropos_cache::Produced { store, ..produced(source.read().await?) }) };
         engine.data().serve(request, move || made)
     };
@@ -221,6 +227,7 @@ async fn a_page_lives_no_longer_than_the_shortest_lived_read_in_it() {
                 negative: seconds(10),
                 tags: Tags::new(),
                 fresh: false,
+                unasked: false,
             };
             engine.data().serve(request, render).await
         }

@@ -81,7 +81,7 @@ enum Render {
 
 async fn page(engine: &Engine, key: &Key, render: Render) -> Reason {
     let tags = ["a", "b"].into_iter().collect();
-    let asked = Request { key, ages: ages(10, 60), negative: seconds(10), tags, fresh: true };
+    let asked = Request { key, ages: ages(10, 60), negative: seconds(10), tags, fresh: true, unasked: false };
     let produce = move || async move {
         let value = StoredPage::new(http::StatusCode::OK, vec![], Bytes::new());
         match render {
@@ -142,6 +142,7 @@ async fn a_render_that_was_outdated_says_so() {
         negative: seconds(10),
         tags: ["a"].into_iter().collect(),
         fresh: false,
+        unasked: false,
     };
     let produce = move || async move {
         of.invalidate(&["a".into()], Strength::Hard).await?;

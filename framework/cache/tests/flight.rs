@@ -87,8 +87,14 @@ where
     Fut: Future<Output = Result<Produced<Data>, Failure>> + Send + 'static,
 {
     let key = Key::page("/a", "/a", "");
-    let request =
-        Request { key: &key, ages: Ages::NEVER, negative: seconds(10), tags: Tags::new(), fresh: false };
+    let request = Request {
+        key: &key,
+        ages: Ages::NEVER,
+        negative: seconds(10),
+        tags: Tags::new(),
+        fresh: false,
+        unasked: false,
+    };
     engine.data().serve(request, produce).await
 }
 

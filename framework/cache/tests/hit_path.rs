@@ -12,6 +12,7 @@ async fn store(engine: &Engine, key: &Key, value: &str) {
         negative: Duration::ZERO,
         tags: Tags::new(),
         fresh: true,
+        unasked: false,
     };
     let value = Data(value.to_owned().into());
     let produced = Produced { value, negative: false, store: true };

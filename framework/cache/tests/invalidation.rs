@@ -66,7 +66,7 @@ async fn a_page_inherits_the_tags_of_what_it_reads_through_others() {
 }
 
 fn ask(key: &Key) -> Request<'_> {
-    Request { key, ages: Ages::NEVER, negative: seconds(10), tags: Tags::new(), fresh: false }
+    Request { key, ages: Ages::NEVER, negative: seconds(10), tags: Tags::new(), fresh: false, unasked: false }
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ async fn in_a_flight<T: Send + 'static>(
     let seen = Arc::new(Mutex::new(None));
     let (key, tell) = (Key::fetch(key), seen.clone());
     let (negative, tags) = (Duration::ZERO, Tags::new());
-    let request = Request { key: &key, ages: Ages::NEVER, negative, tags, fresh: false };
+    let request = Request { key: &key, ages: Ages::NEVER, negative, tags, fresh: false, unasked: false };
     let render = || async move {
         *tell.lock().unwrap() = Some(look(&Scope::current().unwrap()));
         Ok(produced("v".to_owned()))

@@ -298,8 +298,14 @@ async fn after_kill_9_every_entry_is_whole_or_absent_and_no_invalidation_that_re
         let engine = on_disk(&cache, "b1", &ManualClock::new()).await;
         assert!(engine.tags().current().sequence >= last);
         let key = Key::page("/child", "/child", "");
-        let request =
-            Request { key: &key, ages: Ages::NEVER, negative: seconds(1), tags: Tags::new(), fresh: false };
+        let request = Request {
+            key: &key,
+            ages: Ages::NEVER,
+            negative: seconds(1),
+            tags: Tags::new(),
+            fresh: false,
+            unasked: false,
+        };
         let served = engine.data().serve(request, || async { Ok(produced(u64::MAX.to_string())) }).await;
         assert!(text(&served).parse::<u64>().unwrap() >= last, "{} after {last}", text(&served));
         engine.invalidate(&["child".into()], Strength::Hard).await.unwrap();
@@ -324,7 +330,14 @@ async fn child_that_writes_until_it_is_killed() {
         let number = engine.invalidate(&["child".into()], Strength::Hard).await.unwrap();
         println!("returned {number}");
         let tags = ["child"].into_iter().collect();
-        let request = Request { key: &key, ages: Ages::NEVER, negative: seconds(1), tags, fresh: false };
+        let request = Request {
+            key: &key,
+            ages: Ages::NEVER,
+            negative: seconds(1),
+            tags,
+            fresh: false,
+            unasked: false,
+        };
         let made = engine.data().serve(request, move || async move { Ok(produced(number.to_string())) });
         made.await.result.unwrap();
     }

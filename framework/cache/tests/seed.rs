@@ -49,7 +49,14 @@ async fn engine(age: u64) -> (Engine, Key) {
 }
 
 async fn get(engine: &Engine, key: &Key) -> Reason {
-    let request = Request { key, ages: Ages::NEVER, negative: seconds(1), tags: Tags::new(), fresh: false };
+    let request = Request {
+        key,
+        ages: Ages::NEVER,
+        negative: seconds(1),
+        tags: Tags::new(),
+        fresh: false,
+        unasked: false,
+    };
     let render = || async { Ok(Produced { value: page("rendered"), negative: false, store: true }) };
     engine.pages().serve(request, render).await.reason
 }

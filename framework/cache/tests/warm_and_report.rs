@@ -16,9 +16,11 @@ use std::{
 use tokio::time::Instant;
 use tropos_cache::{
     Carried, Data, Engine, Error, Produced, Purpose, Reason, Request, Scope, StoredPage, Strength,
-    WarmLimits, revalidate,
+    WarmLimits,
+    observe::{Invalidated, Observer, Read, Rendered},
+    revalidate,
 };
-use tropos_core::{Ages, Key, ManualClock, Tag};
+use tropos_core::{Ages, Key, ManualClock, Tag, Tags};
 
 fn key(n: usize) -> Key {
     Key::page("/p/:n", &format!("/p/{n}"), "")
@@ -27,7 +29,7 @@ fn key(n: usize) -> Key {
 /// Stores a page, or has it made again.
 async fn page(engine: &Engine, key: &Key, tags: &[&str], negative: bool) -> Reason {
     let tags = tags.iter().copied().collect();
-    let asked = Request { key, ages: Ages::NEVER, negative: seconds(10), tags, fresh: true };
+    let asked = Request { key, ages: Ages::NEVER, negative: seconds(10), tags, fresh: true, unasked: false };
     let value = StoredPage::new(http::StatusCode::OK, vec![], Bytes::new());
     engine
         .pages()
@@ -38,7 +40,8 @@ async fn page(engine: &Engine, key: &Key, tags: &[&str], negative: bool) -> Reas
 
 async fn data(engine: &Engine, name: &str, tags: &[&str]) {
     let (key, tags) = (Key::fetch(name), tags.iter().copied().collect());
-    let asked = Request { key: &key, ages: Ages::NEVER, negative: seconds(10), tags, fresh: false };
+    let asked =
+        Request { key: &key, ages: Ages::NEVER, negative: seconds(10), tags, fresh: false, unasked: false };
     let value = Data(Bytes::new());
     engine
         .data()
@@ -58,16 +61,20 @@ impl Log {
     /// Registers a render that takes so long, and makes the page again under these tags.
     fn register(&self, engine: &Engine, limits: WarmLimits, takes: Duration) {
         let (log, of) = (self.clone(), engine.clone());
-        engine.set_warmer(limits, move |key| {
-            let (log, engine) = (log.clone(), of.clone());
-            Box::pin(async move {
-                log.starts.lock().unwrap().push((key.clone(), Instant::now()));
-                log.most.fetch_max(log.running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                tokio::time::sleep(takes).await;
-                page(&engine, &key, &["all"], false).await;
-                log.running.fetch_sub(1, Ordering::SeqCst);
-            })
-        });
+        engine.set_warmer(
+            limits,
+            || None,
+            move |key, _| {
+                let (log, engine) = (log.clone(), of.clone());
+                Box::pin(async move {
+                    log.starts.lock().unwrap().push((key.clone(), Instant::now()));
+                    log.most.fetch_max(log.running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(takes).await;
+                    page(&engine, &key, &["all"], false).await;
+                    log.running.fetch_sub(1, Ordering::SeqCst);
+                })
+            },
+        );
     }
 
     fn keys(&self) -> Vec<Key> {
@@ -106,6 +113,55 @@ async fn what_was_hit_is_made_again_without_a_visitor_and_nothing_else_is() {
     a_while().await;
     assert_eq!(log.keys(), [key(1)], "one page carries the tag; a `not found` is left to its next request");
     assert!(matches!(page(&engine, &key(1), &[], false).await, Reason::Hit { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_again_is_told_what_invalidated_it_last() {
+    let (engine, _clock) = in_memory();
+    page(&engine, &key(1), &["a"], false).await;
+    page(&engine, &key(2), &["b"], false).await;
+    let (calls, told) = (AtomicUsize::new(0), Arc::<Mutex<Vec<_>>>::default());
+    let cause = move || Some(format!("call {}", calls.fetch_add(1, Ordering::SeqCst)).into());
+    let tells = told.clone();
+    engine.set_warmer(WarmLimits::default(), cause, move |key, cause| {
+        tells.lock().unwrap().push((key, cause.unwrap().to_string()));
+        Box::pin(async {})
+    });
+    for tags in [&["a"][..], &["a"], &["b"]] {
+        invalidate(&engine, tags).await;
+    }
+    a_while().await;
+    let mut told = told.lock().unwrap().clone();
+    told.sort();
+    assert_eq!(told, [(key(1), "call 1".to_owned()), (key(2), "call 2".to_owned())]);
+}
+
+/// Who was told of a render, and whether nobody had asked for it.
+#[derive(Clone, Default)]
+struct Renders(Arc<Mutex<Vec<bool>>>);
+
+impl Observer for Renders {
+    fn read(&self, _: &Read<'_>) {}
+    fn rendered(&self, render: &Rendered<'_>) {
+        self.0.lock().unwrap().push(render.background);
+    }
+    fn waited(&self, _: &Key, _: Duration) {}
+    fn invalidated(&self, _: &Invalidated) {}
+}
+
+#[tokio::test]
+async fn a_render_that_nobody_asked_for_is_told_of_as_one_in_the_background() {
+    let (engine, _clock) = in_memory();
+    let renders = Renders::default();
+    engine.observe(renders.clone());
+    for (n, unasked) in [(1, false), (2, true)] {
+        let (key, tags) = (key(n), Tags::new());
+        let request =
+            Request { key: &key, ages: Ages::NEVER, negative: seconds(1), tags, fresh: true, unasked };
+        let fails = || async { Err::<Produced<StoredPage>, _>(tropos_core::Failure::new("it rained")) };
+        engine.pages().serve(request, fails).await.result.unwrap_err();
+    }
+    assert_eq!(*renders.0.lock().unwrap(), [false, true]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,10 +236,14 @@ async fn a_render_that_panics_stops_no_other() {
     }
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
-    engine.set_warmer(WarmLimits { at_once: 1, ..WarmLimits::default() }, move |_| {
-        let call = counted.fetch_add(1, Ordering::SeqCst);
-        Box::pin(async move { assert!(call > 1, "the first two fail") })
-    });
+    engine.set_warmer(
+        WarmLimits { at_once: 1, ..WarmLimits::default() },
+        || None,
+        move |_, _| {
+            let call = counted.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move { assert!(call > 1, "the first two fail") })
+        },
+    );
     invalidate(&engine, &["all"]).await;
     a_while().await;
     assert_eq!(calls.load(Ordering::SeqCst), 5);

@@ -145,7 +145,7 @@ async fn stored(scope: &Scope, call: Call, declared: Declared, span: &Span) -> R
             ran = true;
             let fresh = scope.wants_fresh() || (declared.by_origin && !may_be_stale(scope, &key, &declared));
             let request =
-                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh };
+                Request { key: &key, ages, negative: DEFAULT_NEGATIVE, tags, fresh, unasked: false };
             let (name, declared) = (key.clone(), declared.clone());
             let served =
                 scope.engine().data().serve(request, move || produce(call, client, declared, name)).await;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use axum::body::Body;
+use axum::{Router, body::Body, routing::any};
 use common::{
     app,
     sentry::{Event, Sentry},
@@ -122,7 +122,8 @@ async fn site(config: Config, failing: &Failing) -> TestApp {
         }),
     );
     let pages = tropos::routes![Fails, Panics, StoredPanics, Renews, Board];
-    TestApp::with_config(app().pages(pages).state(failing.clone()).hooks(hooks), config).await
+    let api = Router::new().route("/api/fails", any(async || -> &'static str { panic!("{MESSAGE}") }));
+    TestApp::with_config(app().pages(pages).state(failing.clone()).hooks(hooks).api(api), config).await
 }
 
 /// What a visitor sends, secrets and all.
@@ -231,6 +232,32 @@ async fn a_regeneration_that_fails_is_reported_though_readers_see_the_last_good_
     assert_eq!(get(&site, "/renews").await, 500);
     let events = sentry.events(2).await;
     assert_eq!(of(&events, "page").text("/tags/tropos.mode"), "isr");
+    assert_nothing_personal(&sentry);
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_made_again_after_an_invalidation_is_reported_as_a_regeneration() {
+    let (sentry, failing) = (Sentry::start().await, Failing::default());
+    let site = site(sentry.config(), &failing).await;
+    assert_eq!(get(&site, "/renews").await, 200);
+    failing.set(true);
+    site.invalidate("renews").await;
+    site.site.engine().warm(&["renews".into()]);
+    let events = sentry.events(1).await;
+    assert_eq!(of(&events, "regeneration").text("/tags/http.route"), "/renews");
+}
+
+#[tokio::test]
+async fn a_method_that_http_does_not_know_is_reported_as_another() {
+    let sentry = Sentry::start().await;
+    let site = site(sentry.config(), &Failing::default()).await;
+    for method in ["BREW", "planted-form"] {
+        site.send(TestApp::request(method, "/api/fails", "", &headers())).await;
+    }
+    let events = sentry.events(1).await;
+    for event in &events {
+        assert_eq!((event.kind(), event.text("/request/method")), ("panic", "_OTHER"));
+    }
     assert_nothing_personal(&sentry);
 }
 

@@ -117,6 +117,7 @@ impl Blog {
             negative: Duration::from_secs(10),
             tags: Tag::of_path(&path).into_iter().chain([tag]).collect(),
             fresh: false,
+            unasked: false,
         };
         let owed = version.as_ref().map(|version| version.load(Ordering::Relaxed));
         let (kinds, bytes) = (self.kinds.clone(), PAGE_BYTES / 2 + draws.below(PAGE_BYTES));
@@ -134,8 +135,14 @@ impl Blog {
         self.unheard_of += 1;
         let key = Key::function("list", &self.unheard_of.to_string());
         let tags = Tags::default();
-        let request =
-            Request { key: &key, ages: Ages::NEVER, negative: Duration::from_secs(10), tags, fresh: false };
+        let request = Request {
+            key: &key,
+            ages: Ages::NEVER,
+            negative: Duration::from_secs(10),
+            tags,
+            fresh: false,
+            unasked: false,
+        };
         let (kinds, bytes) = (self.kinds.clone(), draws.below(2 * PAGE_BYTES));
         let produce = move || async move {
             let value = Data(kinds.data.hold(text(0, bytes)));

@@ -94,6 +94,7 @@ impl Page {
             negative: Duration::from_secs(10),
             tags: self.tags.clone(),
             fresh: self.fresh,
+            unasked: false,
         };
         let source = self.source.clone();
         engine.data().serve(request, move || async move { source.read().await.map(produced) }).await

@@ -89,7 +89,7 @@ impl World {
     async fn get(&self, engine: &Engine) -> Served<Data> {
         let (ages, negative) = (Ages::NEVER, Duration::ZERO);
         let tags = ["t"].into_iter().collect();
-        let request = Request { key: &self.key, ages, negative, tags, fresh: false };
+        let request = Request { key: &self.key, ages, negative, tags, fresh: false, unasked: false };
         let database = self.database.clone();
         let render = move || async move { Ok(produced(database.read_as_late_as_may_be().await.to_string())) };
         engine.data().serve(request, render).await

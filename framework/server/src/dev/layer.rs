@@ -155,7 +155,8 @@ struct KeyOf(Option<String>);
 impl Visit for KeyOf {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "tropos.cache.key" {
-            self.0 = Some(format!("{value:?}"));
+            // Whole: records stay on this machine.
+            self.0 = Some(format!("{value:#?}"));
         }
     }
 }

@@ -109,7 +109,7 @@ impl Site {
         }
     }
 
-    /// The entry, or a render of it. With `fresh`, nothing stale is taken, and the render is waited for.
+    /// The entry, or a render of it. Where it is `unasked` for, by a visitor, nothing stale is taken, and the render is waited for.
     pub(super) async fn serve(
         self: &Arc<Self>,
         page: &Arc<PageRoute>,
@@ -117,14 +117,15 @@ impl Site {
         params: Params,
         inputs: Inputs,
         path: &CanonicalPath,
-        fresh: bool,
+        unasked: bool,
     ) -> tropos_cache::Served<StoredPage> {
         let asked = tropos_cache::Request {
             key,
             ages: if page.route.mode() == Mode::Isr { page.route.ages() } else { Ages::NEVER },
             negative: page.route.negative(),
             tags: page.route.tags(path.as_str(), &params),
-            fresh,
+            fresh: unasked,
+            unasked,
         };
         let (site, page) = (self.clone(), page.clone());
         let span = spans::lookup();

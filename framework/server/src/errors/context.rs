@@ -2,7 +2,11 @@
 
 use crate::page::PageCx;
 use tropos_cache::Scope;
-use tropos_telemetry::{errors::ErrorContext, trace::SpanContext};
+use tropos_telemetry::{
+    errors::ErrorContext,
+    names::{method_name, metrics::OTHER},
+    trace::SpanContext,
+};
 
 /// What is known of the render, server function or task that runs.
 pub(crate) fn context() -> ErrorContext {
@@ -17,7 +21,8 @@ pub(super) fn of(cx: Option<&PageCx>) -> ErrorContext {
         context.mode = Some(cx.mode().as_str());
         context.experiments = cx.experiments();
         if let Some(head) = cx.head() {
-            context.method = Some(head.method.to_string());
+            // Anybody may send any word.
+            context.method = Some(method_name(&head.method).unwrap_or(OTHER).to_owned());
             // What the caller says, where no trace of our own is under way.
             context.trace_id = trace_of(&head.headers);
         }

@@ -141,11 +141,12 @@ impl Errors {
     pub(crate) fn render_failed(&self, render: &Rendered<'_>) {
         let (Some(inner), Some(failure)) = (self.inner(), render.failure) else { return };
         let page = render.key.as_page();
+        let unasked = render.kept || render.background;
         // Who asked is told of the failure, and reports it as their own.
-        if page.is_none() && !render.kept {
+        if page.is_none() && !unasked {
             return;
         }
-        let kind = if render.kept { Kind::Regeneration } else { Kind::Page };
+        let kind = if unasked { Kind::Regeneration } else { Kind::Page };
         let pattern = page.map(|page| page.route).or(render.route);
         inner.failed(kind, pattern, failure, context::context());
     }

@@ -63,6 +63,7 @@ impl Bench {
             negative: Duration::ZERO,
             tags: Tags::from_iter([Tag::from("t")]),
             fresh: false,
+            unasked: false,
         };
         let produced = Produced { value: page, negative: false, store: true };
         self.site.engine.pages().serve(request, async move || Ok(produced)).await.result.unwrap();
