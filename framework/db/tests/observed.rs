@@ -99,12 +99,15 @@ async fn a_quick_query_is_not_logged_and_has_a_span_by_the_conventions() {
     assert!(!text.contains("Marlowe") && !text.contains("Vivian"), "{text}");
 }
 
-/// What was told: the summary of each query, and its error.
+/// A query as it was told of: its summary, and its error.
+type Query = (String, Option<String>);
+
+/// What was told, in order.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(String, Option<String>)>>>);
+struct Told(Arc<Mutex<Vec<Query>>>);
 
 impl Told {
-    fn take(&self) -> Vec<(String, Option<String>)> {
+    fn take(&self) -> Vec<Query> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }

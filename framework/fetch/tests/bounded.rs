@@ -320,9 +320,12 @@ async fn answers_are_read_as_text_or_json_or_say_why_not() {
     assert!(missing().send().await.unwrap().found().is_none());
 }
 
-/// What was told of calls: their status, and whether they were given up.
+/// A call as it was told of: its status, and whether it was given up.
+type Ended = (Option<u16>, bool);
+
+/// What was told, in order.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(Option<u16>, bool)>>>);
+struct Told(Arc<Mutex<Vec<Ended>>>);
 
 impl Observer for Told {
     fn called(&self, call: &Called<'_>) {

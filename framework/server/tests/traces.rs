@@ -17,10 +17,11 @@ use std::{
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use tropos::{
     Db, Failure, PageError, PageResult, Path, Result, State, business, cached,
-    edge::{Decision, Hooks, Reply, hook, hook::hook_for_all},
+    edge::{Decision, Hooks, Match, Reply, hook, hook::hook_for_all},
     live_url, page,
     prelude::*,
 };
+use tropos_cache::Strength;
 use tropos_db::sqlx;
 use tropos_server::Config;
 use tropos_telemetry::names::spans;
@@ -58,6 +59,7 @@ async fn Isr(Path(key): Path<String>, db: Db, State(reads): State<Reads>) -> Pag
     match key.as_str() {
         "fails" => Err(Failure::new("it rained").into()),
         "gone" => Err(PageError::NotFound),
+        "once" if count > 1 => Err(Failure::new("it rained").into()),
         _ => view! { <p id="count">{count}</p> }.into_page(),
     }
 }
@@ -109,7 +111,7 @@ async fn extract_sizes() -> String {
 async fn write(tag: String) -> Result<(), ServerFnError> {
     business::count("orders", 1);
     business::value("revenue", 1999, "EUR");
-    tropos::revalidate::tag(tag).await?;
+    tropos::revalidate::tag(tag).warm().await?;
     Ok(())
 }
 
@@ -326,6 +328,54 @@ async fn a_render_in_the_background_is_a_trace_of_its_own_linked_to_the_request_
 }
 
 #[tokio::test]
+async fn a_page_that_is_made_again_after_an_invalidation_is_linked_to_it_and_fails_as_others() {
+    for strength in [Strength::Hard, Strength::Soft] {
+        let running = Running::plain().await;
+        running.site.get("/isr/once?more=Vivian").await;
+        if strength == Strength::Hard {
+            running.site.post_form(Write::PATH, "tag=isr-once", &[]).await;
+        } else {
+            // The earlier page is given on.
+            let (engine, tags) = (running.site.site.engine(), ["isr-once".into()]);
+            engine.invalidate(&tags, strength).await.unwrap();
+            engine.warm(&tags);
+        }
+        let regenerated = running.trace("regenerate /isr/:key").await;
+        assert_eq!(regenerated[0].get("error.type"), "_OTHER", "{regenerated:?}");
+        if strength == Strength::Hard {
+            let cause = running.trace(&format!("POST {}", Write::PATH)).await;
+            let [(trace, span)] = regenerated[0].links.as_slice() else { panic!("{regenerated:?}") };
+            assert!(cause.iter().any(|cause| (&cause.trace, &cause.id) == (trace, span)), "{cause:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_tropos_itself_answers_has_a_route_and_tells_no_ticket() {
+    let running = Running::plain().await;
+    let ticket = "0123456789abcdef0123456789abcdef";
+    for (method, path, name, shown) in [
+        (
+            "GET",
+            format!("/_tropos/live/{ticket}?page=%2Fnowhere"),
+            "GET /_tropos/live/:ticket",
+            "/_tropos/live/…",
+        ),
+        ("GET", format!("/_tropos/live/{ticket}/x"), "GET /_tropos/live/:ticket", "/_tropos/live/…"),
+        ("GET", "/_tropos/assets/a.js".to_owned(), "GET /_tropos/assets/*file", "/_tropos/assets/a.js"),
+        ("POST", "/_tropos/revalidate".to_owned(), "POST /_tropos/revalidate", "/_tropos/revalidate"),
+    ] {
+        let before = running.capture.spans().len();
+        running.site.send(TestApp::request(method, &path, "", &[])).await;
+        let spans = running.capture.wait_for(|spans| spans.len() > before).await;
+        let root = spans[before..].iter().find(|span| span.kind == "server").unwrap();
+        assert_eq!((root.name.as_str(), root.get("url.path")), (name, shown), "{path}");
+        assert_eq!(root.get("http.route"), name.split_once(' ').unwrap().1, "{path}");
+    }
+    assert!(!format!("{:?}", running.capture.spans()).contains(ticket));
+}
+
+#[tokio::test]
 async fn a_stream_that_the_client_cuts_ends_its_span_and_says_why() {
     let running = Running::plain().await;
     let response = running.site.start(TestApp::request("GET", "/endless", "", &[])).await;
@@ -451,6 +501,58 @@ async fn answers_name_their_trace_and_what_they_took_where_that_is_chosen() {
     }
 }
 
+/// Asks for `/isr/a` over a socket, in a caller's trace with these flags and with these headers more.
+async fn on_socket(running: &Running) -> impl AsyncFn(&str, &str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(running.site.site.clone().serve_on(listener, std::future::pending()));
+    async move |flag: &str, more: &str| {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "GET /isr/a HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{more}traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flag}\r\ntracestate: a=1\r\ntracestate: b=2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_answers_on_the_quick_path_is_one_span_and_one_that_fails_is_kept_in_any_case() {
+    let answers = |status| {
+        let name = if status == 418 { "teapot" } else { "broken" };
+        (Match::header(name), hook(name, move |_, _| Decision::from(Reply::text(status, "no"))))
+    };
+    let ([(teapot, answers_418), (broken, answers_503)], hooks) =
+        ([answers(418), answers(503)], Hooks::new());
+    let hooks = hooks.at(teapot, answers_418).at(broken, answers_503);
+    let running = Running::start(hooks, |config| {
+        config.production = true;
+        config.telemetry.sampler = tropos_telemetry::trace::sampling::Sampler::default();
+    })
+    .await;
+    let ask = on_socket(&running).await;
+    assert!(ask("00", "").await.contains("fwd=uri-miss"));
+    assert!(ask("00", "").await.contains("tropos; hit;"));
+    for flag in ["00", "01"] {
+        assert!(ask(flag, "teapot: 1\r\n").await.starts_with("HTTP/1.1 418 "));
+    }
+    let root = running.trace("GET").await;
+    assert_eq!(root.len(), 1, "{root:?}");
+    assert_eq!(root[0].trace, "0af7651916cd43dd8448eb211c80319c");
+    let said =
+        ["http.response.status_code", "tropos.hooks.outcome", "url.path"].map(|name| root[0].get(name));
+    assert_eq!(said, ["418", "answered", "/isr/a"]);
+    assert_eq!(running.capture.spans().len(), 1, "the others were not the caller's to keep");
+
+    assert!(ask("00", "broken: 1\r\n").await.starts_with("HTTP/1.1 503 "));
+    let spans = running.capture.wait_for(|spans| spans.len() > 1).await;
+    assert_eq!(shape(&spans[1..]), ["GET < ", "hooks < GET"]);
+    assert_eq!((spans[1].get("tropos.trace.kept"), spans[1].get("error.type")), ("failed", "503"));
+}
+
 #[tokio::test]
 async fn a_hit_on_the_quick_path_is_one_span_in_its_callers_trace_and_none_where_the_caller_keeps_none() {
     let running = Running::start(Hooks::new(), |config| {
@@ -458,20 +560,8 @@ async fn a_hit_on_the_quick_path_is_one_span_in_its_callers_trace_and_none_where
         config.telemetry.sampler = tropos_telemetry::trace::sampling::Sampler::default();
     })
     .await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(running.site.site.clone().serve_on(listener, std::future::pending()));
-    let ask = async |flag: &str| {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let head = format!(
-            "GET /isr/a HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flag}\r\ntracestate: a=1\r\ntracestate: b=2\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
-    };
+    let ask = on_socket(&running).await;
+    let ask = async |flag: &str| ask(flag, "").await;
     assert!(ask("00").await.contains("fwd=uri-miss"));
     // The first hit is learnt by; those after it are answered before any routing.
     for flag in ["00", "00", "01"] {

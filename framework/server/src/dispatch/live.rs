@@ -198,6 +198,7 @@ impl Site {
                 response
             }
             Err(error) => {
+                session.refused();
                 tracing::warn!(%error, "a stream was refused");
                 let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "too many open pages");
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));

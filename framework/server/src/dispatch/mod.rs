@@ -34,7 +34,7 @@ use crate::{
     request::RequestHead,
     routing::PageRoute,
     site::Site,
-    traces::{self, AskedHit, spans},
+    traces::{self, AskedHit, By, spans},
 };
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
@@ -171,7 +171,7 @@ impl Site {
                 host: guard::host_of(head),
                 version: protocol_version(head.version),
             };
-            self.hit_ends(traced, of, answer.status(), facts.cache_status);
+            self.hit_ends(traced, of, answer.status(), By::Page(facts.cache_status));
             Some(told(answer, route, mode))
         })
     }
@@ -195,6 +195,7 @@ impl Site {
             return self.draft_mode(own, &head, body).await;
         }
         if let Some(ticket) = own.strip_prefix("live/").filter(|_| head.method == Method::GET) {
+            traces::of(&head).iter().for_each(|trace| trace.set_route(traces::LIVE_ROUTE));
             return self.stream_of_changes(ticket, &head).await;
         }
         let file = path.as_str().strip_prefix(ASSETS_PATH).and_then(|file| file.strip_prefix('/'));

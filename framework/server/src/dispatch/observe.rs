@@ -4,7 +4,8 @@ use crate::routing::PageRoute;
 use http::request::Parts;
 use tracing::{Span, field::Empty};
 
-/// The span of a page's answer, by OpenTelemetry's conventions for HTTP servers. It costs nothing where nobody listens.
+/// The span of a page's answer, by OpenTelemetry's conventions for HTTP servers. It costs nothing where nobody listens: the dev
+/// server's records do, and what a developer logs by. Traces have all of it in the request's.
 pub(crate) fn page(head: &Parts, page: &PageRoute) -> Span {
     let span = tracing::debug_span!(
         target: "tropos::page",

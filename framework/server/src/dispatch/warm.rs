@@ -3,7 +3,7 @@
 use crate::{page::inputs::Inputs, site::Site, traces::spans};
 use std::sync::Arc;
 use tracing::Instrument as _;
-use tropos_cache::WarmLimits;
+use tropos_cache::{Reason, Stale, WarmLimits};
 use tropos_core::{CanonicalPath, Key, Mode};
 use tropos_telemetry::trace::{SpanContext, current};
 
@@ -41,6 +41,9 @@ impl Site {
         let inputs = Inputs::of_key(of_page);
         let served = self.serve(&page, key, params, inputs, &path, true).instrument(again.span()).await;
         match served.result {
+            Ok(_) if matches!(served.reason, Reason::Stale { why: Stale::Error, .. }) => {
+                again.failed("the render failed, and the earlier page is given meanwhile");
+            }
             Ok(_) => tracing::debug!(%key, reason = ?served.reason, "made again without a visitor"),
             // The cache has logged it, and the next request tries again.
             Err(failure) => {

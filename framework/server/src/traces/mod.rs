@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     dispatch::guard,
     edge::{self, Peer},
-    meter::protocol_version,
+    meter::{FILES, Told, protocol_version},
     site::Site,
 };
 use axum::body::Body;
@@ -24,6 +24,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, reques
 use http_body::Body as _;
 use tracing::Span;
 use tropos_cache::http::{CACHE_STATUS, CacheStatus};
+use tropos_core::manifest::ASSETS_PATH;
 use tropos_edge::request::Headers;
 use tropos_telemetry::trace::{Attribute, Ended, Guard, Hit, RequestTrace, current};
 
@@ -36,6 +37,18 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// When everything that ran has had its time, what waits to be sent has at most so long: less than the five seconds that are left of
 /// the thirty which orchestrators give by default.
 pub(crate) const FLUSH: std::time::Duration = std::time::Duration::from_millis(4_500);
+
+/// The route of the stream of a live page.
+pub(crate) const LIVE_ROUTE: &str = "/_tropos/live/:ticket";
+
+/// What answered on the quick path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum By {
+    /// A stored page or a file.
+    Page(CacheStatus),
+    /// A hook, before any page was looked at.
+    Hook,
+}
 
 /// On an answer whose trace ends with its head: its body lasts as long as its reader likes.
 #[derive(Clone, Copy)]
@@ -88,33 +101,35 @@ impl Site {
     }
 
     /// It is answered: the one span of its trace is made here, outside of all of `tracing`.
-    pub(crate) fn hit_ends(
-        &self,
-        hit: Option<Hit>,
-        asked: AskedHit<'_>,
-        status: StatusCode,
-        cache_status: CacheStatus,
-    ) {
+    pub(crate) fn hit_ends(&self, hit: Option<Hit>, asked: AskedHit<'_>, status: StatusCode, by: By) {
         let Some(hit) = hit else { return };
         let AskedHit { method, target, host, version } = asked;
-        let known = self.route_of_known(target);
+        let known = match by {
+            By::Page(_) => self.route_of_known(target),
+            // As everywhere: what a hook answers is no page's.
+            By::Hook => None,
+        };
         let path = target.split('?').next().unwrap_or_default();
         let mut attributes: Vec<Attribute> = vec![
             ("url.scheme", if self.is_secure() { "https" } else { "http" }.into()),
             ("url.path", path.to_owned().into()),
             ("network.protocol.version", version.into()),
-            ("tropos.cache.status", cache_status.to_string().into()),
+            match by {
+                By::Page(cache_status) => ("tropos.cache.status", cache_status.to_string().into()),
+                By::Hook => ("tropos.hooks.outcome", "answered".into()),
+            },
         ];
         attributes.extend(host.into_iter().flat_map(of_host));
         attributes.extend(known.as_ref().map(|(_, mode)| ("tropos.mode", mode.as_str().into())));
-        let route = known.as_ref().map(|(route, _)| route.as_str());
+        let file = path.strip_prefix(ASSETS_PATH).filter(|file| file.starts_with('/')).map(|_| FILES);
+        let route = known.as_ref().map(|(route, _)| route.as_str()).or(file);
         hit.finish(&self.tracer, method, route, status.as_u16(), attributes);
     }
 
     fn attributes(&self, head: &Parts) -> Vec<Attribute> {
         let scheme = if self.is_secure() { "https" } else { "http" };
         let mut attributes: Vec<Attribute> =
-            vec![("url.scheme", scheme.into()), ("url.path", head.uri.path().to_owned().into())];
+            vec![("url.scheme", scheme.into()), ("url.path", without_ticket(head.uri.path()).into())];
         attributes.extend(guard::host_of(head).into_iter().flat_map(of_host));
         attributes.push(("network.protocol.version", protocol_version(head.version).into()));
         if self.config.trace_client_address {
@@ -130,6 +145,9 @@ impl Site {
     pub(crate) fn end_trace(&self, traced: Traced, response: &mut Response<Body>) -> Option<Guard> {
         let Traced { guard, method } = traced;
         let trace = guard.trace().clone();
+        // As series name it, for what has not named itself before.
+        let told = response.extensions().get::<Told>().filter(|told| !told.route.is_empty());
+        told.iter().for_each(|told| trace.set_route(told.route));
         let cache_status = response.headers().get(CACHE_STATUS).and_then(|status| status.to_str().ok());
         trace.answered(response.status().as_u16(), cache_status);
         self.tell_of_trace(&trace, response);
@@ -189,6 +207,12 @@ fn of_host(host: &str) -> impl Iterator<Item = Attribute> {
     std::iter::once(("server.address", name.to_owned().into())).chain(port)
 }
 
+/// A path without the ticket of a live page, which is its reader's own.
+fn without_ticket(path: &str) -> String {
+    const LIVE: &str = "/_tropos/live/";
+    if path.starts_with(LIVE) { format!("{LIVE}…") } else { path.to_owned() }
+}
+
 /// A host and its port.
 fn name_and_port(host: &str) -> (&str, Option<u16>) {
     let split = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse().ok()?)));
@@ -236,6 +260,12 @@ mod tests {
         ] {
             assert_eq!(name_and_port(host), (name, port), "{host}");
         }
+    }
+
+    #[test]
+    fn a_ticket_is_not_told() {
+        assert_eq!(without_ticket("/_tropos/live/0123456789abcdef"), "/_tropos/live/…");
+        assert_eq!(without_ticket("/live/a"), "/live/a");
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Session {
         self.background.context()
     }
 
+    /// There is no room for it: nobody has left.
+    pub(crate) fn refused(mut self) {
+        self.ended = true;
+        self.background.set("tropos.response.ended", "refused");
+    }
+
     /// The stream, as it is followed.
     pub(crate) fn follow<S: Stream + Unpin>(self, stream: S) -> Followed<S> {
         Followed { stream, session: self }
@@ -63,5 +69,39 @@ impl<S: Stream + Unpin> Stream for Followed<S> {
             Poll::Pending => {}
         }
         polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{App, Config};
+    use futures::StreamExt as _;
+    use std::sync::Arc;
+    use tropos_cache::Engine;
+    use tropos_core::ManualClock;
+    use tropos_telemetry::trace::Value;
+
+    #[tokio::test]
+    async fn how_a_session_ended_is_said_where_its_stream_did_not() {
+        let mut config = Config::default();
+        config.telemetry.ring = true;
+        let engine = Engine::in_memory(Arc::new(ManualClock::new()));
+        let site = Site::over(App::new(), config, engine).await.unwrap();
+        let ended = || {
+            let trace = site.tracer.ring().unwrap().latest().remove(0);
+            match trace.root().unwrap().attribute("tropos.response.ended") {
+                Some(Value::Text(word)) => word.to_string(),
+                _ => String::new(),
+            }
+        };
+        site.begin_session("/board").refused();
+        assert_eq!(ended(), "refused");
+        drop(site.begin_session("/board").follow(futures::stream::pending::<()>()));
+        assert_eq!(ended(), "client_left");
+        let mut followed = site.begin_session("/board").follow(futures::stream::iter([1]));
+        while followed.next().await.is_some() {}
+        drop(followed);
+        assert_eq!(ended(), "");
     }
 }

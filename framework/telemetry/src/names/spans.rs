@@ -48,9 +48,8 @@ pub struct AttributeName {
 pub const REQUEST: &str = "request";
 
 /// Targets whose spans are recorded.
-pub const TARGETS: [&str; 8] = [
+pub const TARGETS: [&str; 7] = [
     REQUEST_TARGET,
-    "tropos::page",
     "tropos::hook",
     "tropos::cache",
     "tropos::render",
@@ -61,9 +60,6 @@ pub const TARGETS: [&str; 8] = [
 
 /// The target of requests, and of server functions.
 pub const REQUEST_TARGET: &str = "tropos::request";
-
-/// The span that stands for a page within its request: what it says is said of the request.
-pub const WITHIN_REQUEST: (&str, &str) = ("tropos::page", "page");
 
 const CACHE_STATUS: &str = "tropos.cache.status";
 const ERROR_TYPE: &str = "error.type";
@@ -94,6 +90,7 @@ pub const SPANS: &[SpanName] = &[
             "network.protocol.version",
             "tropos.mode",
             CACHE_STATUS,
+            "tropos.hooks.outcome",
             "tropos.response.ended",
             KEPT,
             LEFT_OUT,
@@ -279,7 +276,7 @@ pub const ATTRIBUTES: &[AttributeName] = &[
     AttributeName {
         name: "error.type",
         is: "string",
-        about: "What sort of failure it was: a status, the code of the database, or `_OTHER`.",
+        about: "What sort of failure it was: a status, the code of the database, or `_OTHER`; `cancelled` where whoever asked left before a query or fetch ended.",
     },
     AttributeName {
         name: "http.request.method",
@@ -295,7 +292,7 @@ pub const ATTRIBUTES: &[AttributeName] = &[
     AttributeName {
         name: "http.route",
         is: "string",
-        about: "The pattern of the route, also where the answer is 404 or 500.",
+        about: "The pattern of the route, also where the answer is 404 or 500; of hashed files, streams and invalidations that of Tropos itself.",
     },
     AttributeName { name: "network.protocol.version", is: "string", about: "`1.0`, `1.1` or `2`." },
     AttributeName {
@@ -322,14 +319,18 @@ pub const ATTRIBUTES: &[AttributeName] = &[
     AttributeName {
         name: "tropos.cache.key",
         is: "string",
-        about: "The name of the stored page: its route, path, query keys and variants.",
+        about: "The name of the stored page: its route, path and variants, without the values of its query.",
     },
     AttributeName {
         name: "tropos.cache.status",
         is: "string",
         about: "What the cache did and why, in the words of `Cache-Status`; `same render` for a call that the render had made before.",
     },
-    AttributeName { name: "tropos.hooks.outcome", is: "string", about: "`passed` or `answered`." },
+    AttributeName {
+        name: "tropos.hooks.outcome",
+        is: "string",
+        about: "`passed` or `answered`. On a request only where a hook answered it on the quick path.",
+    },
     AttributeName { name: "tropos.invalidation.count", is: "int", about: "The number of tags." },
     AttributeName { name: "tropos.invalidation.strength", is: "string", about: "`hard` or `soft`." },
     AttributeName {
@@ -351,7 +352,7 @@ pub const ATTRIBUTES: &[AttributeName] = &[
     AttributeName {
         name: "tropos.response.ended",
         is: "string",
-        about: "Only where an answer was not sent whole: `client_left`, `failed`.",
+        about: "Only where an answer was not sent whole: `client_left`, `failed`; `refused` for a session that there was no room for.",
     },
     AttributeName {
         name: "tropos.trace.kept",
@@ -368,7 +369,11 @@ pub const ATTRIBUTES: &[AttributeName] = &[
         is: "string",
         about: "The address of a fetch, without its query and without credentials.",
     },
-    AttributeName { name: "url.path", is: "string", about: "The path as it was asked for." },
+    AttributeName {
+        name: "url.path",
+        is: "string",
+        about: "The path as it was asked for, without the ticket of a live page.",
+    },
     AttributeName { name: "url.scheme", is: "string", about: "`http` or `https`, by the public origin." },
 ];
 

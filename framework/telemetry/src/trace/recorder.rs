@@ -105,9 +105,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
             return;
         }
         let metadata = attributes.metadata();
-        if (metadata.target(), metadata.name()) == spans::WITHIN_REQUEST {
-            return;
-        }
         let Some(name) = spans::sort_of(metadata.target(), metadata.name()) else { return };
         if name.sort == "regenerate" {
             let mut made = empty(name, SpanId::random(), None, 0);

@@ -95,12 +95,6 @@ pub(in super::super) fn shown(value: &Value) -> String {
     }
 }
 
-/// A path without the ticket of a live page, which is its reader's own.
-pub(in super::super) fn without_ticket(path: &str) -> String {
-    const LIVE: &str = "/_tropos/live/";
-    if path.starts_with(LIVE) { format!("{LIVE}…") } else { path.to_owned() }
-}
-
 impl Line {
     pub(in super::super) fn of(trace: &Trace) -> Option<Self> {
         let root = trace.root()?;
@@ -116,7 +110,7 @@ impl Line {
             name: root.name.to_string(),
             method: text(root, "http.request.method"),
             route: text(root, "http.route"),
-            path: text(root, "url.path").map(|path| without_ticket(&path)),
+            path: text(root, "url.path"),
             mode: text(root, "tropos.mode"),
             status,
             cached: text(root, "tropos.cache.status").as_deref().and_then(cached),
@@ -137,11 +131,14 @@ impl Line {
     }
 }
 
-/// Whether something in it failed. A fetch that was answered 404 is an error by the conventions, and often all is well.
+/// Whether something in it failed. A fetch that was answered 404 is an error by the conventions, and often all is well; so is
+/// work that was given up because its reader left.
 fn failed(trace: &Trace) -> bool {
     let counts = |span: &Span| {
         let refused = matches!(span.attribute("http.response.status_code"), Some(Value::Int(400..=499)));
-        span.failure.is_some() && !refused
+        let cancelled =
+            matches!(span.attribute("error.type"), Some(Value::Text(word)) if word == "cancelled");
+        span.failure.is_some() && !refused && !cancelled
     };
     trace.spans.iter().any(counts)
 }
@@ -187,12 +184,6 @@ pub(in super::super) fn listed(site: &Site, of: &TracesOf, most: usize) -> Trace
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ticket_is_not_shown() {
-        assert_eq!(without_ticket("/_tropos/live/0123456789abcdef"), "/_tropos/live/…");
-        assert_eq!(without_ticket("/live/a"), "/live/a");
-    }
 
     #[test]
     fn the_cache_is_read_in_its_own_words() {

@@ -4,7 +4,7 @@ use super::{
     super::{
         asked::{Asked, TracesOf},
         facts::{
-            requests::{cached, shown, without_ticket},
+            requests::{cached, shown},
             waterfall::{Bar, bars},
         },
     },
@@ -141,6 +141,5 @@ fn about(span: &Span, after: String) -> AnyView {
 }
 
 fn pair((name, value): &Attribute) -> (String, String) {
-    let value = if *name == "url.path" { without_ticket(&shown(value)) } else { shown(value) };
-    ((*name).to_owned(), value)
+    ((*name).to_owned(), shown(value))
 }

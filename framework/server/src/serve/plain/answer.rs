@@ -9,7 +9,7 @@ use crate::{
     edge::{self, Peer, Ran},
     meter::Hit,
     site::Site,
-    traces::AskedHit,
+    traces::{AskedHit, By},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -126,7 +126,7 @@ impl Site {
         let passed = match self.hooks_now(gate, &edge::Read { without_body, host, target, headers, peer }) {
             None => return Answered::Leave,
             Some(Outcome::Answer(answer)) => {
-                return self.put_answer(answer, without_body, closing, desk, send);
+                return self.put_answer(asked, answer, closing, desk, send);
             }
             Some(Outcome::Pass(passed)) => passed,
         };
@@ -176,8 +176,8 @@ impl Site {
     /// Answers as a hook does.
     fn put_answer<R>(
         &self,
+        asked: &Asked<'_, '_>,
         answer: Answer,
-        without_body: bool,
         closing: bool,
         desk: &mut Desk,
         send: impl FnOnce(&[u8], &Bytes) -> R,
@@ -189,6 +189,12 @@ impl Site {
         {
             return Answered::Leave;
         }
+        // What fails is traced in full, whatever the sampler says: that is known of the longer way alone.
+        if answer.reply.status().is_server_error() {
+            return Answered::Ask(Some(Ran::new(Outcome::Answer(answer))));
+        }
+        let without_body = asked.without_body;
+        let traced = self.hit_begins(|name| asked.all(name));
         let mut response = self.answer_of(answer);
         response.headers_mut().remove(header::X_CONTENT_TYPE_OPTIONS);
         ask::complete(&mut response, without_body);
@@ -197,6 +203,7 @@ impl Site {
         self.end(desk, closing);
         let sent = send(&desk.head, response.body());
         self.meter.answered_by_hook(without_body, response.status(), desk.took());
+        self.hit_ends(traced, as_told(asked), response.status(), By::Hook);
         Answered::Sent(sent)
     }
 
@@ -215,8 +222,7 @@ impl Site {
     ) -> Option<R> {
         desk.head.clear();
         let traced = self.hit_begins(|name| asked.all(name));
-        let method = if asked.without_body { &Method::HEAD } else { &Method::GET };
-        let of = AskedHit { method, target: asked.target, host: Some(asked.host), version: "1.1" };
+        let of = as_told(asked);
         let nothing = Bytes::new();
         let coding = negotiate_bytes(asked.all("accept-encoding"), page.codings());
         let ready = page.ready_head(coding, facts.mode, facts.lifetime).filter(|_| !asked.has_conditions);
@@ -233,7 +239,7 @@ impl Site {
             let body = if asked.without_body { &nothing } else { &page.body(coding).bytes };
             let sent = send(&desk.head, body);
             hit.answered(asked.without_body, page.status(), desk.took());
-            self.hit_ends(traced, of, page.status(), facts.cache_status);
+            self.hit_ends(traced, of, page.status(), By::Page(facts.cache_status));
             return Some(sent);
         }
         let mut answer = weigh(asked, page, facts)?;
@@ -245,7 +251,7 @@ impl Site {
         self.end(desk, closing);
         let sent = send(&desk.head, answer.body());
         hit.answered(asked.without_body, answer.status(), desk.took());
-        self.hit_ends(traced, of, answer.status(), facts.cache_status);
+        self.hit_ends(traced, of, answer.status(), By::Page(facts.cache_status));
         Some(sent)
     }
 
@@ -263,6 +269,12 @@ impl Site {
         head.extend_from_slice(date.at(self.engine.clock().wall()));
         head.extend_from_slice(b"\r\n");
     }
+}
+
+/// As what a trace says that it was asked for.
+fn as_told<'a>(asked: &Asked<'_, 'a>) -> AskedHit<'a> {
+    let method = if asked.without_body { &Method::HEAD } else { &Method::GET };
+    AskedHit { method, target: asked.target, host: Some(asked.host), version: "1.1" }
 }
 
 /// The answer as [`respond`] gives it. `None` for header values that hyper would refuse.
