@@ -4,7 +4,7 @@ use super::{
     baggage::Baggage,
     context::{SpanContext, SpanId, TraceId, TraceState},
     sampling::{self, Kept},
-    span::{Attribute, Event, Span, Text, Trace, UnixNanos, Value},
+    span::{Attribute, Event, Kind, Span, Text, Trace, UnixNanos, Value},
     tracer::Tracer,
 };
 use crate::config::Limits;
@@ -17,6 +17,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// Room for a page that asks for little is made at once.
+const USUAL_SPANS: usize = 4;
 
 /// What is known of a trace when it begins.
 pub(crate) struct Begun {
@@ -70,7 +73,11 @@ impl Building {
         let id = caller.map_or_else(TraceId::random, |caller| caller.trace);
         let (span, wall) = (SpanId::random(), tracer.wall());
         let work = match records {
-            true => Work { spans: vec![root(span, wall)], ..Work::default() },
+            true => {
+                let mut spans = Vec::with_capacity(USUAL_SPANS);
+                spans.push(root(span, wall));
+                Work { spans, ..Work::default() }
+            }
             false => Work::default(),
         };
         Arc::new(Self {
@@ -222,6 +229,12 @@ impl Building {
         let Some(kept) = kept.filter(|kept| *kept == Kept::Sampled || self.tracer.tails().take()) else {
             return;
         };
+        // A request is named by its method alone until here, since most traces are not kept.
+        let root = spans.first_mut().filter(|root| root.kind == Kind::Server);
+        if let (Some(root), Some(route)) = (root, self.route.get()) {
+            root.name = format!("{} {route}", root.name).into();
+            set(root, &self.limits(), "http.route", Value::Text(route.clone()));
+        }
         if let (Some(root), true) = (spans.first_mut(), kept != Kept::Sampled) {
             set(root, &self.limits(), "tropos.trace.kept", kept.as_str().into());
         }

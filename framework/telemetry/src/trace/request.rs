@@ -148,10 +148,14 @@ impl Tracer {
     }
 }
 
+/// Room for as much as is said of most requests.
+const USUAL_ATTRIBUTES: usize = 12;
+
 /// The span of a request, as far as its method tells.
 fn request_span(method: &Method, parent: Option<SpanId>, id: SpanId, start: UnixNanos) -> Span {
     let name = spans::sort_of(spans::REQUEST_TARGET, spans::REQUEST).unwrap_or(&spans::SPANS[0]);
     let mut span = recorder::empty(name, id, parent, start);
+    span.attributes.reserve(USUAL_ATTRIBUTES);
     match method_name(method) {
         Some(word) => {
             span.name = word.into();
@@ -238,10 +242,6 @@ impl RequestTrace {
     pub fn finish(&self, ended: Ended) {
         let limits = self.0.limits();
         self.0.finish(|root| {
-            if let Some(route) = self.0.route() {
-                root.name = format!("{} {route}", root.name).into();
-                building::set(root, &limits, "http.route", route.to_owned().into());
-            }
             let (word, why) = match ended {
                 Ended::Whole => return,
                 Ended::Left => ("client_left", None),
