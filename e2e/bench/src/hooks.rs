@@ -2,14 +2,14 @@
 
 use crate::{
     server::{NAMES, Started},
-    turns,
+    turns::Turns,
 };
 use tropos_cases::check::Problem;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    turns: turns::Options,
+    turns: Turns,
     /// Each hook alone too
     #[arg(long)]
     each: bool,

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing_subscriber::{layer::SubscriberExt as _, util::SubscriberInitExt as _};
 use tropos::{
-    App, PageResult, Variant,
+    App, Db, PageResult, Variant,
     edge::{
         Decision, Hooks, Reply, VariantName as _, hook,
         ready::{
@@ -53,6 +53,13 @@ async fn Rendered() -> PageResult {
     view! { <p>{"b".repeat(TEXT)}</p> }.into_page()
 }
 
+/// The same with one query, of the cheapest sort that there is.
+#[page("/queried", server)]
+async fn Queried(db: Db) -> PageResult {
+    let number: i64 = sqlx::query_scalar("select 3").fetch_one(db.read()).await?;
+    view! { <p>{number}{"b".repeat(TEXT)}</p> }.into_page()
+}
+
 fn hooks(names: &[String]) -> Result<Hooks, Problem> {
     names.iter().try_fold(Hooks::new(), |hooks, name| {
         Ok(match name.as_str() {
@@ -90,7 +97,9 @@ fn hooks(names: &[String]) -> Result<Hooks, Problem> {
 /// Where the application does not start.
 pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
     let failed = |error: &dyn std::fmt::Display| Problem::Failed(error.to_string());
-    let app = App::new().hooks(hooks(&options.hooks)?).pages(tropos::routes![Measured, Rendered]);
+    let app = App::new().hooks(hooks(&options.hooks)?).pages(tropos::routes![Measured, Rendered, Queried]);
+    // Without migrations it has no database.
+    let app = app.migrations(sqlx::migrate::Migrator::with_migrations(Vec::new()));
     let mut config = Config::default();
     // Hits are learnt in production alone.
     config.production = true;

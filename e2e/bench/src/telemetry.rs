@@ -3,7 +3,7 @@
 //! Two collectors: one that takes whatever it is sent, and one that takes the connection and never answers. Sampling is what a
 //! server does by default.
 
-use crate::{server::Started, turns};
+use crate::{server::Started, turns::Turns};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -13,7 +13,7 @@ use tropos_cases::check::Problem;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    turns: turns::Options,
+    turns: Turns,
 }
 
 /// Measures, and gives the table.
@@ -28,7 +28,8 @@ pub(crate) async fn run(options: &Options) -> Result<String, Problem> {
         let address = format!("http://{}", listener.local_addr()?);
         let collecting = tokio::spawn(collect(listener, answers));
         let told = Started::start(&["--collector", &address]).await?;
-        for (page, path) in [("a hit", "/page"), ("a `server` page", "/rendered")] {
+        let pages = [("a hit", "/page"), ("a `server` page", "/rendered"), ("one with a query", "/queried")];
+        for (page, path) in pages {
             report.compare(format!("{page}, {collector}"), path, &off, &told).await?;
         }
         told.stop().await?;

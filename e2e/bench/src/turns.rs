@@ -14,7 +14,7 @@ use tropos_cases::{
 };
 
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Turns {
     #[command(flatten)]
     load: Load,
     /// Turns of each; medians count
@@ -45,7 +45,7 @@ pub(crate) struct Report {
     sides: [&'static str; 2],
     rows: Vec<Row>,
     #[serde(skip)]
-    options: Options,
+    options: Turns,
 }
 
 /// One comparison.
@@ -71,7 +71,7 @@ struct Turn {
     work_us: f64,
 }
 
-impl Options {
+impl Turns {
     /// A report without a comparison yet.
     pub(crate) fn report(self, sides: [&'static str; 2]) -> Report {
         let Load { connections, threads, seconds } = self.load;
@@ -93,7 +93,7 @@ impl Report {
         without: &Started,
         with: &Started,
     ) -> Result<(), Problem> {
-        let Options { load, rounds, .. } = self.options;
+        let Turns { load, rounds, .. } = self.options;
         warm(without, path).await?;
         warm(with, path).await?;
         let turn = async |server: &Started| {

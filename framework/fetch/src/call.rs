@@ -204,9 +204,11 @@ impl Call {
     }
 }
 
-/// Whether what is read just now is stored, by itself or as a part of a page or of a cached function.
+/// Whether what is read just now is shown to many: by itself, or as a part of a page or of a cached function. The first reader of a `live`
+/// page has it rendered for all who have it open.
 fn is_for_many() -> bool {
-    Scope::current().is_some_and(|scope| scope.purpose() == Purpose::Stored && !scope.is_draft())
+    let shared = |scope: &Scope| matches!(scope.purpose(), Purpose::Stored | Purpose::Live);
+    Scope::current().is_some_and(|scope| shared(&scope) && !scope.is_draft())
 }
 
 fn has_credentials(url: &Url) -> bool {

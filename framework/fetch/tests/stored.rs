@@ -214,12 +214,14 @@ async fn a_visitors_baggage_goes_out_with_no_call_whose_answer_others_are_given(
     let upstream = Upstream::start().await;
     let (once, stored) = (Scope::new(&engine, Purpose::Once), Scope::new(&engine, Purpose::Stored));
     let draft = Scope::draft(&engine, Purpose::Stored);
+    let live = Scope::new(&engine, Purpose::Live);
     let plain = |path: &str| fetch::get(upstream.url(path));
     let own = |fetch: Fetch| fetch.header("baggage", "tenant=own");
     for (name, scope, fetch, expected) in [
         ("of one request", &once, plain("/a"), "tenant=visitor"),
         ("that is stored", &once, plain("/b").revalidate("1h"), ""),
         ("of a page that is stored", &stored, plain("/c"), ""),
+        ("of a live page", &live, plain("/g"), ""),
         ("of a draft", &draft, plain("/d"), "tenant=visitor"),
         ("with baggage of its own", &once, own(plain("/e")), "tenant=own"),
         ("that is stored, with baggage of its own", &once, own(plain("/f")).revalidate("1h"), "tenant=own"),

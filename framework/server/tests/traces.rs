@@ -263,6 +263,8 @@ async fn a_handler_of_the_api_has_its_pattern_for_a_route_also_where_it_fails() 
     }
     assert_eq!(running.site.get("/api/nowhere").await.status, 404);
     assert!(!running.site.site.metrics().contains("nowhere"));
+    let spans = running.trace("GET").await;
+    assert_eq!(shape(&spans), ["GET < ", "handler < GET"]);
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub(crate) struct Watched {
     slow: Duration,
     span: Span,
     counts: Arc<Counts>,
+    /// For whom: what is dropped may be so outside of it.
+    scope: Option<Scope>,
     /// The rows that have come.
     rows: u64,
     /// Whether a row is in the hands of who reads them: dropped then, they have all that they wanted.
@@ -55,6 +57,7 @@ impl Watched {
             slow,
             span,
             counts: counts.clone(),
+            scope: Scope::current(),
             rows: 0,
             handed_on: false,
             told: false,
@@ -119,13 +122,12 @@ impl Watched {
         }
         let took = self.began.elapsed();
         let (is_slow, error) = (took > self.slow, error.as_deref());
-        let scope = Scope::current();
-        scope.iter().for_each(Scope::queried);
+        self.scope.iter().for_each(Scope::queried);
         if let Some(observer) = self.counts.observer() {
             observer.ran(&Ran {
                 kind: self.kind,
                 summary: self.summary(),
-                route: scope.and_then(|scope| scope.route()),
+                route: self.scope.as_ref().and_then(Scope::route),
                 took,
                 slow: is_slow,
                 error,

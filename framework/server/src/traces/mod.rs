@@ -104,12 +104,13 @@ impl Site {
     pub(crate) fn hit_ends(&self, hit: Option<Hit>, asked: AskedHit<'_>, status: StatusCode, by: By) {
         let Some(hit) = hit else { return };
         let AskedHit { method, target, host, version } = asked;
-        let known = match by {
-            By::Page(_) => self.route_of_known(target),
-            // As everywhere: what a hook answers is no page's.
-            By::Hook => None,
-        };
         let path = target.split('?').next().unwrap_or_default();
+        let is_file = path.strip_prefix(ASSETS_PATH).is_some_and(|file| file.starts_with('/'));
+        let (known, file) = match by {
+            By::Page(_) => (self.route_of_known(target), is_file.then_some(FILES)),
+            // As everywhere: what a hook answers is no page's, and no file's.
+            By::Hook => (None, None),
+        };
         let mut attributes: Vec<Attribute> = vec![
             ("url.scheme", if self.is_secure() { "https" } else { "http" }.into()),
             ("url.path", path.to_owned().into()),
@@ -121,7 +122,6 @@ impl Site {
         ];
         attributes.extend(host.into_iter().flat_map(of_host));
         attributes.extend(known.as_ref().map(|(_, mode)| ("tropos.mode", mode.as_str().into())));
-        let file = path.strip_prefix(ASSETS_PATH).filter(|file| file.starts_with('/')).map(|_| FILES);
         let route = known.as_ref().map(|(route, _)| route.as_str()).or(file);
         hit.finish(&self.tracer, method, route, status.as_u16(), attributes);
     }

@@ -56,8 +56,10 @@ pub(crate) fn parts(piece: &str) {
 /// Which handler it is is known only when the router has found it: [`named`] says so.
 pub(crate) fn function(path: Option<&str>) -> Span {
     let span = debug_span!(target: "tropos::request", "function", otel.name = Empty, http.route = Empty, error.type = Empty);
-    if let Some(path) = path {
-        named(&span, "server function", path);
+    match path {
+        Some(path) => named(&span, "server function", path),
+        // Until one is found; where none is, for good.
+        None => _ = span.record("otel.name", "handler"),
     }
     span
 }

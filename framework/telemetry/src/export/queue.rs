@@ -211,12 +211,15 @@ impl Worker {
             // Scrubbing many texts takes milliseconds, for which requests on this thread would wait.
             true => {
                 let resource = self.resource.clone();
-                tokio::task::spawn_blocking(move || otlp::request(&resource, &traces)).await.ok()
+                tokio::task::spawn_blocking(move || otlp::request(&resource, &traces))
+                    .await
+                    .inspect_err(|error| tracing::error!(target: "tropos::telemetry", spans, %error, "spans were lost"))
+                    .ok()
             }
             false => Some(otlp::request(&self.resource, &traces)),
         };
         let Some(message) = message else {
-            // The process ends.
+            // The process ends, or a text could not be scrubbed.
             self.waiting.gone(spans, bytes);
             self.waiting.counts.failed.fetch_add(spans as u64, Ordering::Relaxed);
             return;

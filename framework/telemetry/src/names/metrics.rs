@@ -149,7 +149,7 @@ labels! {
     RESULT = "tropos.cache.result", "`hit`, `stale`, `miss` or `bypass`, as in `Cache-Status`.";
     REASON = "tropos.cache.reason", "Why: `fresh`; `age`, `soft` or `error` of what is stale; `absent`, `expired`, `invalidated`, `stale` or `unconfirmed` of a miss; `server`, `live` or `draft` of a bypass.";
     CAUSE = "tropos.render.cause", "`request`: somebody waits; `background`: an entry is made anew; `live`: an open page has changed.";
-    OUTCOME = "tropos.render.outcome", "`ok` or `failed`; `cancelled` where the client left before its end.";
+    OUTCOME = "tropos.render.outcome", "`ok` or `failed`; `cancelled` where it was given up: the client left, or a live page took longer than 30 s.";
     STRENGTH = "tropos.cache.strength", "`hard` or `soft`.";
     STORE = "tropos.cache.store", "`process`, `disk` or `shared`: what an invalidation must reach.";
     EVENT = "tropos.business.name", "The name that the application gave.";
