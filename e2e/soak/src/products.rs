@@ -183,14 +183,7 @@ impl Shop {
     /// One request: it reads a product through the cache.
     async fn visit(&self, product: usize) -> Result<(), Error> {
         let Some((key, tags)) = self.names.get(product) else { return Ok(()) };
-        let request = Request {
-            key,
-            ages: self.ages,
-            negative: Duration::from_secs(10),
-            tags: tags.clone(),
-            fresh: false,
-            unasked: false,
-        };
+        let request = Request { tags: tags.clone(), ..Request::new(key, self.ages) };
         let (database, bytes) = (self.database.clone(), self.plan.product_bytes);
         let read = move || async move {
             let value = Data(database.read(product, bytes).into());

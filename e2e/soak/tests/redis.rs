@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tropos_cache::{Data, Engine, EngineConfig, Produced, RedisStore, Request, SharedConfig, Strength};
 use tropos_core::{Ages, Key, SystemClock, Tag, Tags};
 use tropos_parts::{Redis, RedisOptions};
@@ -22,14 +22,7 @@ async fn instance(redis: &Redis) -> Engine {
 async fn ask(engine: &Engine, slug: usize) {
     let key = Key::page("/:slug", &format!("/{slug}"), "");
     let tags: Tags = [Tag::from(("slug", slug)), Tag::from("all")].into_iter().collect();
-    let request = Request {
-        key: &key,
-        ages: Ages::NEVER,
-        negative: Duration::from_secs(10),
-        tags,
-        fresh: false,
-        unasked: false,
-    };
+    let request = Request { tags, ..Request::new(&key, Ages::NEVER) };
     let value = Data(std::iter::repeat_with(rand_byte).take(8_000).collect());
     let render = move || async move { Ok(Produced { value, negative: slug.is_multiple_of(5), store: true }) };
     engine.data().serve(request, render).await.result.unwrap();

@@ -41,6 +41,14 @@ pub struct Request<'a> {
     pub unasked: bool,
 }
 
+impl<'a> Request<'a> {
+    /// A reader's, who takes what is stale, with no tags but those of what is read.
+    pub fn new(key: &'a Key, ages: Ages) -> Self {
+        let (negative, tags) = (DEFAULT_NEGATIVE, Tags::new());
+        Self { key, ages, negative, tags, fresh: false, unasked: false }
+    }
+}
+
 /// What a render made.
 #[derive(Debug, Clone)]
 pub struct Produced<V> {
@@ -434,14 +442,7 @@ mod tests {
         let joins = {
             let (engine, key) = (engine.clone(), key.clone());
             tokio::spawn(async move {
-                let request = Request {
-                    key: &key,
-                    ages: Ages::NEVER,
-                    negative: DEFAULT_NEGATIVE,
-                    tags: Tags::new(),
-                    fresh: true,
-                    unasked: false,
-                };
+                let request = Request { fresh: true, ..Request::new(&key, Ages::NEVER) };
                 let render =
                     || async { Ok(Produced { value: Data("v".into()), negative: false, store: true }) };
                 engine.data().serve(request, render).await

@@ -1,6 +1,6 @@
 //! What `#[cached]` expands to.
 
-use crate::{Data, Entry, Produced, Request, Scope, cache::DEFAULT_NEGATIVE, http::CacheStatus};
+use crate::{Data, Entry, Produced, Request, Scope, http::CacheStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{future::Future, sync::Arc};
 use tracing::{Instrument, field::Empty};
@@ -45,14 +45,7 @@ where
     };
     let entry: Result<Arc<Entry<Data>>, Failure> = scope
         .once(key.as_str(), || async {
-            let request = Request {
-                key: &key,
-                ages,
-                negative: DEFAULT_NEGATIVE,
-                tags,
-                fresh: scope.wants_fresh(),
-                unasked: false,
-            };
+            let request = Request { tags, fresh: scope.wants_fresh(), ..Request::new(&key, ages) };
             let encode = move || async move {
                 let json = serde_json::to_vec(&produce().await?)?;
                 Ok(Produced { value: Data(json.into()), negative: false, store: true })

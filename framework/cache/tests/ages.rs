@@ -185,14 +185,7 @@ async fn an_answer_that_may_not_be_stored_is_made_for_every_request_and_ends_an_
     let source = Source::new("v");
     let get = |store| {
         let source = source.clone();
-        let request = Request {
-            key: &key,
-            ages: ages(1, 99),
-            negative: seconds(1),
-            tags: Tags::new(),
-            fresh: true,
-            unasked: false,
-        };
+        let request = Request { negative: seconds(1), fresh: true, ..Request::new(&key, ages(1, 99)) };
         let made = async move { Ok(tropos_cache::Produced { store, ..produced(source.read().await?) }) };
         engine.data().serve(request, move || made)
     };
@@ -221,14 +214,7 @@ async fn a_page_lives_no_longer_than_the_shortest_lived_read_in_it() {
         let key = Key::page("/outer", "/outer", "");
         let engine = engine.clone();
         async move {
-            let request = Request {
-                key: &key,
-                ages: ages(60, 600),
-                negative: seconds(10),
-                tags: Tags::new(),
-                fresh: false,
-                unasked: false,
-            };
+            let request = Request::new(&key, ages(60, 600));
             engine.data().serve(request, render).await
         }
     };

@@ -134,14 +134,7 @@ async fn a_render_that_reads_more_than_a_thousand_tags_is_served_and_not_stored(
     let (engine, _clock) = in_memory();
     for (tags, stored) in [(1_000, true), (1_001, false)] {
         let key = key(tags);
-        let request = Request {
-            key: &key,
-            ages: Ages::NEVER,
-            negative: seconds(1),
-            tags: Tags::new(),
-            fresh: false,
-            unasked: false,
-        };
+        let request = Request { negative: seconds(1), ..Request::new(&key, Ages::NEVER) };
         let render = move || async move {
             (0..tags).for_each(|n| Scope::current().unwrap().add_tag(("t", n).into()));
             Ok(produced("v".into()))

@@ -136,14 +136,7 @@ async fn a_render_that_was_outdated_says_so() {
     let (engine, _clock) = in_memory();
     let key = Key::page("/p", "/p", "");
     let of = engine.clone();
-    let asked = Request {
-        key: &key,
-        ages: Ages::NEVER,
-        negative: seconds(10),
-        tags: ["a"].into_iter().collect(),
-        fresh: false,
-        unasked: false,
-    };
+    let asked = Request { tags: ["a"].into_iter().collect(), ..Request::new(&key, Ages::NEVER) };
     let produce = move || async move {
         of.invalidate(&["a".into()], Strength::Hard).await?;
         let value = StoredPage::new(http::StatusCode::OK, vec![], Bytes::new());

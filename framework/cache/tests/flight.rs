@@ -7,7 +7,7 @@ mod common;
 use common::{Page, Source, ages, in_memory, produced, seconds, settle, text};
 use std::{future::pending, sync::Arc, time::Duration};
 use tropos_cache::{Data, Engine, EngineConfig, Miss, Produced, Reason, Request, Served};
-use tropos_core::{Ages, Failure, Key, ManualClock, SystemClock, Tags};
+use tropos_core::{Ages, Failure, Key, ManualClock, SystemClock};
 
 #[tokio::test]
 async fn fifty_requests_at_once_for_a_cold_entry_run_one_render() {
@@ -87,14 +87,7 @@ where
     Fut: Future<Output = Result<Produced<Data>, Failure>> + Send + 'static,
 {
     let key = Key::page("/a", "/a", "");
-    let request = Request {
-        key: &key,
-        ages: Ages::NEVER,
-        negative: seconds(10),
-        tags: Tags::new(),
-        fresh: false,
-        unasked: false,
-    };
+    let request = Request::new(&key, Ages::NEVER);
     engine.data().serve(request, produce).await
 }
 

@@ -3,16 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 use tropos_cache::{Data, Decision, Engine, Produced};
-use tropos_core::{Ages, Key, ManualClock, Revalidate, Tags};
+use tropos_core::{Ages, Key, ManualClock, Revalidate};
 
 async fn store(engine: &Engine, key: &Key, value: &str) {
     let request = tropos_cache::Request {
-        key,
-        ages: Ages::new(Revalidate::After(Duration::from_secs(60)), None).unwrap(),
         negative: Duration::ZERO,
-        tags: Tags::new(),
         fresh: true,
-        unasked: false,
+        ..tropos_cache::Request::new(
+            key,
+            Ages::new(Revalidate::After(Duration::from_secs(60)), None).unwrap(),
+        )
     };
     let value = Data(value.to_owned().into());
     let produced = Produced { value, negative: false, store: true };

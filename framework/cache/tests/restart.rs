@@ -15,7 +15,7 @@ use std::{
 use tropos_cache::{
     Data, DiskConfig, Engine, EngineConfig, Entry, Error, Miss, Reason, Request, Stale, Strength,
 };
-use tropos_core::{Ages, Clock, Key, ManualClock, Tags, Tick};
+use tropos_core::{Ages, Clock, Key, ManualClock, Tick};
 
 #[tokio::test]
 async fn entries_are_found_again_and_are_as_old_as_they_are() {
@@ -298,14 +298,7 @@ async fn after_kill_9_every_entry_is_whole_or_absent_and_no_invalidation_that_re
         let engine = on_disk(&cache, "b1", &ManualClock::new()).await;
         assert!(engine.tags().current().sequence >= last);
         let key = Key::page("/child", "/child", "");
-        let request = Request {
-            key: &key,
-            ages: Ages::NEVER,
-            negative: seconds(1),
-            tags: Tags::new(),
-            fresh: false,
-            unasked: false,
-        };
+        let request = Request { negative: seconds(1), ..Request::new(&key, Ages::NEVER) };
         let served = engine.data().serve(request, || async { Ok(produced(u64::MAX.to_string())) }).await;
         assert!(text(&served).parse::<u64>().unwrap() >= last, "{} after {last}", text(&served));
         engine.invalidate(&["child".into()], Strength::Hard).await.unwrap();
@@ -330,14 +323,7 @@ async fn child_that_writes_until_it_is_killed() {
         let number = engine.invalidate(&["child".into()], Strength::Hard).await.unwrap();
         println!("returned {number}");
         let tags = ["child"].into_iter().collect();
-        let request = Request {
-            key: &key,
-            ages: Ages::NEVER,
-            negative: seconds(1),
-            tags,
-            fresh: false,
-            unasked: false,
-        };
+        let request = Request { negative: seconds(1), tags, ..Request::new(&key, Ages::NEVER) };
         let made = engine.data().serve(request, move || async move { Ok(produced(number.to_string())) });
         made.await.result.unwrap();
     }

@@ -12,7 +12,7 @@ use tropos_cache::{
     Engine, EngineConfig, Entry, Meta, Miss, Produced, Purpose, Reason, Request, Scope, Seed, Stale, Stamp,
     StoredPage, Strength, revalidate,
 };
-use tropos_core::{Ages, Key, ManualClock, Tag, Tags, Tick};
+use tropos_core::{Ages, Key, ManualClock, Tag, Tick};
 
 /// A build that made one page, some time ago.
 struct Build {
@@ -49,14 +49,7 @@ async fn engine(age: u64) -> (Engine, Key) {
 }
 
 async fn get(engine: &Engine, key: &Key) -> Reason {
-    let request = Request {
-        key,
-        ages: Ages::NEVER,
-        negative: seconds(1),
-        tags: Tags::new(),
-        fresh: false,
-        unasked: false,
-    };
+    let request = Request { negative: seconds(1), ..Request::new(key, Ages::NEVER) };
     let render = || async { Ok(Produced { value: page("rendered"), negative: false, store: true }) };
     engine.pages().serve(request, render).await.reason
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::timeout;
+use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 use tropos_db::{Config, Db, Observer, Ran, Waited, sqlx};
 
@@ -17,6 +18,14 @@ use tropos_db::{Config, Db, Observer, Ran, Waited, sqlx};
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Of what this thread writes until the guard goes.
+    fn start(level: Level, spans: FmtSpan) -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let lines = tracing_subscriber::fmt().json().with_max_level(level).with_span_events(spans);
+        let set = tracing::subscriber::set_default(lines.with_writer(log.clone()).finish());
+        (log, set)
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -55,9 +64,7 @@ async fn ask(db: &Db) {
 
 #[tokio::test]
 async fn a_slow_query_is_logged_with_its_summary_and_without_values() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
-    let _set = tracing::subscriber::set_default(subscriber);
+    let (log, _set) = Log::start(Level::INFO, FmtSpan::NONE);
     let db = open(Duration::ZERO).await;
     ask(&db).await;
     let text = log.text();
@@ -70,14 +77,7 @@ async fn a_slow_query_is_logged_with_its_summary_and_without_values() {
 
 #[tokio::test]
 async fn a_quick_query_is_not_logged_and_has_a_span_by_the_conventions() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_writer(log.clone())
-        .finish();
-    let _set = tracing::subscriber::set_default(subscriber);
+    let (log, _set) = Log::start(Level::DEBUG, FmtSpan::CLOSE);
     let db = open(Duration::from_secs(60)).await;
     ask(&db).await;
     sqlx::query("select nothing from nowhere").execute(db.read()).await.unwrap_err();
@@ -124,9 +124,7 @@ const SOON: Duration = Duration::from_millis(20);
 
 #[tokio::test]
 async fn a_query_that_is_given_up_is_told_of_once_as_cancelled() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(log.clone()).finish();
-    let _set = tracing::subscriber::set_default(subscriber);
+    let (log, _set) = Log::start(Level::INFO, FmtSpan::NONE);
     let db = open(Duration::ZERO).await;
     sqlx::query("create table person (name text)").execute(db.write()).await.unwrap();
     let told = Told::default();
@@ -147,14 +145,7 @@ async fn a_query_that_is_given_up_is_told_of_once_as_cancelled() {
 
 #[tokio::test]
 async fn a_stream_that_is_left_after_its_first_row_has_not_failed() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::CLOSE)
-        .with_writer(log.clone())
-        .finish();
-    let _set = tracing::subscriber::set_default(subscriber);
+    let (log, _set) = Log::start(Level::DEBUG, FmtSpan::CLOSE);
     let db = open(Duration::from_secs(60)).await;
     let told = Told::default();
     db.observe(told.clone());

@@ -92,6 +92,16 @@ fn number(site: &TestApp, name: &str, labels: &[&str]) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
+/// Work in the background is not waited for by who caused it.
+async fn until(is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), looking).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_page_is_counted_by_its_route_whatever_became_of_it() {
     let site = site(&Fails::default()).await;
@@ -165,12 +175,7 @@ async fn what_the_cache_did_is_counted_with_its_reason_and_what_it_saved() {
     site.advance(Duration::from_secs(61));
     site.get("/stored/a").await;
     assert_eq!((pages("stale", "age"), saved()), (1.0, Some(6.0)), "it causes a render");
-    let failed = async {
-        while failures() != Some(1.0) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), failed).await.unwrap();
+    until(|| failures() == Some(1.0)).await;
     site.get("/stored/a").await;
     assert_eq!(pages("stale", "error"), 1.0);
     let renders = |cause: &str, outcome: &str| {
@@ -193,12 +198,7 @@ async fn what_is_made_again_after_an_invalidation_is_counted_as_made_in_the_back
         number(&site, "tropos_render_duration_seconds_count", &labels)
     };
     let failures = || number(&site, "tropos_cache_regeneration_failures_total", &["/stored/:name"]);
-    let failed = async {
-        while failures() != Some(1.0) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), failed).await.unwrap();
+    until(|| failures() == Some(1.0)).await;
     assert_eq!((renders("background"), renders("request")), (Some(1.0), None));
 }
 

@@ -112,12 +112,8 @@ impl Blog {
         let Page { path, tag, version } = page;
         let key = Key::page("/*path", &path, "");
         let request = Request {
-            key: &key,
-            ages: ages(60, 600)?,
-            negative: Duration::from_secs(10),
             tags: Tag::of_path(&path).into_iter().chain([tag]).collect(),
-            fresh: false,
-            unasked: false,
+            ..Request::new(&key, ages(60, 600)?)
         };
         let owed = version.as_ref().map(|version| version.load(Ordering::Relaxed));
         let (kinds, bytes) = (self.kinds.clone(), PAGE_BYTES / 2 + draws.below(PAGE_BYTES));
@@ -135,14 +131,7 @@ impl Blog {
         self.unheard_of += 1;
         let key = Key::function("list", &self.unheard_of.to_string());
         let tags = Tags::default();
-        let request = Request {
-            key: &key,
-            ages: Ages::NEVER,
-            negative: Duration::from_secs(10),
-            tags,
-            fresh: false,
-            unasked: false,
-        };
+        let request = Request { tags, ..Request::new(&key, Ages::NEVER) };
         let (kinds, bytes) = (self.kinds.clone(), draws.below(2 * PAGE_BYTES));
         let produce = move || async move {
             let value = Data(kinds.data.hold(text(0, bytes)));

@@ -88,14 +88,8 @@ impl Page {
 
     /// Asks for it; an empty value counts as "there is no such thing".
     pub(crate) async fn get(&self, engine: &Engine) -> Served<Data> {
-        let request = Request {
-            key: &self.key,
-            ages: self.ages,
-            negative: Duration::from_secs(10),
-            tags: self.tags.clone(),
-            fresh: self.fresh,
-            unasked: false,
-        };
+        let request =
+            Request { tags: self.tags.clone(), fresh: self.fresh, ..Request::new(&self.key, self.ages) };
         let source = self.source.clone();
         engine.data().serve(request, move || async move { source.read().await.map(produced) }).await
     }

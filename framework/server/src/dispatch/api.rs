@@ -9,8 +9,8 @@ use axum::{
 };
 use http::Response;
 use std::{
-    collections::HashSet,
-    sync::{PoisonError, RwLock},
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
 };
 use tower::ServiceExt as _;
 use tracing::Span;
@@ -51,19 +51,12 @@ async fn name(request: Request, next: Next) -> Response<Body> {
 
 /// The pattern for as long as the process runs: there are as many as the application has written.
 fn kept(pattern: &str) -> &'static str {
-    static PATTERNS: RwLock<Option<HashSet<&'static str>>> = RwLock::new(None);
-    let known = PATTERNS.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = known.as_ref().and_then(|known| known.get(pattern)) {
-        return known;
-    }
-    drop(known);
-    let mut known = PATTERNS.write().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    // Another request may have come first.
-    if let Some(known) = known.get(pattern) {
+    static PATTERNS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut patterns = PATTERNS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = patterns.get(pattern) {
         return known;
     }
     let pattern: &'static str = Box::leak(pattern.into());
-    known.insert(pattern);
+    patterns.insert(pattern);
     pattern
 }

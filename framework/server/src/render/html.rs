@@ -120,6 +120,8 @@ async fn start_unguarded(
         let piece = next_piece(&mut html, &shared).await?;
         Some((piece, (html, shared)))
     });
+    // What comes with the first piece was not waited for.
+    let rest = rest.inspect(|piece| crate::traces::spans::parts(piece));
     let html = stream::iter(first).chain(rest);
     let html = meta_output.inject_meta_context(Box::pin(html)).await;
     let live_tags = cx.live_url().map(|url| document.assets.live_tags(url, cx.nonce()));
@@ -130,7 +132,6 @@ async fn start_unguarded(
         let piece = html.next().await?;
         Some((piece, (html, owner)))
     });
-    let html = html.inspect(|piece| crate::traces::spans::parts(piece));
     let html = AssertUnwindSafe(html).catch_unwind().map(|piece| piece.map_err(|panic| panicked(&*panic)));
     Ok(Html { pieces: InContext::new(Box::pin(html), cx) })
 }

@@ -57,13 +57,14 @@ impl Bench {
         let html = HeaderValue::from_static("text/html; charset=utf-8");
         let body = Bytes::from(body.to_owned());
         let page = StoredPage::new(StatusCode::OK, vec![(header::CONTENT_TYPE, html)], body).compress();
+        let key = key();
         let request = tropos_cache::Request {
-            key: &key(),
-            ages: Ages::new(Revalidate::After(Duration::from_secs(60)), None).unwrap(),
             negative: Duration::ZERO,
             tags: Tags::from_iter([Tag::from("t")]),
-            fresh: false,
-            unasked: false,
+            ..tropos_cache::Request::new(
+                &key,
+                Ages::new(Revalidate::After(Duration::from_secs(60)), None).unwrap(),
+            )
         };
         let produced = Produced { value: page, negative: false, store: true };
         self.site.engine.pages().serve(request, async move || Ok(produced)).await.result.unwrap();
